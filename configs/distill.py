@@ -1,0 +1,81 @@
+"""Distils a teacher into a student (arXiv 2307.02720): dual view and the teacher's codebook.
+
+    python -m s3rl_jax.train --config=configs/distill.py --workdir=runs/distilled --config.data.corpus=corpus
+
+Without `--config.teacher.source` the teacher of `config.teacher.pretraining` is pre-trained first, in WORKDIR/teacher.
+`distill.py:distilhubert` is the paper's baseline (DistilHuBERT's loss over utterances). The paper trains 75 000 steps
+of 512; the default is for hours of audio on a laptop.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import pretrain
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    config = ConfigDict()
+    config.task = "distill"
+    config.seed = 0
+    config.steps = 1500
+    config.batch_size = 32
+    config.log_every = 50
+    config.checkpoint_every = 200
+
+    config.data = ConfigDict()
+    config.data.corpus = ""
+    config.data.crop_seconds = 2.015  # 100 teacher frames
+    config.data.shortest_seconds = 0.4
+    config.data.memory_gib = 4.0
+
+    config.teacher = ConfigDict()
+    config.teacher.source = ""  # a workdir of a pre-training; empty: pre-train one first
+    config.teacher.size = "tiny"  # of the teacher that is pre-trained
+    config.teacher.layers = "all"  # or ranges such as 5-8; 0 is the transformer's input
+    own = pretrain.get_config()
+    config.teacher.pretraining = ConfigDict({k: own[k] for k in own if k not in ("task", "model", "data", "teacher")})
+
+    config.student = ConfigDict({"size": "tiny"})
+    config.projection = "linear"  # or mlp
+
+    # Weights; 0 turns an objective off. alpha and beta weigh the off-diagonal of the feature and the batch view,
+    # cosine (lambda) the cosine term of the regressions, gamma the teacher's codebook.
+    config.loss = ConfigDict()
+    config.loss.dual_view = 1.0
+    config.loss.gamma = 1.0
+    config.loss.feature_view = 0.0
+    config.loss.batch_view = 0.0
+    config.loss.frame_regression = 0.0
+    config.loss.utterance_regression = 0.0
+    config.loss.alpha = 5e-3
+    config.loss.beta = 5e-3
+    config.loss.cosine = 1.0
+
+    # Open in the paper: centring (Barlow Twins centres, the paper's equations do not), and wav2vec 2.0's values.
+    config.centre = True
+    config.kappa = 0.1
+    config.distractors = 100
+    config.mask = ConfigDict({"probability": 0.065, "span": 10})
+
+    config.augment = ConfigDict()
+    config.augment.noise_probability = 0.8
+    config.augment.snr_db = (0.0, 25.0)
+    config.augment.reverb_probability = 0.3
+    config.augment.gain_db = (-10.0, 10.0)
+
+    config.optimizer = ConfigDict()
+    config.optimizer.learning_rate = 2e-3
+    config.optimizer.warmup = 0.08
+    config.optimizer.weight_decay = 0.01
+    config.optimizer.beta1 = 0.9
+    config.optimizer.beta2 = 0.98
+    config.optimizer.clip = 1.0
+
+    if variant == "quickstart":
+        config.steps = 120
+        config.teacher.pretraining.steps = 300
+        config.log_every = config.teacher.pretraining.log_every = 20
+    if variant == "distilhubert":
+        config.loss.dual_view = 0.0
+        config.loss.gamma = 0.0
+        config.loss.utterance_regression = 1.0
+    return config

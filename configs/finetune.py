@@ -1,0 +1,57 @@
+"""Fine-tunes a student to detect a keyword.
+
+    python -m s3rl_jax.train --config=configs/finetune.py --workdir=runs/alexa --config.data.corpus=corpus \\
+        --config.init=runs/distilled --config.keyword=alexa
+
+Without `--config.init` the student begins at random: the "no teacher" baseline. The paper trains 150 000 steps of
+2048; the default is for minutes of keyword on a laptop.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    config = ConfigDict()
+    config.task = "finetune"
+    config.keyword = "alexa"  # one or several, comma-separated
+    config.init = ""  # a workdir of distill, or of pretrain with model=student; empty: random
+    config.encoder = "trained"  # or frozen
+    config.seed = 0
+    config.steps = 1000
+    config.batch_size = 64
+    config.log_every = 50
+    config.checkpoint_every = 250
+
+    config.data = ConfigDict()
+    config.data.corpus = ""
+    config.data.memory_gib = 4.0
+    config.data.window_seconds = 1.5
+    config.data.hop_seconds = 0.16  # how often a device scores
+    config.data.positive_fraction = 0.25
+    config.data.noise_fraction = 0.1
+    config.data.context_probability = 0.7  # that another recording, not silence, surrounds a clip
+
+    config.student = ConfigDict({"size": ""})  # empty: that of init, else tiny
+    config.loss = ConfigDict({"classification": 1.0})
+    config.class_weights = ()  # empty: all 1; else one for "no keyword" and one for each keyword
+    config.label_smoothing = 0.05
+
+    config.augment = ConfigDict()
+    config.augment.noise_probability = 0.8
+    config.augment.snr_db = (-3.0, 25.0)
+    config.augment.reverb_probability = 0.3
+    config.augment.gain_db = (-15.0, 10.0)
+    # widths in 10 ms frames and in mel bands
+    config.spec_augment = ConfigDict({"time_masks": 2, "time_width": 15, "band_masks": 2, "band_width": 8})
+
+    config.optimizer = ConfigDict()
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.warmup = 0.1
+    config.optimizer.weight_decay = 0.05
+    config.optimizer.beta1 = 0.9
+    config.optimizer.beta2 = 0.98
+    config.optimizer.clip = 1.0
+    if variant == "quickstart":
+        config.steps = 400
+        config.log_every = 20
+    return config

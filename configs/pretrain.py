@@ -1,0 +1,54 @@
+"""Pre-trains a teacher (wav2vec 2.0, arXiv 2006.11477), or, as `pretrain.py:student`, the student itself.
+
+    python -m s3rl_jax.train --config=configs/pretrain.py --workdir=runs/teacher --config.data.corpus=corpus
+
+The default is the tiny teacher for hours of audio on a laptop. `pretrain.py:base` is the published recipe for wav2vec
+2.0 base: 95 M parameters, for accelerators and hundreds of hours.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(variant: str = "teacher") -> ConfigDict:
+    config = ConfigDict()
+    config.task = "pretrain"
+    config.model = "student" if variant == "student" else "teacher"
+    config.seed = 0
+    config.steps = 5000
+    config.batch_size = 16
+    config.log_every = 50
+    config.checkpoint_every = 500
+
+    config.data = ConfigDict()
+    config.data.corpus = ""
+    config.data.crop_seconds = 2.015  # 100 teacher frames
+    config.data.shortest_seconds = 0.4
+    config.data.memory_gib = 4.0  # corpora up to this size are held in memory
+
+    config.teacher = ConfigDict({"size": "tiny"})
+    config.student = ConfigDict({"size": "tiny"})
+
+    config.mask = ConfigDict({"probability": 0.065, "span": 10})
+    config.kappa = 0.1
+    config.distractors = 100
+    config.gumbel = ConfigDict({"start": 1.0, "end": 0.5, "decay": 0.999})
+    config.loss = ConfigDict({"contrastive": 1.0, "diversity": 0.1, "feature_penalty": 0.1})
+
+    config.optimizer = ConfigDict()
+    config.optimizer.learning_rate = 2e-3
+    config.optimizer.warmup = 0.08
+    config.optimizer.weight_decay = 0.01
+    config.optimizer.beta1 = 0.9
+    config.optimizer.beta2 = 0.98
+    config.optimizer.clip = 1.0
+
+    if variant == "base":
+        config.teacher.size = "base"
+        config.steps = 400_000
+        config.batch_size = 384
+        config.data.crop_seconds = 15.0
+        config.gumbel = ConfigDict({"start": 2.0, "end": 0.5, "decay": 0.999995})
+        config.loss.feature_penalty = 10.0
+        config.optimizer.learning_rate = 5e-4
+        config.checkpoint_every = 5000
+    return config

@@ -1,0 +1,1 @@
+"""Waveforms: reading, log-mel features, augmentation, masking, and detections out of posteriors."""

@@ -1,0 +1,1 @@
+"""Corpora on disk, and batches out of them."""

@@ -1,0 +1,75 @@
+"""espeak-ng in this process: text to samples, through the shared library of the espeakng-loader wheel."""
+
+import ctypes
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int16
+
+_SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: synthesis returns when the callback has had all samples
+_RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
+_UTF8 = 1  # espeakCHARS_UTF8
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
+_NO_PERSON = ("robo", "demonic", "whisper", "croak", "fast", "klatt")
+
+
+class Voice:
+    """One espeak-ng engine. What it says depends on the calls made before it: fix their order from process start.
+
+    Raises:
+      RuntimeError: if the library cannot start.
+    """
+
+    def __init__(self):
+        import espeakng_loader
+
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        self.sample_rate = self._library.espeak_Initialize(
+            _SYNCHRONOUS, 0, os.fsencode(Path(espeakng_loader.get_data_path()).parent), 0
+        )
+        if self.sample_rate <= 0:
+            raise RuntimeError("espeak-ng could not be started from the espeakng-loader package")
+        self._heard: list[np.ndarray] = []
+        self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer to it
+        self._library.espeak_SetSynthCallback(self._callback)
+
+    def say(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Int16[np.ndarray, "samples"]:
+        """Speaks.
+
+        Args:
+          text: words.
+          voice: accent and variant, for example en-us+f3.
+          rate: words a minute, 80 to 450.
+          pitch: 0 to 99.
+          pitch_range: 0 to 99, monotone to lively.
+
+        Returns:
+          Samples at `sample_rate`.
+        """
+        if self._library.espeak_SetVoiceByName(voice.encode()):
+            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
+            self._library.espeak_SetParameter(parameter, value, 0)
+        self._heard.clear()
+        encoded = text.encode() + b"\0"
+        self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, _UTF8, None, None)
+        return np.concatenate(self._heard) if self._heard else np.zeros(0, np.int16)
+
+    def _receive(self, samples, count, events) -> int:
+        if samples and count > 0:
+            self._heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        return 0
+
+
+@functools.cache
+def variants() -> tuple[str, ...]:
+    """Voice variants that sound like a person, in a fixed order."""
+    import espeakng_loader
+
+    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    names = sorted(path.name for path in folder.iterdir())
+    return tuple(name for name in names if not any(part in name.lower() for part in _NO_PERSON))

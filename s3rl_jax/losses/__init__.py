@@ -1,0 +1,1 @@
+"""Objectives over arrays: they know no model, no configuration and no parameters."""

@@ -1,0 +1,76 @@
+"""Picking the right frame out of distractors: wav2vec 2.0's contrastive, diversity and feature losses (arXiv 2006.11477)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from s3rl_jax.losses.cosine import unit
+
+
+def sample_distractors(
+    rng: Key[Array, ""], mask: Bool[Array, "batch time"], count: int
+) -> Int[Array, "batch time count"]:
+    """For each frame, `count` other masked frames of the same utterance, uniformly with replacement."""
+
+    def one(rng, mask):
+        masked = mask.sum()
+        frames = jnp.argsort(~mask, stable=True)  # the masked frames first, in order
+        own = jnp.cumsum(mask) - 1
+        drawn = jax.random.randint(rng, (mask.shape[0], count), 0, jnp.maximum(masked - 1, 1))
+        return frames[drawn + (drawn >= own[:, None])]
+
+    return jax.vmap(one)(jax.random.split(rng, len(mask)), mask)
+
+
+def contrastive(
+    predictions: Float[Array, "batch time dim"],
+    targets: Float[Array, "batch time dim"],
+    mask: Bool[Array, "batch time"],
+    distractors: Int[Array, "batch time count"],
+    temperature: float,
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """- log ( exp(cos(p_t, q_t) / T) / sum_{q in {q_t} + distractors} exp(cos(p_t, q) / T) ), mean over masked frames.
+
+    A distractor whose target equals the right one is left out, as in wav2vec 2.0; so is an utterance with a single
+    masked frame, which has no distractors. The mean, where the paper writes a sum, keeps the loss's weight
+    independent of clip length and batch size.
+
+    Returns:
+      The loss, and the share of masked frames at which the right target wins (accuracy).
+    """
+    unit_predictions, unit_targets = unit(predictions), unit(targets)
+    # Every distractor is a frame of the same utterance: one [time, time] product, then a gather of scalars, is far
+    # cheaper than gathering [time, count, dim] vectors.
+    similarity = jnp.einsum("btd,bsd->bts", unit_predictions, unit_targets) / temperature
+    right = jnp.diagonal(similarity, axis1=1, axis2=2)[..., None]
+    wrong = jnp.take_along_axis(similarity, distractors, axis=2)
+    same = jnp.take_along_axis(_equal_rows(unit_targets), distractors, axis=2)
+    wrong = jnp.where(same, -jnp.inf, wrong)
+    frame_loss = jax.nn.logsumexp(jnp.concatenate([right, wrong], axis=-1), axis=-1) - right[..., 0]
+    counted = mask & (mask.sum(axis=1, keepdims=True) > 1)
+    total = jnp.maximum(counted.sum(), 1)
+    wins = (right > wrong.max(axis=-1, keepdims=True))[..., 0]
+    return jnp.sum(frame_loss * counted) / total, jnp.sum(wins & counted) / total
+
+
+def diversity(probabilities: Float[Array, "batch time groups entries"], mask: Bool[Array, "batch time"]):
+    """How far the code book is from being used evenly: (GV - sum_g exp(H(mean p_g))) / GV, with its perplexity.
+
+    Returns:
+      The loss, and the perplexity summed over the groups (between G and GV; G means collapse).
+    """
+    weights = mask[..., None, None].astype(probabilities.dtype)
+    mean = jnp.sum(probabilities * weights, axis=(0, 1)) / jnp.maximum(weights.sum(), 1)
+    perplexity = jnp.exp(-jnp.sum(mean * jnp.log(mean + 1e-7), axis=-1)).sum()
+    return 1 - perplexity / mean.size, perplexity
+
+
+def feature_penalty(latents: Float[Array, "batch time dim"], valid: Bool[Array, "batch time"]) -> Float[Array, ""]:
+    """Mean square of the latents, which keeps the convolutions' output from growing."""
+    weights = valid[..., None].astype(latents.dtype)
+    return jnp.sum(jnp.square(latents) * weights) / (jnp.maximum(weights.sum(), 1) * latents.shape[-1])
+
+
+def _equal_rows(unit):
+    cosine = jax.lax.stop_gradient(jnp.einsum("btd,bsd->bts", unit, unit))
+    return cosine > 1 - 1e-6

@@ -1,0 +1,30 @@
+"""DistilHuBERT's objective (arXiv 2110.01900, equation 1), over frames or over utterances."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from s3rl_jax.losses.cosine import unit
+
+
+def frame_regression(
+    teacher: Float[Array, "batch time dim"],
+    student: Float[Array, "batch time dim"],
+    valid: Bool[Array, "batch time"],
+    cosine_weight: float,
+) -> Float[Array, ""]:
+    """mean_t ( mean_d |h_td - o_td| - lambda log sigmoid(cos(h_t, o_t)) ) over the valid frames."""
+    distance = _distance(teacher, student, cosine_weight)
+    return jnp.sum(distance * valid) / jnp.maximum(valid.sum(), 1)
+
+
+def utterance_regression(
+    teacher: Float[Array, "batch dim"], student: Float[Array, "batch dim"], cosine_weight: float
+) -> Float[Array, ""]:
+    """The same distance between the time means H and O."""
+    return _distance(teacher, student, cosine_weight).mean()
+
+
+def _distance(teacher, student, cosine_weight):
+    cosine = jnp.sum(unit(teacher) * unit(student), axis=-1)
+    return jnp.abs(teacher - student).mean(axis=-1) - cosine_weight * jax.nn.log_sigmoid(cosine)

@@ -1,0 +1,1 @@
+"""Which models and objectives make up one training step."""

@@ -1,0 +1,34 @@
+"""What the training loop runs, without knowing what it is about."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Float, Key
+
+Batch = dict[str, Array]
+Params = Any
+Metrics = dict[str, Float[Array, ""]]
+
+
+class Task(NamedTuple):
+    """Three pure functions, and what they are given besides the batch.
+
+    Because the weights are arrays and the targets stand apart, K students with K different loss weights are
+    `vmap(loss)` over one pass of the teacher.
+
+    Attributes:
+      init: (rng, batch) -> params; only what is trained.
+      targets: (frozen, batch, rng) -> targets; what needs no gradient and no student: what the teacher says, and the
+        augmented input.
+      loss: (params, targets, batch, rng, weights) -> (scalar, metrics).
+      weights: step -> the loss weights, and whatever else follows a schedule, as arrays.
+      frozen: arrays that are used but not trained (teacher, noise, impulse responses). Not part of a checkpoint.
+      trainable: the top-level names of params that are trained; None is all of them.
+    """
+
+    init: Callable[[Key[Array, ""], Batch], Params]
+    targets: Callable[[Any, Batch, Key[Array, ""]], Any]
+    loss: Callable[[Params, Any, Batch, Key[Array, ""], dict[str, Array]], tuple[Float[Array, ""], Metrics]]
+    weights: Callable[[Array], dict[str, Array]]
+    frozen: Any
+    trainable: tuple[str, ...] | None = None

@@ -1,0 +1,50 @@
+"""What a person and a script see of a run: a progress line, metrics.jsonl, TensorBoard events."""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+
+class RunLog:
+    """Writes each logged step three ways. On a terminal the line is rewritten in place; in a log it is a new line."""
+
+    def __init__(self, workdir: Path, steps: int, first: int, name: str):
+        self._steps, self._name = steps, name
+        self._last_step, self._last_time = first, time.monotonic()
+        self._jsonl = open(workdir / "metrics.jsonl", "a", encoding="utf-8")
+        self._events = SummaryWriter(str(workdir), purge_step=first)
+        self._terminal = sys.stderr.isatty()
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """Logs the metrics of `step` and the rate since the last logged one."""
+        now = time.monotonic()
+        rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
+        self._last_step, self._last_time = step, now
+        self._jsonl.write(json.dumps({"step": step, "steps_per_second": round(rate, 4), **metrics}) + "\n")
+        self._jsonl.flush()
+        for name, value in metrics.items():
+            self._events.add_scalar(name, value, step)
+        shown = " ".join(f"{name} {value:.4g}" for name, value in metrics.items() if not name.startswith("layer_weight"))
+        left = _duration((self._steps - step) / max(rate, 1e-9))
+        line = f"{self._name} {step}/{self._steps} {rate:.2f} steps/s, {left} left: {shown}"
+        print(f"\r\x1b[K{line}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._terminal:
+            print(file=sys.stderr)
+        self._jsonl.close()
+        self._events.close()
+
+
+def non_finite(metrics: dict[str, float]) -> list[str]:
+    """Names of the terms that are NaN or infinite."""
+    return [name for name, value in metrics.items() if not math.isfinite(value)]
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60}h{minutes % 60:02}m" if minutes >= 60 else f"{minutes}m{seconds:02}s"

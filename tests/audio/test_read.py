@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import soundfile
+
+from s3rl_jax.audio.read import UnreadableAudio, read_audio, to_int16
+
+
+def chirp(rate, seconds=0.5):
+    time = np.arange(int(rate * seconds)) / rate
+    return 0.4 * np.sin(2 * np.pi * (300 + 400 * time) * time)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_sixteen_bit_files_come_through_unchanged(tmp_path, rng, suffix):
+    samples = rng.integers(-32768, 32767, 5000).astype(np.int16)
+    soundfile.write(tmp_path / f"a.{suffix}", samples, 16_000, subtype="PCM_16")
+    np.testing.assert_array_equal(read_audio(tmp_path / f"a.{suffix}"), samples)
+
+
+@pytest.mark.parametrize(("rate", "channels", "suffix"), [(8000, 1, "wav"), (44_100, 2, "flac"), (48_000, 6, "wav"), (22_050, 1, "ogg"), (44_100, 2, "mp3")])
+def test_any_rate_and_channel_count_gives_the_same_sound(tmp_path, rate, channels, suffix):
+    soundfile.write(tmp_path / f"a.{suffix}", np.tile(chirp(rate)[:, None], (1, channels)), rate)
+    ours = read_audio(tmp_path / f"a.{suffix}").astype(np.float64) / 32768
+    wanted = chirp(16_000)
+    assert abs(len(ours) - len(wanted)) <= 2 * 1152
+    size = min(len(ours), len(wanted)) - 200
+    lags = range(-30, 31) if suffix != "mp3" else range(-1500, 1500, 1)
+    best = max(np.corrcoef(ours[2000 + lag : size - 2000 + lag], wanted[2000 : size - 2000])[0, 1] for lag in lags)
+    assert best > 0.99
+
+
+def test_one_channel_can_be_chosen(tmp_path):
+    stereo = np.stack([np.full(400, 0.25), np.full(400, -0.25)], axis=1)
+    soundfile.write(tmp_path / "a.wav", stereo, 16_000)
+    assert (read_audio(tmp_path / "a.wav", channel=0) == 8192).all()
+    assert (read_audio(tmp_path / "a.wav") == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "not readable"), (b"no audio at all", "not readable"), (None, "no samples"), (np.array([0.0, np.nan]), "NaN"), (np.array([np.inf]), "NaN")],
+)
+def test_what_cannot_be_used_is_named(tmp_path, content, reason):
+    path = tmp_path / "a.wav"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        soundfile.write(path, np.zeros(0) if content is None else content, 16_000, subtype="FLOAT")
+    with pytest.raises(UnreadableAudio, match=reason):
+        read_audio(path)
+
+
+def test_full_scale_is_clipped():
+    assert to_int16(np.array([1.5, -1.5, 0.0])).tolist() == [32767, -32768, 0]

@@ -1,0 +1,113 @@
+"""What all tests share: eight host devices, small recordings, a small corpus, the shortest runs."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parent.parent
+WORDS = ("alexa", "banana")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def tone_word(rng: np.random.Generator, word: str, samples: int = 9600) -> np.ndarray:
+    """A stand-in for a spoken word that a tiny model tells apart: a rising or a falling chirp, of any pitch."""
+    time = np.arange(samples) / 16_000
+    base = rng.uniform(300, 600)
+    sweep = 900 * time if word == "alexa" else 900 * (time[-1] - time)
+    return 0.3 * np.sin(2 * np.pi * np.cumsum(base + sweep) / 16_000) * np.hanning(samples)
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory) -> Path:
+    """A folder with a manifest: two words of two speakers a split, longer speech, noise, a room."""
+    root, rng = tmp_path_factory.mktemp("source"), np.random.default_rng(1)
+    rows = []
+
+    def add(name, audio, **columns):
+        soundfile.write(root / name, audio.astype(np.float32), 16_000, subtype="PCM_16")
+        rows.append({"path": name, **columns})
+
+    for split, count in (("train", 12), ("validation", 3), ("test", 6)):
+        for i in range(count):
+            for word in WORDS:
+                silence = 0.001 * rng.standard_normal(int(rng.uniform(1600, 8000)))
+                audio = np.concatenate([silence, tone_word(rng, word), silence])
+                add(f"{split}_{word}_{i}.wav", audio, split=split, label=word, speaker=f"{split}{i % 2}", licence="CC0")
+        for i in range(4):
+            long = np.concatenate([tone_word(rng, "banana", int(rng.uniform(4000, 12000))) for _ in range(6)])
+            add(f"{split}_long_{i}.wav", long, split=split, speaker=f"{split}{i % 2}", licence="CC0")
+        add(f"{split}_noise.wav", 0.1 * rng.standard_normal(48_000), split=split, kind="noise")
+    add("room.wav", np.r_[0.0, 0.9, 0.2 * rng.standard_normal(2000) * 0.99 ** np.arange(2000)], split="train", kind="impulse_response")
+    with open(root / "manifest.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["path", "split", "kind", "label", "speaker", "licence"], restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="session")
+def corpus(source, tmp_path_factory) -> str:
+    from s3rl_jax.data.manifest import read_source
+    from s3rl_jax.data.preparation import prepare
+
+    out = tmp_path_factory.mktemp("corpus") / "corpus"
+    prepare(read_source(str(source)), str(out))
+    return str(out)
+
+
+def run_module(module: str, *arguments: str, **kwargs) -> subprocess.CompletedProcess:
+    """Runs `python -m s3rl_jax.<module>` as a user does, on one device."""
+    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT), **kwargs.pop("env", {})}
+    return subprocess.run(
+        [sys.executable, "-m", f"s3rl_jax.{module}", *arguments],
+        cwd=ROOT, env=environment, capture_output=True, text=kwargs.pop("text", True), timeout=500, check=False, **kwargs,
+    )
+
+
+TOY_DISTILL = (
+    "--config=configs/distill.py", "--config.steps=6", "--config.batch_size=8", "--config.log_every=2",
+    "--config.checkpoint_every=4", "--config.data.crop_seconds=0.8", "--config.data.shortest_seconds=0.3",
+    "--config.student.size=toy", "--config.teacher.size=toy", "--config.teacher.pretraining.steps=4",
+    "--config.teacher.pretraining.batch_size=8", "--config.distractors=10", "--config.teacher.pretraining.distractors=10",
+)
+TOY_FINETUNE = (
+    "--config=configs/finetune.py", "--config.steps=150", "--config.batch_size=16", "--config.log_every=50",
+    "--config.checkpoint_every=100", "--config.data.window_seconds=1.2", "--config.optimizer.learning_rate=0.01",
+    "--config.augment.snr_db=(15.0,30.0)",
+)
+
+
+@pytest.fixture(scope="session")
+def chain(corpus, tmp_path_factory) -> dict[str, str]:
+    """The whole chain at the least size, by its commands: workdirs, report and model, and what the commands said."""
+    root = tmp_path_factory.mktemp("chain")
+    paths = {name: str(root / name) for name in ("distilled", "detector", "report", "model.tflite")}
+    commands = {
+        "distill": ("train", *TOY_DISTILL, f"--workdir={paths['distilled']}", f"--config.data.corpus={corpus}"),
+        "finetune": (
+            "train", *TOY_FINETUNE, f"--workdir={paths['detector']}", f"--config.data.corpus={corpus}",
+            f"--config.init={paths['distilled']}",
+        ),
+        "evaluate": ("evaluate", f"--workdir={paths['detector']}", f"--corpus={corpus}", f"--out={paths['report']}"),
+        "export": ("export", f"--workdir={paths['detector']}", f"--report={paths['report']}", f"--out={paths['model.tflite']}"),
+    }
+    for name, command in commands.items():
+        done = run_module(*command)
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        paths[f"{name} said"] = done.stderr + done.stdout
+    return {**paths, "corpus": corpus}

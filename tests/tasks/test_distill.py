@@ -1,0 +1,109 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import distill as config_file
+from s3rl_jax.errors import UserError
+from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.tasks.distill import OBJECTIVES, distill, parse_layers
+
+TEACHER = SIZES["toy"]
+
+
+def config(**losses):
+    made = config_file.get_config()
+    made.student.size = "toy"
+    made.distractors = 10
+    for name in OBJECTIVES:
+        made.loss[name] = losses.get(name, 0.0)
+    return made
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return Wav2Vec2(TEACHER).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
+
+
+@pytest.fixture
+def batch(rng):
+    length = np.array([8240, 8240, 5000, 8240], np.int32)
+    audio = rng.integers(-3000, 3000, (4, 8240)).astype(np.int16) * (np.arange(8240) < length[:, None])
+    return {"audio": jnp.asarray(audio, jnp.int16), "length": jnp.asarray(length)}
+
+
+def build(made, teacher, rng):
+    noises = rng.integers(-3000, 3000, (3, 8240)).astype(np.int16)
+    return distill(made, TEACHER, teacher, noises, np.zeros((0, 100), np.float32))
+
+
+def run(task, batch, params=None):
+    params = task.init(jax.random.key(0), batch) if params is None else params
+    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    return jax.value_and_grad(task.loss, has_aux=True)(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(0)))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_each_objective_alone_reaches_the_student(name, teacher, batch, rng):
+    task = build(config(**{name: 1.0}), teacher, rng)
+    (loss, metrics), gradient = run(task, batch)
+    assert np.isfinite(float(loss))
+    assert all(np.isfinite(float(value)) for value in metrics.values())
+    assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient["student"]["layer_0"]))
+    if name == "gamma":
+        assert "layer_logits" not in gradient, "the codebook needs no transformer layers"
+    else:
+        assert np.abs(gradient["layer_logits"]).max() > 0
+
+
+def test_weights_are_arrays_that_scale_the_terms(teacher, batch, rng):
+    task = build(config(feature_view=1.0, gamma=1.0), teacher, rng)
+    params = task.init(jax.random.key(0), batch)
+    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    weights = task.weights(jnp.int32(0))
+
+    def loss(gamma):
+        return task.loss(params, targets, batch, jax.random.key(2), weights | {"gamma": gamma})[0]
+
+    several = jax.vmap(loss)(jnp.array([0.0, 1.0, 3.0]))
+    np.testing.assert_allclose(several[2] - several[0], 3 * (several[1] - several[0]), rtol=1e-4)
+
+
+def test_the_teacher_hears_clean_audio_and_the_student_noise(teacher, batch, rng):
+    made = config(dual_view=1.0, gamma=1.0)
+    made.augment.noise_probability = 1.0
+    task = build(made, teacher, rng)
+    one, other = (task.targets(task.frozen, batch, jax.random.key(seed)) for seed in (1, 2))
+    np.testing.assert_array_equal(one["means"], other["means"])
+    np.testing.assert_array_equal(one["codes"], other["codes"])
+    assert not np.allclose(one["frames"], other["frames"])
+
+
+def test_the_teacher_is_no_parameter(teacher, batch, rng):
+    task = build(config(dual_view=1.0, gamma=1.0), teacher, rng)
+    assert set(task.init(jax.random.key(0), batch)) == {"student", "projection", "layer_logits", "code_projection"}
+
+
+def test_padding_changes_nothing(teacher, batch, rng):
+    made = config(dual_view=1.0, gamma=1.0)
+    made.augment.noise_probability = 0.0
+    task = build(made, teacher, rng)
+    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    alone = {"audio": batch["audio"][2:3, :5000], "length": batch["length"][2:3]}
+    short = task.targets(task.frozen, alone, jax.random.key(1))
+    np.testing.assert_allclose(targets["means"][:, 2], short["means"][:, 0], atol=1e-4)
+    assert not targets["mask"][2, targets["valid"][2].sum() :].any()
+
+
+def test_layer_ranges():
+    assert parse_layers("all", 3) == [0, 1, 2, 3]
+    assert parse_layers("1-2", 3) == [1, 2]
+    assert parse_layers("0,2-3", 3) == [0, 2, 3]
+    for wrong in ("2-9", "x", "", "3-1", "1,1", "-1"):
+        with pytest.raises(UserError, match=r"config\.teacher\.layers"):
+            parse_layers(wrong, 3)
+
+
+def test_no_objective_is_an_error(teacher, rng):
+    with pytest.raises(UserError, match=r"config\.loss"):
+        build(config(), teacher, rng)

@@ -1,0 +1,60 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from configs import pretrain as config_file
+from s3rl_jax.errors import UserError
+from s3rl_jax.tasks.pretrain import pretrain
+
+
+def config(variant):
+    made = config_file.get_config(variant)
+    made.teacher.size = made.student.size = "toy"
+    made.distractors = 10
+    return made
+
+
+@pytest.fixture
+def batch(rng):
+    # Stretches of a quarter of a second, each quiet, middling or loud: what a frame is follows from its neighbours.
+    loudness = np.repeat(rng.choice([30.0, 600.0, 9000.0], (8, 4)), 4000, axis=1)
+    audio = (loudness * rng.uniform(-1, 1, (8, 16_000))).astype(np.int16)
+    return {"audio": jnp.asarray(audio), "length": jnp.full(8, 16_000, jnp.int32)}
+
+
+@pytest.mark.parametrize("variant", ["teacher", "student"])
+def test_learns_without_collapse(variant, batch):
+    task = pretrain(config(variant))
+    params = task.init(jax.random.key(0), batch)
+    transform = optax.adam(5e-3)
+
+    @jax.jit
+    def step(params, state, n):
+        targets_rng, loss_rng = jax.random.split(jax.random.fold_in(jax.random.key(1), n))
+        targets = task.targets(task.frozen, batch, targets_rng)
+        (_, metrics), gradient = jax.value_and_grad(task.loss, has_aux=True)(params, targets, batch, loss_rng, task.weights(n))
+        updates, state = transform.update(gradient, state)
+        return optax.apply_updates(params, updates), state, metrics, gradient
+
+    state, said = transform.init(params), []
+    for n in range(250):
+        params, state, metrics, gradient = step(params, state, jnp.int32(n))
+        said.append({name: float(value) for name, value in metrics.items()})
+        if n == 0:
+            silent = {jax.tree_util.keystr(p) for p, g in jax.tree_util.tree_leaves_with_path(gradient) if not np.abs(g).max() > 0}
+            # A key's bias shifts all scores of a query alike: its gradient is zero but for rounding.
+            assert all("k_proj" in name for name in silent), silent
+    first, last = (np.mean([m["contrastive"] for m in part]) for part in (said[:10], said[-10:]))
+    assert last < 0.9 * first
+    assert said[-1]["codebook_perplexity"] > 2.5, "two groups with one entry each would be collapse"
+    assert said[-1]["temperature"] < said[0]["temperature"]
+
+
+@pytest.mark.parametrize(("field", "value"), [("model", "both"), ("teacher.size", "huge")])
+def test_what_does_not_exist_is_named(field, value):
+    made = config("teacher")
+    made.update_from_flattened_dict({field: value})
+    with pytest.raises(UserError, match=f"config.{field}='?{value}"):
+        pretrain(made)

@@ -1,0 +1,106 @@
+"""The loop on a task of its own: a line to be fitted."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from s3rl_jax.errors import UserError
+from s3rl_jax.tasks.task import Task
+from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.training.loop import NonFiniteLoss, make_step, train
+from s3rl_jax.training.mesh import data_mesh, host_rows
+from s3rl_jax.training.optimizer import optimizer
+
+
+def config(**changes):
+    made = {"seed": 1, "steps": 12, "log_every": 3, "checkpoint_every": 4}
+    settings = {"learning_rate": 0.1, "warmup": 0.1, "weight_decay": 0.0, "beta1": 0.9, "beta2": 0.98, "clip": 1.0}
+    return ConfigDict({**made, "optimizer": settings, **changes})
+
+
+def line(poison_at=None) -> Task:
+    def loss(params, targets, batch, rng, weights):
+        noise = 0.01 * jax.random.normal(rng, batch["y"].shape)
+        error = params["w"] * batch["x"] + params["b"] - batch["y"] + noise
+        total = jnp.mean(error**2)
+        return jnp.where(weights["step"] == poison_at, jnp.nan, total) if poison_at is not None else total, {"mse": total}
+
+    return Task(
+        init=lambda rng, batch: {"w": jax.random.normal(rng, ()), "b": jnp.zeros(())},
+        targets=lambda frozen, batch, rng: {},
+        loss=loss,
+        weights=lambda step: {"step": step},
+        frozen={},
+    )
+
+
+def batches(first, last):
+    for step in range(first, last):
+        x = np.random.default_rng(step).standard_normal(16).astype(np.float32)
+        yield {"x": x, "y": 3 * x - 1}
+
+
+def test_fits_logs_and_saves(tmp_path):
+    params = train(line(), batches, config(steps=200), tmp_path, "line")
+    assert params["w"] == pytest.approx(3, abs=0.1)
+    assert params["b"] == pytest.approx(-1, abs=0.1)
+    rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows][-1] == 200
+    assert {"loss", "mse", "gradient_norm", "steps_per_second"} <= rows[0].keys()
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+    jax.tree.map(np.testing.assert_array_equal, read_params(tmp_path, "--workdir"), params)
+
+
+def test_an_interrupted_run_ends_bit_for_bit_as_an_undisturbed_one(tmp_path):
+    whole = train(line(), batches, config(), tmp_path / "whole", "line")
+
+    def broken(first, last):
+        for step, batch in zip(range(first, last), batches(first, last), strict=True):
+            if step == 10:
+                raise KeyboardInterrupt
+            yield batch
+
+    with pytest.raises(KeyboardInterrupt):
+        train(line(), broken, config(), tmp_path / "cut", "line")
+    resumed = train(line(), batches, config(), tmp_path / "cut", "line")
+    jax.tree.map(np.testing.assert_array_equal, whole, resumed)
+    again = train(line(), batches, config(), tmp_path / "cut", "line")
+    jax.tree.map(np.testing.assert_array_equal, whole, again)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):
+    with pytest.raises(NonFiniteLoss, match="loss"):
+        train(line(poison_at=6), batches, config(log_every=1), tmp_path, "line")
+    assert np.isfinite(read_params(tmp_path, "--workdir")["w"])
+
+
+def test_the_batch_is_divided_over_all_devices():
+    mesh = data_mesh()
+    assert mesh.size == 8
+    assert host_rows(16, mesh) == range(16)
+    with pytest.raises(UserError, match="batch_size=12"):
+        host_rows(12, mesh)
+
+
+def test_frozen_parts_keep_their_values():
+    transform = optimizer(config().optimizer, 10, ("w",))
+    params = {"w": jnp.ones((2, 2)), "b": jnp.ones((2, 2))}
+    updates, _ = transform.update(params, transform.init(params), params)
+    assert not updates["b"].any()
+
+
+def test_step_is_a_pure_function():
+    task, transform = line(), optimizer(config().optimizer, 12, None)
+    from s3rl_jax.training.state import TrainState
+
+    params = task.init(jax.random.key(0), None)
+    state = TrainState(jnp.int32(3), params, transform.init(params))
+    step = jax.jit(make_step(task, transform, 1))
+    batch = next(batches(0, 1))
+    one, other = step(state, {}, batch), step(state, {}, batch)
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+    assert int(one[0].step) == 4
