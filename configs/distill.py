@@ -32,7 +32,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.teacher.size = "tiny"  # of the teacher that is pre-trained
     config.teacher.layers = "all"  # or ranges such as 5-8; 0 is the transformer's input
     own = pretrain.get_config()
-    config.teacher.pretraining = ConfigDict({k: own[k] for k in own if k not in ("task", "model", "data", "teacher")})
+    config.teacher.pretraining = ConfigDict(
+        {k: own[k] for k in own if k not in ("task", "model", "data", "teacher", "student")}
+    )
 
     config.student = ConfigDict({"size": "tiny"})
     config.projection = "linear"  # or mlp

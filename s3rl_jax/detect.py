@@ -1,4 +1,4 @@
-"""python -m s3rl_jax.detect M.tflite FILE.wav ... [--scores=FILE.csv]; - reads raw PCM from standard input, --microphone listens."""
+"""python -m s3rl_jax.detect M.tflite FILE.wav ... [--scores=FILE.csv]; - reads raw PCM from standard input."""
 
 import csv
 import json
@@ -11,7 +11,6 @@ from s3rl_jax.commandline import Parser, run
 from s3rl_jax.deploy.runtime import Detector
 from s3rl_jax.deploy.wave_file import read_wave
 from s3rl_jax.errors import UserError
-
 
 MICROPHONE = None  # in the place of a file's name
 

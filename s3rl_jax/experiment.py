@@ -62,9 +62,13 @@ def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
     if not source:
         source = workdir / "teacher"
         print(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {source}", file=sys.stderr)
-        teacher = config.teacher.pretraining.copy_and_resolve_references()
-        teacher.task, teacher.model = "pretrain", "teacher"
-        teacher.data, teacher.teacher = config.data, ConfigDict({"size": config.teacher.size})
+        recipe = {
+            "task": "pretrain",
+            "model": "teacher",
+            "teacher": {"size": config.teacher.size},
+            "data": config.data.to_dict(),
+        }
+        teacher = ConfigDict({**config.teacher.pretraining.to_dict(), **recipe})
         run(teacher, source, allow_changed_config=False)
     made_by = read_config(source, "config.teacher.source", "pretrain")
     if made_by.model != "teacher":

@@ -25,11 +25,10 @@ def rng() -> np.random.Generator:
 
 
 def tone_word(rng: np.random.Generator, word: str, samples: int = 9600) -> np.ndarray:
-    """A stand-in for a spoken word that a tiny model tells apart: a rising or a falling chirp, of any pitch."""
+    """A stand-in for a spoken word that a toy model tells apart in seconds: a high or a low chirp, of varying pitch."""
     time = np.arange(samples) / 16_000
-    base = rng.uniform(300, 600)
-    sweep = 900 * time if word == "alexa" else 900 * (time[-1] - time)
-    return 0.3 * np.sin(2 * np.pi * np.cumsum(base + sweep) / 16_000) * np.hanning(samples)
+    base = rng.uniform(2000, 3000) if word == "alexa" else rng.uniform(300, 600)
+    return 0.3 * np.sin(2 * np.pi * np.cumsum(base + 900 * time) / 16_000) * np.hanning(samples)
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +50,14 @@ def source(tmp_path_factory) -> Path:
         for i in range(4):
             long = np.concatenate([tone_word(rng, "banana", int(rng.uniform(4000, 12000))) for _ in range(6)])
             add(f"{split}_long_{i}.wav", long, split=split, speaker=f"{split}{i % 2}", licence="CC0")
-        add(f"{split}_noise.wav", 0.1 * rng.standard_normal(48_000), split=split, kind="noise")
-    add("room.wav", np.r_[0.0, 0.9, 0.2 * rng.standard_normal(2000) * 0.99 ** np.arange(2000)], split="train", kind="impulse_response")
+        loudness = np.repeat([0.1, 0.01, 0.002], 16_000)
+        add(f"{split}_noise.wav", loudness * rng.standard_normal(48_000), split=split, kind="noise")
+    add(
+        "room.wav",
+        np.r_[0.0, 0.9, 0.2 * rng.standard_normal(2000) * 0.99 ** np.arange(2000)],
+        split="train",
+        kind="impulse_response",
+    )
     with open(root / "manifest.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["path", "split", "kind", "label", "speaker", "licence"], restval="")
         writer.writeheader()
@@ -75,19 +80,39 @@ def run_module(module: str, *arguments: str, **kwargs) -> subprocess.CompletedPr
     environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT), **kwargs.pop("env", {})}
     return subprocess.run(
         [sys.executable, "-m", f"s3rl_jax.{module}", *arguments],
-        cwd=ROOT, env=environment, capture_output=True, text=kwargs.pop("text", True), timeout=500, check=False, **kwargs,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=kwargs.pop("text", True),
+        timeout=500,
+        check=False,
+        **kwargs,
     )
 
 
 TOY_DISTILL = (
-    "--config=configs/distill.py", "--config.steps=6", "--config.batch_size=8", "--config.log_every=2",
-    "--config.checkpoint_every=4", "--config.data.crop_seconds=0.8", "--config.data.shortest_seconds=0.3",
-    "--config.student.size=toy", "--config.teacher.size=toy", "--config.teacher.pretraining.steps=4",
-    "--config.teacher.pretraining.batch_size=8", "--config.distractors=10", "--config.teacher.pretraining.distractors=10",
+    "--config=configs/distill.py",
+    "--config.steps=6",
+    "--config.batch_size=8",
+    "--config.log_every=2",
+    "--config.checkpoint_every=4",
+    "--config.data.crop_seconds=0.8",
+    "--config.data.shortest_seconds=0.3",
+    "--config.student.size=toy",
+    "--config.teacher.size=toy",
+    "--config.teacher.pretraining.steps=4",
+    "--config.teacher.pretraining.batch_size=8",
+    "--config.distractors=10",
+    "--config.teacher.pretraining.distractors=10",
 )
 TOY_FINETUNE = (
-    "--config=configs/finetune.py", "--config.steps=150", "--config.batch_size=16", "--config.log_every=50",
-    "--config.checkpoint_every=100", "--config.data.window_seconds=1.2", "--config.optimizer.learning_rate=0.01",
+    "--config=configs/finetune.py",
+    "--config.steps=150",
+    "--config.batch_size=16",
+    "--config.log_every=50",
+    "--config.checkpoint_every=100",
+    "--config.data.window_seconds=1.2",
+    "--config.optimizer.learning_rate=0.01",
     "--config.augment.snr_db=(15.0,30.0)",
 )
 
@@ -100,7 +125,10 @@ def chain(corpus, tmp_path_factory) -> dict[str, str]:
     commands = {
         "distill": ("train", *TOY_DISTILL, f"--workdir={paths['distilled']}", f"--config.data.corpus={corpus}"),
         "finetune": (
-            "train", *TOY_FINETUNE, f"--workdir={paths['detector']}", f"--config.data.corpus={corpus}",
+            "train",
+            *TOY_FINETUNE,
+            f"--workdir={paths['detector']}",
+            f"--config.data.corpus={corpus}",
             f"--config.init={paths['distilled']}",
         ),
         "evaluate": ("evaluate", f"--workdir={paths['detector']}", f"--corpus={corpus}", f"--out={paths['report']}"),

@@ -28,9 +28,7 @@ def span_mask(
     return (begun > ended) & valid
 
 
-def masked_mean(
-    values: Float[Array, "batch time *dims"], mask: Bool[Array, "batch time"]
-) -> Float[Array, "batch *dims"]:
+def masked_mean(values: Float[Array, "batch time *dims"], mask: Bool[Array, "batch time"]) -> Float[Array, "batch *dims"]:
     """Mean over the time steps where `mask` holds; zero where none does."""
     weights = mask.astype(values.dtype).reshape(mask.shape + (1,) * (values.ndim - 2))
     return (values * weights).sum(axis=1) / jnp.maximum(weights.sum(axis=1), 1)

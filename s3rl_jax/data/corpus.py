@@ -86,7 +86,7 @@ def write_corpus(splits: dict[str, Iterable[Record]], out: str | Path) -> Path:
         def _info(self):
             features = {"audio": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes")}
             features |= {name: tfds.features.Text() for name in TEXTS}
-            features |= {name: np.int64 for name in ("speech_start", "speech_end")}
+            features |= dict.fromkeys(("speech_start", "speech_end"), np.int64)
             return tfds.core.DatasetInfo(
                 builder=self,
                 description="16 kHz mono int16 recordings, prepared by s3rl_jax.",

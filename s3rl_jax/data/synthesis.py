@@ -64,7 +64,7 @@ def _speak_split(voice, rng, root, split, keywords, speakers, seconds, progress)
         keyword = str(rng.choice(keywords))
         kind = rng.choice([*shares, "sentence"], p=[*shares.values(), 1 - sum(shares.values())])
         text = {
-            "keyword": lambda: keyword,
+            "keyword": lambda k=keyword: k,
             "sound_alike": lambda k=keyword: str(rng.choice(alikes[k])),
             "word": lambda: word(rng),
             "sentence": lambda: sentence(rng),

@@ -56,9 +56,7 @@ def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
             heard = stream if snr is None else with_noise(stream, clips, snr, SEED)
             posterior = score_stream(score, heard.audio, window, hop)[:, 1:].sum(axis=1)
             seconds = hop / SAMPLE_RATE
-            rows.writerows(
-                (name, f"{(i + 1) * seconds:.3f}", config.keyword, f"{p:.6f}") for i, p in enumerate(posterior)
-            )
+            rows.writerows((name, f"{(i + 1) * seconds:.3f}", config.keyword, f"{p:.6f}") for i, p in enumerate(posterior))
             trial = curves.Trial(smooth(posterior), _zones(stream, hop), seconds, round(REFRACTORY_SECONDS / seconds))
             results[name], tables[name] = _condition(trial)
             left = (time.monotonic() - begun) / done * (len(conditions) - done)

@@ -13,7 +13,8 @@ from s3rl_jax.evaluation.stream import Stream
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #dde3ea; }
+table { border-collapse: collapse; margin: 1rem 0; }
+td, th { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #dde3ea; }
 td:first-child, th:first-child { text-align: left; } .interval, .note { color: #66717f; font-size: .88em; }
 .warning { background: #fff6e0; border-left: 4px solid #e0a100; padding: .6rem 1rem; } svg { max-width: 100%; height: auto; }
 """
@@ -98,7 +99,9 @@ def _worst(tables, stream: Stream):
         return html.escape(f"{part.id} ({part.label or part.kind})")
 
     missed = "".join(f"<tr><td>{html.escape(part.id)}</td><td>{peak:.3f}</td></tr>" for peak, part in misses)
-    fired = "".join(f"<tr><td>{heard(t)}</td><td>{t:.1f} s</td><td>{score:.3f}</td></tr>" for score, t in clean["false_accepts"])
+    fired = "".join(
+        f"<tr><td>{heard(t)}</td><td>{t:.1f} s</td><td>{score:.3f}</td></tr>" for score, t in clean["false_accepts"]
+    )
     return (
         f"<h2>Words with the lowest scores (clean)</h2><table><tr><th>recording</th><th>score</th></tr>{missed}</table>"
         "<h2>False accepts with the highest scores (clean, at 10 FA/h)</h2>"

@@ -25,9 +25,7 @@ def scorer(config: StudentConfig, classes: int, params) -> Score:
     return lambda windows: np.asarray(score(params, windows))
 
 
-def score_stream(
-    score: Score, audio: Int16[np.ndarray, "samples"], window: int, hop: int
-) -> Float[np.ndarray, "hops classes"]:
+def score_stream(score: Score, audio: Int16[np.ndarray, "samples"], window: int, hop: int) -> Float[np.ndarray, "hops classes"]:
     """Posteriors after each whole hop; a window holds the last `window` samples, silence before the first of them."""
     padded = np.concatenate([np.zeros(window - hop, np.int16), audio])
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]

@@ -7,9 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from s3rl_jax.losses.cosine import unit
 
 
-def sample_distractors(
-    rng: Key[Array, ""], mask: Bool[Array, "batch time"], count: int
-) -> Int[Array, "batch time count"]:
+def sample_distractors(rng: Key[Array, ""], mask: Bool[Array, "batch time"], count: int) -> Int[Array, "batch time count"]:
     """For each frame, `count` other masked frames of the same utterance, uniformly with replacement."""
 
     def one(rng, mask):

@@ -22,9 +22,7 @@ class Quantizer(nn.Module):
     @nn.compact
     def __call__(
         self, latents: Float[Array, "batch time features"], temperature: float | Float[Array, ""] | None = None
-    ) -> tuple[
-        Float[Array, "batch time dim"], Float[Array, "batch time groups entries"], Int[Array, "batch time groups"]
-    ]:
+    ) -> tuple[Float[Array, "batch time dim"], Float[Array, "batch time groups entries"], Int[Array, "batch time groups"]]:
         """Quantises.
 
         Args:
@@ -37,9 +35,7 @@ class Quantizer(nn.Module):
         """
         logits = nn.Dense(self.groups * self.entries, kernel_init=nn.initializers.normal(1.0), name="weight_proj")(latents)
         logits = logits.reshape(*latents.shape[:-1], self.groups, self.entries)
-        codebook = self.param(
-            "codevectors", nn.initializers.uniform(1.0), (self.groups, self.entries, self.dim // self.groups)
-        )
+        codebook = self.param("codevectors", nn.initializers.uniform(1.0), (self.groups, self.entries, self.dim // self.groups))
         probabilities = jax.nn.softmax(logits.astype(jnp.float32))
         if temperature is None:
             index = logits.argmax(-1)

@@ -41,9 +41,7 @@ class Layer(nn.Module):
         config = self.config
         head = (config.heads, config.width // config.heads)
         y = nn.RMSNorm(name="attention_norm")(x)
-        query, key, value = (
-            nn.DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value")
-        )
+        query, key, value = (nn.DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value"))
         y = jax.nn.dot_product_attention(query, key, value, mask=attend)
         x = x + nn.DenseGeneral(config.width, axis=(-2, -1), use_bias=False, name="attention_output")(y)
         y = nn.RMSNorm(name="feed_forward_norm")(x)

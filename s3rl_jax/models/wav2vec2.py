@@ -101,9 +101,7 @@ class ConvolutionalEncoder(nn.Module):
     def __call__(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch time features"]:
         config = self.config
         x = audio[..., None]
-        for i, (dim, kernel, stride) in enumerate(
-            zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)
-        ):
+        for i, (dim, kernel, stride) in enumerate(zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)):
             x = nn.Conv(
                 dim,
                 (kernel,),

@@ -15,7 +15,7 @@ class RunLog:
     def __init__(self, workdir: Path, steps: int, first: int, name: str):
         self._steps, self._name = steps, name
         self._last_step, self._last_time = first, time.monotonic()
-        self._jsonl = open(workdir / "metrics.jsonl", "a", encoding="utf-8")
+        self._jsonl = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
         self._events = SummaryWriter(str(workdir), purge_step=first)
         self._terminal = sys.stderr.isatty()
 

@@ -31,9 +31,7 @@ def make_step(task: Task, transform: optax.GradientTransformation, seed: int):
         target_rng, loss_rng = jax.random.split(step_key(seed, state.step))
         targets = jax.lax.stop_gradient(task.targets(frozen, batch, target_rng))
         weights = task.weights(state.step)
-        (loss, metrics), gradient = jax.value_and_grad(task.loss, has_aux=True)(
-            state.params, targets, batch, loss_rng, weights
-        )
+        (loss, metrics), gradient = jax.value_and_grad(task.loss, has_aux=True)(state.params, targets, batch, loss_rng, weights)
         updates, opt_state = transform.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = {"loss": loss, **metrics, "gradient_norm": optax.global_norm(gradient)}

@@ -28,7 +28,13 @@ def test_reverberation_is_scipys_convolution_at_the_same_power(rng):
 
 def test_examples_are_augmented_differently_and_reproducibly(rng):
     audio = np.tile(rng.standard_normal(2000).astype(np.float32), (4, 1))
-    arguments = (audio, np.full(4, 2000), rng.standard_normal((5, 2500)).astype(np.float32), np.zeros((0, 10), np.float32), SETTINGS)
+    arguments = (
+        audio,
+        np.full(4, 2000),
+        rng.standard_normal((5, 2500)).astype(np.float32),
+        np.zeros((0, 10), np.float32),
+        SETTINGS,
+    )
     once = np.asarray(augmentations.augment(jax.random.key(1), *arguments))
     again = np.asarray(augmentations.augment(jax.random.key(1), *arguments))
     other = np.asarray(augmentations.augment(jax.random.key(2), *arguments))

@@ -17,7 +17,10 @@ def test_sixteen_bit_files_come_through_unchanged(tmp_path, rng, suffix):
     np.testing.assert_array_equal(read_audio(tmp_path / f"a.{suffix}"), samples)
 
 
-@pytest.mark.parametrize(("rate", "channels", "suffix"), [(8000, 1, "wav"), (44_100, 2, "flac"), (48_000, 6, "wav"), (22_050, 1, "ogg"), (44_100, 2, "mp3")])
+@pytest.mark.parametrize(
+    ("rate", "channels", "suffix"),
+    [(8000, 1, "wav"), (44_100, 2, "flac"), (48_000, 6, "wav"), (22_050, 1, "ogg"), (44_100, 2, "mp3")],
+)
 def test_any_rate_and_channel_count_gives_the_same_sound(tmp_path, rate, channels, suffix):
     soundfile.write(tmp_path / f"a.{suffix}", np.tile(chirp(rate)[:, None], (1, channels)), rate)
     ours = read_audio(tmp_path / f"a.{suffix}").astype(np.float64) / 32768
@@ -38,7 +41,13 @@ def test_one_channel_can_be_chosen(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "not readable"), (b"no audio at all", "not readable"), (None, "no samples"), (np.array([0.0, np.nan]), "NaN"), (np.array([np.inf]), "NaN")],
+    [
+        (b"", "not readable"),
+        (b"no audio at all", "not readable"),
+        (None, "no samples"),
+        (np.array([0.0, np.nan]), "NaN"),
+        (np.array([np.inf]), "NaN"),
+    ],
 )
 def test_what_cannot_be_used_is_named(tmp_path, content, reason):
     path = tmp_path / "a.wav"

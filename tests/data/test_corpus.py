@@ -53,7 +53,9 @@ def test_several_splits_and_corpora_are_one(corpus):
     np.testing.assert_array_equal(in_memory(both).audio(len(both) - 1), both.audio(len(both) - 1))
 
 
-@pytest.mark.parametrize(("path", "split", "named"), [("nowhere", "test", "nowhere"), ("", "test", "empty"), (None, "dev", "'dev'")])
+@pytest.mark.parametrize(
+    ("path", "split", "named"), [("nowhere", "test", "nowhere"), ("", "test", "empty"), (None, "dev", "'dev'")]
+)
 def test_a_missing_corpus_or_split_is_named(corpus, path, split, named):
     with pytest.raises(UserError, match="--corpus") as error:
         read_corpus(corpus if path is None else path, split)

@@ -43,5 +43,7 @@ def test_dual_view_is_two_and_pulls_as_the_logarithms_do(views):
 
 
 def test_zeros_give_no_nan(views):
-    gradient = jax.grad(lambda o: ours.feature_view(views[0], o, 5e-3) + ours.batch_view(views[0], o, 5e-3))(np.zeros((7, 5), np.float32))
+    gradient = jax.grad(lambda o: ours.feature_view(views[0], o, 5e-3) + ours.batch_view(views[0], o, 5e-3))(
+        np.zeros((7, 5), np.float32)
+    )
     assert np.isfinite(gradient).all()

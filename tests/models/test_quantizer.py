@@ -15,9 +15,9 @@ def test_picks_whole_entries_and_passes_the_gradient_straight_through(rng):
             wanted = np.concatenate([codebook[g, index[b, t, g]] for g in range(2)])
             np.testing.assert_allclose(vectors[b, t], wanted, atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-5)
-    gradient = jax.grad(
-        lambda p: (model.apply({"params": p}, latents, 1.0, rngs={"gumbel": jax.random.key(1)})[0] ** 2).sum()
-    )(params)
+    gradient = jax.grad(lambda p: (model.apply({"params": p}, latents, 1.0, rngs={"gumbel": jax.random.key(1)})[0] ** 2).sum())(
+        params
+    )
     assert np.abs(gradient["weight_proj"]["kernel"]).max() > 0
     assert np.abs(gradient["codevectors"]).max() > 0
 

@@ -11,8 +11,8 @@ from s3rl_jax.models.pretrained import Misfit, config_from, params_from
 from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2, normalise
 
 VARIANTS = {
-    "base": dict(feat_extract_norm="group", conv_bias=False, do_stable_layer_norm=False),
-    "large": dict(feat_extract_norm="layer", conv_bias=True, do_stable_layer_norm=True),
+    "base": {"feat_extract_norm": "group", "conv_bias": False, "do_stable_layer_norm": False},
+    "large": {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True},
 }
 
 
@@ -20,9 +20,17 @@ VARIANTS = {
 def pair(request):
     torch.manual_seed(0)
     published = transformers.Wav2Vec2Config(
-        hidden_size=24, num_hidden_layers=3, num_attention_heads=3, intermediate_size=40, conv_dim=(8, 8, 8, 8, 8, 8, 12),
-        num_conv_pos_embeddings=6, num_conv_pos_embedding_groups=3, num_codevectors_per_group=7, codevector_dim=10,
-        proj_codevector_dim=9, **VARIANTS[request.param],
+        hidden_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=3,
+        intermediate_size=40,
+        conv_dim=(8, 8, 8, 8, 8, 8, 12),
+        num_conv_pos_embeddings=6,
+        num_conv_pos_embedding_groups=3,
+        num_codevectors_per_group=7,
+        codevector_dim=10,
+        proj_codevector_dim=9,
+        **VARIANTS[request.param],
     )
     theirs = transformers.Wav2Vec2ForPreTraining(published).eval()
     with torch.no_grad():  # transformers starts norms at 1 and 0, where a swap would not be seen

@@ -54,7 +54,9 @@ def test_class_weights_weigh_the_classes(batch):
     assert bias[1] < 0 < bias[0]
 
 
-@pytest.mark.parametrize(("changes", "field"), [({"class_weights": (1.0, 1.0, 1.0)}, "class_weights"), ({"encoder": "half"}, "encoder")])
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"class_weights": (1.0, 1.0, 1.0)}, "class_weights"), ({"encoder": "half"}, "encoder")]
+)
 def test_wrong_fields_are_named(changes, field):
     with pytest.raises(UserError, match=f"config.{field}"):
         build(**changes)

@@ -1,0 +1,86 @@
+"""Has a detector learned the word, or the recordings that it stands in? Two transplants decide.
+
+    python benchmarks/word_or_recording.py --workdir=runs/alexa --corpus=corpus
+
+Keyword recordings differ from all others in length, format and silence. `recording`: the keyword's recordings with
+another word in its place (same loudness) must not fire. `word`: the keyword cut out and put into another word's
+recording must fire as often as at home. Prints JSON: the share that fires at the clean threshold for each false-accept
+rate of the report.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from s3rl_jax.audio.events import smooth
+from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
+from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.windows import keyword_labels, parse_keywords
+from s3rl_jax.evaluation.scoring import score_stream, scorer
+from s3rl_jax.models.student import SIZES
+from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.workdir import read_config
+
+
+def transplant(host: np.ndarray, place: tuple[int, int], word: np.ndarray, loudness: float) -> np.ndarray:
+    """`host` with the samples of `place` replaced by `word`, at that RMS."""
+    scaled = word.astype(np.float64) * loudness / max(rms(word), 1.0)
+    return np.concatenate([host[: place[0]], to_int16(scaled / 32768), host[place[1] :]])
+
+
+def rms(audio: np.ndarray) -> float:
+    return float(np.sqrt(np.square(audio.astype(np.float64)).mean())) if len(audio) else 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workdir", required=True)
+    parser.add_argument("--corpus", required=True)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--report", help="default: report/ in the workdir")
+    args = parser.parse_args()
+
+    config = read_config(args.workdir, "--workdir", "finetune")
+    keywords = parse_keywords(config.keyword)
+    clips = in_memory(read_corpus(args.corpus, args.split))
+    measured = json.loads((Path(args.report or f"{args.workdir}/report") / "metrics.json").read_text())
+    thresholds = measured["conditions"]["clean"]["threshold"]
+    score = scorer(SIZES[config.student.size], len(keywords) + 1, read_params(args.workdir, "--workdir"))
+    window, hop = (int(s * SAMPLE_RATE) for s in (config.data.window_seconds, config.data.hop_seconds))
+
+    columns = clips.columns
+    bounds = np.stack([columns["speech_start"], columns["speech_end"]], axis=1)
+    classes = np.where(columns["kind"] == "speech", keyword_labels(clips, keywords), -1)
+    short = (np.diff(bounds)[:, 0] < window) & (np.diff(bounds)[:, 0] > 0.2 * SAMPLE_RATE)
+    positives = np.flatnonzero((classes > 0) & short)
+    others = np.random.default_rng(0).permutation(np.flatnonzero((classes == 0) & short & (columns["label"] != "")))
+
+    def word(row):
+        start, stop = bounds[row]
+        return clips.audio(row)[start:stop]
+
+    variants = {"home": [], "recording": [], "word": []}
+    for positive, other in zip(positives, others, strict=False):
+        mine, theirs = word(positive), word(other)
+        variants["home"].append(clips.audio(positive))
+        variants["recording"].append(transplant(clips.audio(positive), bounds[positive], theirs, rms(mine)))
+        variants["word"].append(transplant(clips.audio(other), bounds[other], mine, rms(theirs)))
+
+    def peak(audio):
+        # A second of silence before and after, as between the recordings of the evaluation's stream.
+        silence = np.zeros(SAMPLE_RATE, np.int16)
+        padded = np.concatenate([silence, audio, silence])
+        return smooth(score_stream(score, padded, window, hop)[:, 1:].sum(axis=1)).max()
+
+    peaks = {name: np.array([peak(audio) for audio in recordings]) for name, recordings in variants.items()}
+    fired = {
+        name: {rate: round(float((values >= threshold).mean()), 4) for rate, threshold in thresholds.items()}
+        for name, values in peaks.items()
+    }
+    print(json.dumps({"workdir": args.workdir, "recordings": len(positives), "fires": fired}))
+
+
+if __name__ == "__main__":
+    main()

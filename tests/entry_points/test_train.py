@@ -1,0 +1,147 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from s3rl_jax.training.checkpoint import read_params
+from tests.conftest import ROOT, TOY_DISTILL, TOY_FINETUNE, run_module
+
+
+def test_the_chain_leaves_what_it_promises(chain):
+    distilled, detector = Path(chain["distilled"]), Path(chain["detector"])
+    assert "pre-training a toy teacher" in chain["distill said"]
+    for workdir in (distilled, distilled / "teacher", detector):
+        assert json.loads((workdir / "config.json").read_text())
+        assert (workdir / "checkpoints").is_dir()
+        assert (workdir / "metrics.jsonl").read_text()
+        assert list(workdir.glob("events.out.tfevents.*"))
+    kept = read_params(distilled, "--workdir")
+    assert set(kept) == {"student", "projection", "layer_logits", "code_projection"}, "the teacher is not in the checkpoint"
+    assert json.loads((detector / "config.json").read_text())["student"]["size"] == "toy", "taken over from init"
+    assert "steps/s" in chain["finetune said"]
+    assert "left" in chain["finetune said"]
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(chain, tmp_path):
+    arguments = (
+        *TOY_FINETUNE,
+        "--config.checkpoint_every=10",
+        f"--config.data.corpus={chain['corpus']}",
+        "--config.steps=60",
+        f"--config.init={chain['distilled']}",
+    )
+    whole = run_module("train", *arguments, f"--workdir={tmp_path}/whole")
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "s3rl_jax.train", *arguments, f"--workdir={tmp_path}/cut"],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "cut/checkpoints/20").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
+    again = run_module("train", *arguments, f"--workdir={tmp_path}/cut", env={"XLA_FLAGS": ""})
+    assert again.returncode == 0, again.stderr
+    one, other = (read_params(tmp_path / name, "--workdir") for name in ("whole", "cut"))
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_training_from_memory_and_the_package_leave_tensorflow_alone(chain, tmp_path):
+    arguments = [*TOY_FINETUNE, f"--config.data.corpus={chain['corpus']}", "--config.steps=2", f"--workdir={tmp_path}"]
+    code = (
+        "import sys, s3rl_jax\n"
+        "assert 'jax' not in sys.modules\n"
+        "from s3rl_jax import train; train.main()\n"
+        "sys.exit('tensorflow was imported' if 'tensorflow' in sys.modules else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={"PATH": "/usr/bin:/bin", "JAX_PLATFORMS": "cpu", "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_student_itself_can_be_pretrained_and_finetuned(chain, tmp_path):
+    done = run_module(
+        "train",
+        "--config=configs/pretrain.py:student",
+        "--config.student.size=toy",
+        "--config.steps=2",
+        "--config.batch_size=4",
+        "--config.data.crop_seconds=0.8",
+        "--config.distractors=5",
+        f"--config.data.corpus={chain['corpus']}",
+        f"--workdir={tmp_path}/self",
+    )
+    assert done.returncode == 0, done.stderr
+    done = run_module(
+        "train",
+        *TOY_FINETUNE,
+        "--config.steps=2",
+        "--config.encoder=frozen",
+        f"--config.init={tmp_path}/self",
+        f"--config.data.corpus={chain['corpus']}",
+        f"--workdir={tmp_path}/frozen",
+    )
+    assert done.returncode == 0, done.stderr
+    before, after = read_params(tmp_path / "self", "--workdir"), read_params(tmp_path / "frozen", "--workdir")
+    jax.tree.map(np.testing.assert_array_equal, before["student"], after["student"])
+
+
+FINETUNE = ("--config=configs/finetune.py", "--workdir={tmp}/w", "--config.data.corpus={corpus}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "--config is missing"),
+        (("--config=configs/finetune.py",), "--workdir is missing"),
+        (("--config=configs/nothing.py", "--workdir={tmp}/w"), "configs/nothing.py"),
+        ((*FINETUNE, "--config.stepz=3"), "stepz"),
+        ((*FINETUNE, "--config.steps=many"), "many"),
+        ((*FINETUNE, "--config.steps=0"), "config.steps=0"),
+        ((*FINETUNE, "--stepz=3"), "stepz"),
+        ((*FINETUNE, "steps=3"), "steps=3"),
+        ((*FINETUNE, "--config.batch_size=0"), "config.batch_size=0"),
+        ((*FINETUNE, "--config.seed=-1"), "config.seed=-1"),
+        ((*FINETUNE, "--config.keyword=zorro"), "config.keyword=zorro"),
+        ((*FINETUNE, "--config.student.size=huge"), "config.student.size"),
+        ((*FINETUNE, "--config.init={tmp}"), "config.init={tmp}"),
+        ((*FINETUNE, "--config.init={detector}"), "config.init={detector}"),
+        ((*FINETUNE, "--config.init={distilled}", "--config.student.size=small"), "has a toy student"),
+        ((*FINETUNE, "--config.data.window_seconds=0"), "window_seconds"),
+        ((*FINETUNE[:2], "--config.data.corpus={tmp}"), "config.data.corpus={tmp}"),
+        ((*FINETUNE[:2],), "config.data.corpus is empty"),
+        (("--config=configs/distill.py", *FINETUNE[1:], "--config.teacher.source={distilled}"), "config.teacher.source"),
+        (
+            ("--config=configs/finetune.py", "--workdir={detector}", "--config.data.corpus={corpus}"),
+            "config.steps was 150, is 1000",
+        ),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_status_two(chain, tmp_path, arguments, named):
+    fill = {**chain, "tmp": tmp_path}
+    done = run_module("train", *(argument.format(**fill) for argument in arguments))
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert named.format(**fill) in done.stderr.splitlines()[-1]
+
+
+def test_distilling_again_finds_the_teacher_that_is_there(chain):
+    done = run_module("train", *TOY_DISTILL, f"--workdir={chain['distilled']}", f"--config.data.corpus={chain['corpus']}")
+    assert done.returncode == 0, done.stderr
+    assert "6/6" not in done.stderr, "a finished run is not trained again"

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from s3rl_jax.data.corpus import read_corpus
+from s3rl_jax.errors import UserError
+from s3rl_jax.evaluation.scoring import score_stream
+from s3rl_jax.evaluation.stream import build_stream, with_noise
+
+
+@pytest.fixture(scope="module")
+def clips(corpus):
+    return read_corpus(corpus, "test")
+
+
+@pytest.fixture(scope="module")
+def stream(clips):
+    return build_stream(clips, ("alexa",), 0)
+
+
+def test_every_recording_stands_in_the_stream_once_where_it_is_said_to(clips, stream):
+    assert sorted(part.id for part in stream.parts) == sorted(clips.columns["id"])
+    rows = {name: row for row, name in enumerate(clips.columns["id"])}
+    for part in stream.parts:
+        np.testing.assert_array_equal(stream.audio[part.start : part.stop], clips.audio(rows[part.id]))
+        assert part.positive == (part.label == "alexa")
+        assert part.start <= part.speech_start < part.speech_stop <= part.stop
+    assert build_stream(clips, ("alexa",), 0).parts == stream.parts
+    assert build_stream(clips, ("alexa",), 1).parts != stream.parts
+
+
+@pytest.mark.parametrize("snr", [10.0, 0.0])
+def test_noise_stands_where_it_was_asked_for(clips, stream, snr):
+    noisy = with_noise(stream, clips, snr, 0)
+    for part in stream.parts:
+        if part.kind != "speech":
+            continue
+        speech = stream.audio[part.speech_start : part.speech_stop].astype(float)
+        # The noise's power behind the whole recording, its gaps included.
+        added = noisy.audio[part.start : part.stop].astype(float) - stream.audio[part.start : part.stop]
+        measured = 10 * np.log10(np.mean(speech**2) / np.mean(added**2))
+        assert measured == pytest.approx(snr, abs=0.1)
+
+
+def test_without_the_keyword_there_is_nothing_to_measure(clips):
+    with pytest.raises(UserError, match="zorro"):
+        build_stream(clips, ("zorro",), 0)
+
+
+def test_a_score_at_a_hop_hears_what_came_before_it_and_nothing_else(rng):
+    audio = rng.integers(-100, 100, 5000).astype(np.int16)
+    seen = score_stream(lambda windows: windows.astype(float), audio, window=1000, hop=160)
+    assert len(seen) == 5000 // 160
+    for i, window in enumerate(seen):
+        end = (i + 1) * 160
+        wanted = audio[max(0, end - 1000) : end]
+        np.testing.assert_array_equal(window[-len(wanted) :], wanted)
+        assert not window[: 1000 - len(wanted)].any()
