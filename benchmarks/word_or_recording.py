@@ -68,13 +68,16 @@ def main() -> None:
         variants["recording"].append(transplant(clips.audio(positive), bounds[positive], theirs, rms(mine)))
         variants["word"].append(transplant(clips.audio(other), bounds[other], mine, rms(theirs)))
 
-    def peak(audio):
-        # A second of silence before and after, as between the recordings of the evaluation's stream.
-        silence = np.zeros(SAMPLE_RATE, np.int16)
-        padded = np.concatenate([silence, audio, silence])
-        return smooth(score_stream(score, padded, window, hop)[:, 1:].sum(axis=1)).max()
+    def peaks_of(recordings):
+        # One stream, with silence for a window between two recordings, so that none is heard together with another.
+        silence = np.zeros(window + -window % hop, np.int16)
+        padded = [np.concatenate([silence, r, np.zeros(-len(r) % hop, np.int16)]) for r in recordings]
+        posteriors = smooth(score_stream(score, np.concatenate([*padded, silence]), window, hop)[:, 1:].sum(axis=1))
+        ends = np.cumsum([len(r) for r in padded]) // hop
+        tail = len(silence) // hop - 1
+        return np.array([posteriors[end - len(r) // hop : end + tail].max() for end, r in zip(ends, padded, strict=True)])
 
-    peaks = {name: np.array([peak(audio) for audio in recordings]) for name, recordings in variants.items()}
+    peaks = {name: peaks_of(recordings) for name, recordings in variants.items()}
     fired = {
         name: {rate: round(float((values >= threshold).mean()), 4) for rate, threshold in thresholds.items()}
         for name, values in peaks.items()

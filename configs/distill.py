@@ -73,8 +73,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.clip = 1.0
 
     if variant == "quickstart":
-        config.steps = 120
-        config.teacher.pretraining.steps = 300
+        config.steps = 100
+        config.teacher.pretraining.steps = 200
         config.log_every = config.teacher.pretraining.log_every = 20
     if variant == "distilhubert":
         config.loss.dual_view = 0.0

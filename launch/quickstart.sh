@@ -18,7 +18,7 @@ out=quickstart/${keyword//[^A-Za-z0-9]/_}
 
 stage() {
   echo >&2
-  echo "== $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes about 9 minutes)" >&2
+  echo "== $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some 8 minutes)" >&2
 }
 
 stage "0/6 install"
@@ -29,7 +29,7 @@ python=.venv/bin/python
 stage "1/6 prepare: speak a corpus"
 if [ ! -f "$out/corpus/corpus/1.0.0/index.json" ]; then
   rm -rf "$out/corpus"
-  "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=75 --out="$out/corpus"
+  "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=50 --out="$out/corpus"
 fi
 stage "2/6 train: pre-train a teacher, distil it into a student"
 "$python" -m s3rl_jax.train --config=configs/distill.py:quickstart --workdir="$out/distilled" \

@@ -19,13 +19,16 @@ def _parse(arguments: list[str]) -> None:
         rest = flags.FLAGS(arguments)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(_first_line(error)) from error
-    except (OSError, ImportError, SyntaxError) as error:
-        raise UserError(f"--config: cannot be read: {_first_line(error)}") from error
     if len(rest) > 1:
         raise UserError(f"{rest[1]!r}: not a flag; expected --name=value")
     for name in ("config", "workdir"):
-        if flags.FLAGS[name].value is None:
+        if not any(argument.removeprefix("-").startswith(f"-{name}") for argument in arguments):
             raise UserError(f"--{name} is missing; for example --config=configs/distill.py --workdir=runs/distilled")
+    try:
+        if not callable(_CONFIG.value.get):
+            raise TypeError("get_config returns no ConfigDict")
+    except (OSError, AttributeError, TypeError) as error:  # config_flags keeps what went wrong until the value is asked for
+        raise UserError(f"--config: not a file whose get_config gives a ConfigDict: {' '.join(str(error).split())}") from error
 
 
 def _first_line(error: BaseException) -> str:

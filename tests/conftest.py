@@ -19,6 +19,13 @@ ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
 
 
+def pytest_collection_modifyitems(items):
+    """The tests of the chain go to one worker, so that it is run once."""
+    for item in items:
+        if "chain" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("chain"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

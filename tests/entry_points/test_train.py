@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,13 +43,14 @@ def test_a_killed_run_ends_as_an_undisturbed_one(chain, tmp_path):
         [sys.executable, "-m", "s3rl_jax.train", *arguments, f"--workdir={tmp_path}/cut"],
         cwd=ROOT,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "XLA_FLAGS": ""},  # one device, as run_module has
     )
     deadline = time.monotonic() + 200
     while not (tmp_path / "cut/checkpoints/20").is_dir() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
-    again = run_module("train", *arguments, f"--workdir={tmp_path}/cut", env={"XLA_FLAGS": ""})
+    again = run_module("train", *arguments, f"--workdir={tmp_path}/cut")
     assert again.returncode == 0, again.stderr
     one, other = (read_params(tmp_path / name, "--workdir") for name in ("whole", "cut"))
     jax.tree.map(np.testing.assert_array_equal, one, other)

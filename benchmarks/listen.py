@@ -1,0 +1,81 @@
+"""What `detect` prints of keywords in noise, and of ten minutes in which there are none.
+
+    python benchmarks/listen.py M.tflite --corpus=corpus [--snr_db=5]
+
+Writes two WAV files out of the test split (ten recordings of the keyword among other words, with noise; ten minutes of
+other speech), runs `python -m s3rl_jax.detect` on them, and prints JSON: how many of the words it printed within a
+second of their end, and how often it fired on the rest.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+
+import numpy as np
+import soundfile
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.windows import keyword_labels
+from s3rl_jax.deploy.runtime import Detector
+from s3rl_jax.evaluation.evaluate import LATENESS_SECONDS, SEED
+from s3rl_jax.evaluation.stream import build_stream, with_noise
+
+WORDS, OTHERS, MINUTES = 10, 40, 10
+
+
+def only(clips, rows):
+    """The clips of some rows, in memory."""
+    columns = {name: values[rows] for name, values in clips.columns.items()}
+    return replace(clips, columns=columns, sources=(tuple({"audio": clips.audio(row)} for row in rows),))
+
+
+def listen(model: str, audio: np.ndarray) -> list[dict]:
+    with tempfile.TemporaryDirectory() as folder:
+        soundfile.write(f"{folder}/a.wav", audio, SAMPLE_RATE, subtype="PCM_16")
+        command = [sys.executable, "-m", "s3rl_jax.detect", model, f"{folder}/a.wav"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--corpus", required=True)
+    parser.add_argument("--snr_db", type=float, default=5.0)
+    args = parser.parse_args()
+    keywords = tuple(Detector(args.model).labels[1:])
+    clips = in_memory(read_corpus(args.corpus, "test"))
+    speech, classes = clips.columns["kind"] == "speech", keyword_labels(clips, keywords)
+    rng = np.random.default_rng(0)
+    positives = rng.permutation(np.flatnonzero(speech & (classes > 0)))[:WORDS]
+    others = rng.permutation(np.flatnonzero(speech & (classes == 0)))
+
+    chosen = only(clips, np.concatenate([positives, others[:OTHERS]]))
+    noisy = with_noise(build_stream(chosen, keywords, SEED), clips, args.snr_db, SEED)
+    found = [line["time"] for line in listen(args.model, noisy.audio)]
+    words = [(p.speech_start / SAMPLE_RATE, p.speech_stop / SAMPLE_RATE + LATENESS_SECONDS) for p in noisy.parts if p.positive]
+    heard = [any(start <= time <= end for time in found) for start, end in words]
+    elsewhere = [time for time in found if not any(start <= time <= end for start, end in words)]
+
+    other = np.concatenate([clips.audio(row) for row in others])[: MINUTES * 60 * SAMPLE_RATE]
+    print(
+        json.dumps(
+            {
+                "model": args.model,
+                "snr_db": args.snr_db,
+                "words": len(words),
+                "heard": sum(heard),
+                "fired_elsewhere": len(elsewhere),
+                "minutes_of_other_speech": round(len(other) / SAMPLE_RATE / 60, 2),
+                "fired_on_other_speech": len(listen(args.model, other)),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
