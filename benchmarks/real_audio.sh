@@ -1,26 +1,41 @@
 #!/usr/bin/env bash
 # What the README's table is made of: distilled and undistilled detectors on one corpus.
 #   benchmarks/real_audio.sh CORPUS RUNS [KEYWORD]
-# Two hours on two cores; finished runs are not repeated. Prints the table.
+# Some 70 minutes on two cores, in two lanes, a core each; finished runs are not repeated. Prints the table.
 set -euo pipefail
 corpus=$1 runs=$2 keyword=${3:-alexa}
 python=${PYTHON:-.venv/bin/python}
 
-train() { "$python" -m s3rl_jax.train --config="configs/$1.py" --workdir="$runs/$2" --config.data.corpus="$corpus" "${@:3}"; }
-detector() { # detector NAME [arguments of finetune]
-  train finetune "$1" --config.keyword="$keyword" "${@:2}"
-  if [ ! -f "$runs/$1/report/metrics.json" ]; then
-    "$python" -m s3rl_jax.evaluate --workdir="$runs/$1" --corpus="$corpus" --out="$runs/$1/report"
+on() { # on CORE command...
+  if command -v taskset >/dev/null; then taskset -c "$1" "${@:2}"; else "${@:2}"; fi
+}
+train() { # train CORE CONFIG NAME [arguments]
+  on "$1" "$python" -m s3rl_jax.train --config="configs/$2.py" --workdir="$runs/$3" --config.data.corpus="$corpus" "${@:4}"
+}
+detector() { # detector CORE NAME [arguments of finetune]
+  train "$1" finetune "$2" --config.keyword="$keyword" "${@:3}"
+  if [ ! -f "$runs/$2/report/metrics.json" ]; then
+    on "$1" "$python" -m s3rl_jax.evaluate --workdir="$runs/$2" --corpus="$corpus" --out="$runs/$2/report"
   fi
 }
+undistilled() {
+  for seed in 0 1; do
+    detector 1 "$keyword-tiny-random-$seed" --config.student.size=tiny --config.seed=$seed
+  done
+  detector 1 "$keyword-small-random-0" --config.student.size=small --config.steps=400
+}
+small() {
+  train 1 distill distilled-small --config.teacher.source="$runs/teacher" --config.student.size=small --config.steps=600
+  detector 1 "$keyword-small-distilled-0" --config.init="$runs/distilled-small" --config.steps=400
+}
 
-train pretrain teacher
-train distill distilled-tiny --config.teacher.source="$runs/teacher" --config.student.size=tiny
-train distill distilled-small --config.teacher.source="$runs/teacher" --config.student.size=small --config.steps=600
+undistilled & other=$!
+train 0 pretrain teacher
+wait "$other"
+small & other=$!
+train 0 distill distilled-tiny --config.teacher.source="$runs/teacher" --config.student.size=tiny
 for seed in 0 1; do
-  detector "$keyword-tiny-random-$seed" --config.student.size=tiny --config.seed=$seed
-  detector "$keyword-tiny-distilled-$seed" --config.init="$runs/distilled-tiny" --config.seed=$seed
+  detector 0 "$keyword-tiny-distilled-$seed" --config.init="$runs/distilled-tiny" --config.seed=$seed
 done
-detector "$keyword-small-random-0" --config.student.size=small --config.steps=400
-detector "$keyword-small-distilled-0" --config.init="$runs/distilled-small" --config.steps=400
+wait "$other"
 "$python" benchmarks/table.py "$runs/$keyword"-{tiny,small}-{random,distilled}
