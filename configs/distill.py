@@ -26,24 +26,34 @@ def get_config(variant: str = "") -> ConfigDict:
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4
     config.data.memory_gib = 4.0
+    config.data.fixed_crops = False  # crops on a grid instead of anywhere, the same in each epoch; implied by teacher.cache
 
     config.teacher = ConfigDict()
-    config.teacher.source = ""  # a workdir of a pre-training; empty: pre-train one first
+    # A workdir of a pre-training, or a folder or hub id of a public wav2vec 2.0, HuBERT or WavLM; empty: pre-train one.
+    config.teacher.source = ""
     config.teacher.size = "tiny"  # of the teacher that is pre-trained
-    config.teacher.layers = "all"  # or ranges such as 5-8; 0 is the transformer's input
+    config.teacher.layers = "all"  # or a range or list such as 5-8 or 0,4,9-12; 0 is the transformer's input
+    config.teacher.dtype = "float32"  # or bfloat16: what the teacher computes in
+    config.teacher.cache = False  # hear the teacher once over fixed crops, in WORKDIR/teacher_targets, and distil from that
+    config.teacher.cache_dir = ""  # where else, to share it between runs
     own = pretrain.get_config()
     config.teacher.pretraining = ConfigDict(
         {k: own[k] for k in own if k not in ("task", "model", "data", "teacher", "student")}
     )
 
+    # The teacher's own quantiser where it has one (auto), or k-means over a layer (0: three quarters up), fitted first
+    # and kept in the corpus's folder.
+    config.codebook = ConfigDict({"kind": "auto", "layer": 0, "clusters": 256, "batches": 200, "seed": 0})
+
     config.student = ConfigDict({"size": "tiny"})
     config.projection = "linear"  # or mlp
 
     # Weights; 0 turns an objective off. alpha and beta weigh the off-diagonal of the feature and the batch view,
-    # cosine (lambda) the cosine term of the regressions, gamma the teacher's codebook.
+    # cosine (lambda) the cosine term of the regressions, gamma the teacher's codebook by vectors, code_classes by classes.
     config.loss = ConfigDict()
     config.loss.dual_view = 1.0
     config.loss.gamma = 1.0
+    config.loss.code_classes = 0.0
     config.loss.feature_view = 0.0
     config.loss.batch_view = 0.0
     config.loss.frame_regression = 0.0

@@ -24,6 +24,11 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4
     config.data.memory_gib = 4.0  # corpora up to this size are held in memory
+    config.data.fixed_crops = False  # crops on a grid instead of anywhere, the same in each epoch
+
+    # The validation split, if the corpus has one: this many batches of it, every so many steps; 0: never.
+    config.validation = ConfigDict({"every": 200, "batches": 10})
+    config.dtype = "float32"  # or bfloat16: what is computed in; parameters and losses are float32
 
     config.teacher = ConfigDict({"size": "tiny"})
     config.student = ConfigDict({"size": "tiny"})
@@ -53,5 +58,8 @@ def get_config(variant: str = "teacher") -> ConfigDict:
         config.gumbel = ConfigDict({"start": 2.0, "end": 0.5, "decay": 0.999995})
         config.loss = ConfigDict({"contrastive": 1.0, "diversity": 0.1, "feature_penalty": 10.0})
         config.optimizer.learning_rate = 5e-4
+        config.optimizer.warmup = 0.08  # 32 000 steps
         config.checkpoint_every = 5000
+        config.validation.every = 2000
+        config.dtype = "bfloat16"
     return config

@@ -8,15 +8,19 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.acoustics import noise_bank, response_bank
-from s3rl_jax.data.corpus import Clips
+from s3rl_jax.data.corpus import Clips, has_split
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.data.pipeline import batches, open_corpus
 from s3rl_jax.data.windows import Windows, parse_keywords
 from s3rl_jax.errors import UserError
-from s3rl_jax.tasks.distill import distill
+from s3rl_jax.evaluation.layer_weights import plot_layer_weights
+from s3rl_jax.tasks.distill import distill, wanted_of
 from s3rl_jax.tasks.finetune import finetune
-from s3rl_jax.tasks.pretrain import pretrain, pretraining_model
+from s3rl_jax.tasks.pretrain import pretrain
 from s3rl_jax.tasks.task import Task
+from s3rl_jax.teachers.kmeans import codebook_of
+from s3rl_jax.teachers.source import find_teacher
+from s3rl_jax.teachers.targets import CachedCrops, cached_targets
 from s3rl_jax.training import loop
 from s3rl_jax.training.checkpoint import read_params
 from s3rl_jax.training.mesh import data_mesh, host_rows
@@ -24,6 +28,8 @@ from s3rl_jax.workdir import claim, read_config
 
 NOISE_PIECES = 4000  # at most: 2 s each, 256 MB on the device
 RESPONSE_SECONDS = 0.5
+CODEBOOKS = "codebooks"  # in the corpus's folder
+TARGETS = "teacher_targets"  # in the workdir
 
 
 def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -> None:
@@ -47,35 +53,48 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     claim(workdir, config, allow_changed_config)
     task, source = tasks[config.task](config, clips, workdir)
 
-    def make_batches(first, last):
-        return batches(functools.partial(source.batch, rows=rows), first, last, from_memory)
+    def batches_of(source, from_memory):
+        return lambda first, last: batches(functools.partial(source.batch, rows=rows), first, last, from_memory)
 
-    loop.train(task, make_batches, config, workdir, f"{config.task} {workdir}")
+    held_out = None
+    if config.get("validation") and config.validation.every and has_split(config.data.corpus, "validation"):
+        held_clips, held_from_memory = open_corpus(config.data.corpus, "validation", config.data.memory_gib)
+        held_out = batches_of(_crops(config, held_clips), held_from_memory)
+    loop.train(task, batches_of(source, from_memory), config, workdir, f"{config.task} {workdir}", held_out)
+    if config.task == "distill" and (figure := plot_layer_weights(workdir)):
+        print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
 
 
 def _pretrain(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
     return pretrain(config), _crops(config, clips)
 
 
-def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
-    source = config.teacher.source
-    if not source:
-        source = workdir / "teacher"
-        print(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {source}", file=sys.stderr)
-        recipe = {
-            "task": "pretrain",
-            "model": "teacher",
-            "teacher": {"size": config.teacher.size},
-            "data": config.data.to_dict(),
-        }
-        teacher = ConfigDict({**config.teacher.pretraining.to_dict(), **recipe})
-        run(teacher, source, allow_changed_config=False)
-    made_by = read_config(source, "config.teacher.source", "pretrain")
-    if made_by.model != "teacher":
-        raise UserError(f"config.teacher.source={source}: pre-trained as a student; expected config.model=teacher")
-    model, _ = pretraining_model(made_by)
-    params = read_params(source, "config.teacher.source")
-    return distill(config, model.config, params, *_acoustics(clips, config.data.crop_seconds)), _crops(config, clips)
+def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops | CachedCrops]:
+    teacher = find_teacher(config.teacher.source or _own_teacher(config, workdir), config.teacher.dtype)
+    crops, wanted = _crops(config, clips), wanted_of(config, teacher.config.layers)
+    if wanted.codes:
+        beside = Path(config.data.corpus.split(",")[0].strip()) / CODEBOOKS
+        teacher = teacher._replace(codebook=codebook_of(teacher, crops, config.codebook, beside))
+    if config.teacher.cache:
+        folder = Path(config.teacher.cache_dir or workdir / TARGETS)
+        source = cached_targets(teacher, wanted, crops, folder)
+    else:
+        source = crops
+    return distill(config, teacher, *_acoustics(clips, config.data.crop_seconds)), source
+
+
+def _own_teacher(config, workdir: Path) -> Path:
+    """Pre-trains `config.teacher.pretraining` in WORKDIR/teacher, or finds it there."""
+    folder = workdir / "teacher"
+    print(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {folder}", file=sys.stderr)
+    recipe = {
+        "task": "pretrain",
+        "model": "teacher",
+        "teacher": {"size": config.teacher.size},
+        "data": {**config.data.to_dict(), "fixed_crops": False},
+    }
+    run(ConfigDict({**config.teacher.pretraining.to_dict(), **recipe}), folder, allow_changed_config=False)
+    return folder
 
 
 def _finetune(config, clips: Clips, workdir: Path) -> tuple[Task, Windows]:
@@ -103,7 +122,8 @@ def _adopt_student(config) -> None:
 def _crops(config, clips: Clips) -> Crops:
     samples = _samples(config.data.crop_seconds, "crop_seconds")
     shortest = min(_samples(config.data.shortest_seconds, "shortest_seconds"), samples)
-    return Crops.of(clips, samples, config.batch_size, config.seed, shortest)
+    fixed = config.data.fixed_crops or (config.task == "distill" and config.teacher.cache)
+    return Crops.of(clips, samples, config.batch_size, config.seed, shortest, fixed)
 
 
 def _acoustics(clips: Clips, seconds: float):

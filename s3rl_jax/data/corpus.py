@@ -143,6 +143,12 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
     return Clips(columns, tuple(sources))
 
 
+def has_split(paths: str, split: str) -> bool:
+    """Whether all of the corpora that `read_corpus` would open have the split."""
+    indices = [Path(name.strip()) / NAME / VERSION / INDEX for name in paths.split(",") if name.strip()]
+    return all(split in json.loads(index.read_text()) for index in indices)
+
+
 def in_memory(clips: Clips) -> Clips:
     """The same clips with their audio held in memory."""
     return Clips(clips.columns, (tuple(_progressive(clips)),))

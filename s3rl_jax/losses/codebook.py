@@ -1,6 +1,8 @@
-"""The teacher's codebook: at masked frames the student picks the teacher's code vector (arXiv 2307.02720, section 3.3)."""
+"""The teacher's codebook: at masked frames the student picks the teacher's code (arXiv 2307.02720, section 3.3)."""
 
-from jaxtyping import Array, Bool, Float, Key
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from s3rl_jax.losses.contrastive import contrastive, sample_distractors
 
@@ -22,3 +24,19 @@ def teacher_codebook(
       The loss and the accuracy.
     """
     return contrastive(student, codes, mask, sample_distractors(rng, mask, distractors), kappa)
+
+
+def code_classes(
+    logits: Float[Array, "batch time groups entries"],
+    index: Int[Array, "batch time groups"],
+    mask: Bool[Array, "batch time"],
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """- log p_t(k_t), summed over the codebook's groups, mean over masked frames t: HuBERT's objective (2106.07447, eq. 1).
+
+    Returns:
+      The loss, and the accuracy over all groups.
+    """
+    weight = mask[..., None] / jnp.maximum(mask.sum(), 1)
+    missed = optax.softmax_cross_entropy_with_integer_labels(logits, index)
+    hits = logits.argmax(-1) == index
+    return jnp.sum(missed * weight), jnp.sum(hits * weight) / index.shape[-1]

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.audio.logmel import log_mel, stack_frames, standardise
 from s3rl_jax.audio.masking import masked_mean
+from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.student import Student, StudentConfig
 
 
@@ -18,7 +19,7 @@ class Head(nn.Module):
 
     @nn.compact
     def __call__(self, pooled: Float[Array, "batch width"]) -> Float[Array, "batch classes"]:
-        return nn.Dense(self.classes, name="linear")(pooled)
+        return Dense(self.classes, name="linear")(pooled)
 
 
 def pool(hidden: Float[Array, "batch time width"], valid: Bool[Array, "batch time"] | None = None):

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from s3rl_jax.models.dense import Dense
+
 
 class Quantizer(nn.Module):
     """Picks one of `entries` code vectors in each of `groups` and joins them.
@@ -33,7 +35,11 @@ class Quantizer(nn.Module):
         Returns:
           The code vectors, the probabilities of all entries (for the diversity loss), the indices picked.
         """
-        logits = nn.Dense(self.groups * self.entries, kernel_init=nn.initializers.normal(1.0), name="weight_proj")(latents)
+        logits = Dense(
+            self.groups * self.entries,
+            kernel_init=nn.initializers.normal(1.0),
+            name="weight_proj",
+        )(latents)
         logits = logits.reshape(*latents.shape[:-1], self.groups, self.entries)
         codebook = self.param("codevectors", nn.initializers.uniform(1.0), (self.groups, self.entries, self.dim // self.groups))
         probabilities = jax.nn.softmax(logits.astype(jnp.float32))

@@ -3,6 +3,7 @@
 import flax.linen as nn
 from jaxtyping import Array, Bool, Float
 
+from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.quantizer import Quantizer
 from s3rl_jax.models.student import Student, StudentConfig
@@ -32,8 +33,8 @@ class SelfSupervisedStudent(nn.Module):
         return {
             "latents": frames,
             "hidden": [hidden],
-            "context": nn.Dense(self.dim, name="project_hidden")(hidden),
-            "codes": nn.Dense(self.dim, name="project_codes")(vectors),
+            "context": Dense(self.dim, name="project_hidden")(hidden),
+            "codes": Dense(self.dim, name="project_codes")(vectors),
             "probabilities": probabilities,
             "index": index,
         }

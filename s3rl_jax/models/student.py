@@ -3,9 +3,11 @@
 import dataclasses
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+
+from s3rl_jax.models.dense import Dense, DenseGeneral
+from s3rl_jax.models.scaled_dot_product import scaled_dot_product
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +39,16 @@ class Layer(nn.Module):
     config: StudentConfig
 
     @nn.compact
-    def __call__(self, x, attend: Bool[Array, "batch heads time time"]):
+    def __call__(self, x, attend: Bool[Array, "batch #time time"]):
         config = self.config
         head = (config.heads, config.width // config.heads)
         y = nn.RMSNorm(name="attention_norm")(x)
-        query, key, value = (nn.DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value"))
-        y = jax.nn.dot_product_attention(query, key, value, mask=attend)
-        x = x + nn.DenseGeneral(config.width, axis=(-2, -1), use_bias=False, name="attention_output")(y)
+        query, key, value = (DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value"))
+        y = scaled_dot_product(query, key, value, attend)
+        x = x + DenseGeneral(config.width, axis=(-2, -1), use_bias=False, name="attention_output")(y)
         y = nn.RMSNorm(name="feed_forward_norm")(x)
-        y = nn.gelu(nn.Dense(config.ffn_size, use_bias=False, name="intermediate")(y), approximate=True)
-        return x + nn.Dense(config.width, use_bias=False, name="output")(y)
+        y = nn.gelu(Dense(config.ffn_size, use_bias=False, name="intermediate")(y), approximate=True)
+        return x + Dense(config.width, use_bias=False, name="output")(y)
 
 
 class Student(nn.Module):
@@ -73,7 +75,7 @@ class Student(nn.Module):
           mask: frames replaced by a learned embedding.
         """
         config = self.config
-        x = nn.Dense(config.width, name="projection")(frames)
+        x = Dense(config.width, name="projection")(frames)
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
         if mask is not None:
             x = jnp.where(mask[..., None], embedding, x)
@@ -88,7 +90,7 @@ class Student(nn.Module):
             name="position",
         )(x)
         x = x + nn.gelu(position, approximate=True)
-        attend = valid[:, None, None, :]
+        attend = valid[:, None, :]
         for i in range(config.layers):
             x = Layer(config, name=f"layer_{i}")(x, attend)
         return nn.RMSNorm(name="norm")(x)

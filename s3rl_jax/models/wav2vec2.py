@@ -1,4 +1,7 @@
-"""The teacher: wav2vec 2.0 (arXiv 2006.11477), with the names and the arithmetic of the published checkpoints."""
+"""The teacher: wav2vec 2.0 (arXiv 2006.11477), HuBERT (2106.07447) or WavLM (2110.13900), as the published models compute.
+
+One encoder with options. HuBERT is wav2vec 2.0's encoder without the quantiser; WavLM adds a gated relative position bias.
+"""
 
 import dataclasses
 
@@ -7,6 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from s3rl_jax.models.attention import RelativePositions, TransformerLayer
+from s3rl_jax.models.convolutions import ConvolutionalEncoder, PositionalConvolution
+from s3rl_jax.models.dense import Dense
+from s3rl_jax.models.dropout import Dropout
 from s3rl_jax.models.quantizer import Quantizer
 
 
@@ -26,6 +33,12 @@ class Wav2Vec2Config:
     position_kernel: int = 128
     position_groups: int = 16
     pre_norm: bool = False  # "stable layer norm"
+    feature_norm: bool = True  # before the projection of the latents
+    mask_embedding: bool = True
+    relative_buckets: int = 0  # WavLM's relative positions: 320 buckets up to 800 frames; 0: none
+    relative_distance: int = 800
+    quantizer: bool = True
+    normalise_audio: bool = True  # each utterance to zero mean and unit variance
     codebook_groups: int = 2
     codebook_entries: int = 320
     codebook_dim: int = 256
@@ -92,112 +105,43 @@ def normalise(audio: Float[Array, "batch samples"], valid: Bool[Array, "batch sa
     return centred * jax.lax.rsqrt(jnp.sum(jnp.square(centred), axis=1, keepdims=True) / count + 1e-7)
 
 
-class ConvolutionalEncoder(nn.Module):
-    """Seven strided convolutions: 16 kHz samples to latents every 20 ms."""
-
-    config: Wav2Vec2Config
-
-    @nn.compact
-    def __call__(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch time features"]:
-        config = self.config
-        x = audio[..., None]
-        for i, (dim, kernel, stride) in enumerate(zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)):
-            x = nn.Conv(
-                dim,
-                (kernel,),
-                (stride,),
-                padding="VALID",
-                use_bias=config.conv_bias,
-                kernel_init=nn.initializers.he_normal(),
-                name=f"conv_{i}",
-            )(x)
-            if config.conv_norm == "layer":
-                x = nn.LayerNorm(epsilon=config.norm_epsilon, name=f"norm_{i}")(x)
-            elif i == 0:
-                x = nn.GroupNorm(num_groups=dim, epsilon=config.norm_epsilon, name="norm_0")(x)
-            x = nn.gelu(x, approximate=False)
-        scale = config.convolution_gradient
-        return x if scale == 1.0 else scale * x + (1 - scale) * jax.lax.stop_gradient(x)
-
-
-class PositionalConvolution(nn.Module):
-    """Grouped convolution over time with weight norm per tap: a relative position embedding."""
-
-    config: Wav2Vec2Config
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "batch time dim"]) -> Float[Array, "batch time dim"]:
-        kernel, groups = self.config.position_kernel, self.config.position_groups
-        dim = x.shape[-1]
-        shape = (kernel, dim // groups, dim)
-        direction = self.param("weight_v", nn.initializers.normal((4 / (kernel * dim)) ** 0.5), shape)
-        length = self.param(
-            "weight_g", lambda rng, shape: jnp.linalg.norm(direction, axis=(1, 2), keepdims=True), (kernel, 1, 1)
-        )
-        bias = self.param("bias", nn.initializers.zeros, (dim,))
-        weight = length * direction / jnp.linalg.norm(direction, axis=(1, 2), keepdims=True)
-        y = jax.lax.conv_general_dilated(
-            x,
-            weight,
-            (1,),
-            [(kernel // 2, kernel - 1 - kernel // 2)],
-            dimension_numbers=("NWC", "WIO", "NWC"),
-            feature_group_count=groups,
-        )
-        return nn.gelu(y + bias, approximate=False)
-
-
-class TransformerLayer(nn.Module):
-    """Self-attention and feed-forward, normalised after (base) or before (large)."""
-
-    config: Wav2Vec2Config
-
-    @nn.compact
-    def __call__(self, x, attend: Bool[Array, "batch time"], deterministic: bool):
-        config = self.config
-        drop = nn.Dropout(config.dropout, deterministic=deterministic)
-        attention_norm = nn.LayerNorm(epsilon=config.norm_epsilon, name="layer_norm")
-        final_norm = nn.LayerNorm(epsilon=config.norm_epsilon, name="final_layer_norm")
-        if config.pre_norm:
-            x = x + drop(self._attention(attention_norm(x), attend))
-            return x + self._feed_forward(final_norm(x), drop)
-        x = attention_norm(x + drop(self._attention(x, attend)))
-        return final_norm(x + self._feed_forward(x, drop))
-
-    def _attention(self, x, attend):
-        heads = self.config.heads
-        query, key, value = (
-            nn.DenseGeneral((heads, x.shape[-1] // heads), name=name)(x) for name in ("q_proj", "k_proj", "v_proj")
-        )
-        y = jax.nn.dot_product_attention(query, key, value, mask=attend[:, None, None, :])
-        return nn.DenseGeneral(x.shape[-1], axis=(-2, -1), name="out_proj")(y)
-
-    def _feed_forward(self, x, drop):
-        y = nn.gelu(nn.Dense(self.config.ffn_size, name="intermediate")(x), approximate=False)
-        return drop(nn.Dense(x.shape[-1], name="output")(drop(y)))
-
-
 class Wav2Vec2(nn.Module):
     """Convolutions, masking, transformer; with the quantiser and the two projections of pre-training.
 
-    `__call__` runs the transformer; `codes` runs only what the codebook objective needs.
+    `hidden` runs the convolutions' output through the transformer, `codes` through the quantiser alone: the codebook
+    objective needs no more.
     """
 
     config: Wav2Vec2Config
 
     def setup(self):
         config = self.config
-        self.feature_extractor = ConvolutionalEncoder(config)
-        self.feature_norm = nn.LayerNorm(epsilon=config.norm_epsilon)
-        self.feature_projection = nn.Dense(config.hidden_size)
-        self.mask_embedding = self.param("mask_embedding", nn.initializers.uniform(1.0), (config.hidden_size,))
-        self.position = PositionalConvolution(config)
+        self.feature_extractor = ConvolutionalEncoder(
+            config.conv_dim,
+            config.conv_kernel,
+            config.conv_stride,
+            config.conv_bias,
+            config.conv_norm,
+            config.convolution_gradient,
+        )
+        if config.feature_norm:
+            self.feature_norm = nn.LayerNorm(epsilon=config.norm_epsilon)
+        self.feature_projection = Dense(config.hidden_size)
+        if config.mask_embedding:
+            self.mask_embedding = self.param("mask_embedding", nn.initializers.uniform(1.0), (config.hidden_size,))
+        self.position = PositionalConvolution(config.position_kernel, config.position_groups)
+        if config.relative_buckets:
+            self.relative_positions = RelativePositions(config.relative_buckets, config.relative_distance, config.heads)
         self.encoder_norm = nn.LayerNorm(epsilon=config.norm_epsilon)
-        self.encoder_layers = [TransformerLayer(config) for _ in range(config.layers)]
-        self.dropout = nn.Dropout(config.dropout)
-        self.quantizer = Quantizer(config.codebook_groups, config.codebook_entries, config.codebook_dim)
-        self.project_codes = nn.Dense(config.projection_dim)
-        self.project_hidden = nn.Dense(config.projection_dim)
+        self.encoder_layers = [
+            TransformerLayer(config.heads, config.ffn_size, config.pre_norm, config.norm_epsilon, config.dropout)
+            for _ in range(config.layers)
+        ]
+        self.dropout = Dropout(config.dropout)
+        if config.quantizer:
+            self.quantizer = Quantizer(config.codebook_groups, config.codebook_entries, config.codebook_dim)
+            self.project_codes = Dense(config.projection_dim)
+            self.project_hidden = Dense(config.projection_dim)
 
     def latents(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch time features"]:
         """The convolutions' output, before its norm."""
@@ -205,7 +149,10 @@ class Wav2Vec2(nn.Module):
 
     def codes(self, latents, temperature=None):
         """Quantised latents: code vectors, probabilities, indices."""
-        return self.quantizer(self.feature_norm(latents), temperature)
+        return self.quantizer(self._normed(latents), temperature)
+
+    def _normed(self, latents):
+        return self.feature_norm(latents) if self.config.feature_norm else latents
 
     def hidden(
         self,
@@ -216,17 +163,18 @@ class Wav2Vec2(nn.Module):
     ) -> list[Float[Array, "batch time dim"]]:
         """The transformer's input and the output of each layer, before the final norm of the pre-norm variant."""
         config = self.config
-        x = self.dropout(self.feature_projection(self.feature_norm(latents)), deterministic=deterministic)
+        x = self.dropout(self.feature_projection(self._normed(latents)), deterministic)
         if mask is not None:
             x = jnp.where(mask[..., None], self.mask_embedding.astype(x.dtype), x)
         x = jnp.where(valid[..., None], x, 0)
         x = x + self.position(x)
         if not config.pre_norm:
             x = self.encoder_norm(x)
-        x = self.dropout(x, deterministic=deterministic)
+        x = self.dropout(x, deterministic)
+        positions = self.relative_positions(x.shape[1]) if config.relative_buckets else None
         hidden = [x]
         for layer in self.encoder_layers:
-            y = layer(x, valid, deterministic)
+            y = layer(x, valid, positions, deterministic)
             if not deterministic and config.layer_drop:
                 y = jnp.where(jax.random.bernoulli(self.make_rng("dropout"), config.layer_drop), x, y)
             x = y
@@ -241,15 +189,17 @@ class Wav2Vec2(nn.Module):
         """Everything that pre-training compares.
 
         Returns:
-          A dict: `latents`, `hidden` (list), `context` and `codes` (both projected), `probabilities`, `index`.
+          A dict: `latents`, `hidden` (list), `context`; where there is a quantiser, `context` is projected, and there
+          are `codes` (projected), `probabilities`, `index`.
         """
         latents = self.latents(audio)
         hidden = self.hidden(latents, valid, mask, deterministic)
+        said = {"latents": latents, "hidden": hidden, "context": self.context(hidden)}
+        if not self.config.quantizer:
+            return said
         vectors, probabilities, index = self.codes(latents, temperature)
-        return {
-            "latents": latents,
-            "hidden": hidden,
-            "context": self.project_hidden(self.context(hidden)),
+        return said | {
+            "context": self.project_hidden(said["context"]),
             "codes": self.project_codes(vectors),
             "probabilities": probabilities,
             "index": index,

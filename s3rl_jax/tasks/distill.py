@@ -5,17 +5,22 @@ import jax
 import jax.numpy as jnp
 
 from s3rl_jax.audio.augmentation import augment
-from s3rl_jax.audio.logmel import stacked_count, to_float
+from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.audio.masking import masked_mean, span_mask, valid_frames
 from s3rl_jax.errors import UserError
 from s3rl_jax.losses import cross_correlation, regression
-from s3rl_jax.losses.codebook import teacher_codebook
-from s3rl_jax.models import student, wav2vec2
+from s3rl_jax.losses.codebook import code_classes, teacher_codebook
+from s3rl_jax.models import student
+from s3rl_jax.models.codebook import look_up
+from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.tasks.pretrain import lookup
 from s3rl_jax.tasks.task import Task
+from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
 
-OBJECTIVES = ("dual_view", "feature_view", "batch_view", "gamma", "frame_regression", "utterance_regression")
+VIEWS = ("dual_view", "feature_view", "batch_view")
+CODES = ("gamma", "code_classes")
+OBJECTIVES = (*VIEWS, *CODES, "frame_regression", "utterance_regression")
 
 
 class Projection(nn.Module):
@@ -27,8 +32,8 @@ class Projection(nn.Module):
     @nn.compact
     def __call__(self, x):
         if self.kind == "mlp":
-            x = nn.gelu(nn.Dense(self.dim, name="hidden")(x))
-        return nn.Dense(self.dim, name="output")(x)
+            x = nn.gelu(Dense(self.dim, name="hidden")(x))
+        return Dense(self.dim, name="output")(x)
 
 
 def parse_layers(text: str, layers: int) -> list[int]:
@@ -50,15 +55,36 @@ def parse_layers(text: str, layers: int) -> list[int]:
     return sorted(chosen)
 
 
-def distill(config, teacher_config: wav2vec2.Wav2Vec2Config, teacher_params, noises, responses) -> Task:
+def active_objectives(config) -> set[str]:
+    """The objectives whose weight is not 0.
+
+    Raises:
+      UserError: if there is none.
+    """
+    active = {name for name in OBJECTIVES if config.loss[name]}
+    if not active:
+        raise UserError(f"config.loss: every objective has weight 0; expected one of {', '.join(OBJECTIVES)}")
+    return active
+
+
+def wanted_of(config, teacher_layers: int) -> Wanted:
+    """What the objectives of a config need to hear from a teacher of that many layers."""
+    active = active_objectives(config)
+    layers = tuple(parse_layers(str(config.teacher.layers), teacher_layers)) if active - set(CODES) else ()
+    return Wanted(layers, means=bool(layers), frames="frame_regression" in active, codes=bool(active & set(CODES)))
+
+
+def distill(config, teacher: Teacher, noises, responses) -> Task:
     """Any subset of the objectives, each with a weight in `config.loss`; a weight of 0 leaves an objective out.
 
-    L = dual_view L_DVCC + gamma L_code + feature_view L_C + batch_view L_G + frame and utterance regression
+    L = dual_view L_DVCC + gamma L_code + feature_view L_C + batch_view L_G + code_classes L_class + frame and utterance
+    regression
+
+    With `config.teacher.cache`, batches bring what the teacher said (`teacher_means`, ...), and it is not run.
 
     Args:
       config: configs/distill.py.
-      teacher_config: its sizes.
-      teacher_params: its parameters, as pre-training or a public checkpoint left them.
+      teacher: sizes, parameters and codebook, as pre-training or a public checkpoint left them.
       noises: int16 [clips, samples], for the student's input.
       responses: [rooms, taps], likewise.
 
@@ -66,66 +92,54 @@ def distill(config, teacher_config: wav2vec2.Wav2Vec2Config, teacher_params, noi
       UserError: for a student, a layer range or a loss that does not exist.
     """
     size = lookup(student.SIZES, config.student.size, "config.student.size")
-    layers = parse_layers(str(config.teacher.layers), teacher_config.layers)
-    active = {name for name in OBJECTIVES if config.loss[name]}
-    if not active:
-        raise UserError(f"config.loss: every objective has weight 0; expected one of {', '.join(OBJECTIVES)}")
+    active, wanted = active_objectives(config), wanted_of(config, teacher.config.layers)
     if config.projection not in ("linear", "mlp"):
         raise UserError(f"config.projection={config.projection!r}: expected linear or mlp")
-    teacher, encoder = wav2vec2.Wav2Vec2(teacher_config), student.Student(size)
-    projection = Projection(config.projection, teacher_config.hidden_size)
-    code_projection = nn.Dense(teacher_config.codebook_dim)
-    needs_hidden = active - {"gamma"}
+    encoder, projection = student.Student(size), Projection(config.projection, teacher.config.hidden_size)
+    groups, entries, part = teacher.code_vectors.shape if wanted.codes else (0, 0, 0)
+    code_projection, code_logits = Dense(groups * part), Dense(groups * entries)
 
     def init(rng, batch):
-        student_rng, projection_rng, code_rng = jax.random.split(rng, 3)
+        student_rng, projection_rng, code_rng, class_rng = jax.random.split(rng, 4)
         frames = student_features(to_float(batch["audio"][:1]))
         hidden = jnp.zeros((1, size.width))
         params = {"student": encoder.init(student_rng, frames)["params"]}
-        if needs_hidden:
+        if wanted.layers:
             params["projection"] = projection.init(projection_rng, hidden)["params"]
-            params["layer_logits"] = jnp.zeros(len(layers))
+            params["layer_logits"] = jnp.zeros(len(wanted.layers))
         if "gamma" in active:
             params["code_projection"] = code_projection.init(code_rng, hidden)["params"]
+        if "code_classes" in active:
+            params["code_logits"] = code_logits.init(class_rng, hidden)["params"]
         return params
 
     def targets(frozen, batch, rng):
         augment_rng, mask_rng = jax.random.split(rng)
         audio, length = to_float(batch["audio"]), batch["length"]
         noisy = augment(augment_rng, audio, length, to_float(frozen["noises"]), frozen["responses"], config.augment)
-        frames = student_features(noisy)
-        time = min(frames.shape[1], teacher_config.frame_count(audio.shape[1]))
-        valid = valid_frames(jnp.minimum(stacked_count(length), teacher_config.frame_count(length)), time)
-        found = {"frames": frames[:, :time], "valid": valid}
-        if "gamma" in active:
+        time = common_frames(teacher.config, audio.shape[1])
+        valid = valid_frames(common_frames(teacher.config, length), time)
+        found = {"frames": student_features(noisy)[:, :time], "valid": valid}
+        if wanted.codes:
             found["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
-        return found | _teacher_says(frozen["teacher"], audio, length, time, valid)
-
-    def _teacher_says(params, audio, length, time, valid):
-        heard = wav2vec2.normalise(audio, valid_frames(length, audio.shape[1]))
-        variables = {"params": params}
-        latents = teacher.apply(variables, heard, method="latents")[:, :time]
-        said = {}
+        if config.teacher.cache:
+            said = {name.removeprefix("teacher_"): batch[name] for name in batch if name.startswith("teacher_")}
+        else:
+            said = hear(teacher._replace(params=frozen["teacher"]), wanted, audio, length)
         if "gamma" in active:
-            said["codes"] = teacher.apply(variables, latents, method="codes")[0]
-        if needs_hidden:
-            every = teacher.apply(variables, latents, valid, method="hidden")
-            hidden = [every[layer] for layer in layers]
-            said["means"] = jnp.stack([masked_mean(h, valid) for h in hidden])
-            if "frame_regression" in active:
-                said["hidden"] = jnp.stack(hidden)
-        return jax.lax.stop_gradient(said)
+            found["codes"] = look_up(frozen["code_vectors"], said["index"])
+        return found | {name: value if name == "index" else value.astype(jnp.float32) for name, value in said.items()}
 
     def loss(params, targets, batch, rng, weights):
         valid = targets["valid"]
         hidden = encoder.apply({"params": params["student"]}, targets["frames"], valid, targets.get("mask"))
         terms, metrics = {}, {}
-        if needs_hidden:
+        if wanted.layers:
             layer_weights = jax.nn.softmax(params["layer_logits"])
-            metrics |= {f"layer_weight_{n}": w for n, w in zip(layers, layer_weights, strict=True)}
-            h = jnp.tensordot(layer_weights, targets["means"], axes=1)
+            metrics |= {f"layer_weight_{n}": w for n, w in zip(wanted.layers, layer_weights, strict=True)}
+            h = jnp.einsum("l,bld->bd", layer_weights, targets["means"])
             o = projection.apply({"params": params["projection"]}, masked_mean(hidden, valid))
-        if active & {"dual_view", "feature_view", "batch_view"}:
+        if active & set(VIEWS):
             views = (cross_correlation.centre(h), cross_correlation.centre(o)) if config.centre else (h, o)
             feature = cross_correlation.feature_view(*views, weights["alpha"])
             batch_wise = cross_correlation.batch_view(*views, weights["beta"])
@@ -136,19 +150,27 @@ def distill(config, teacher_config: wav2vec2.Wav2Vec2Config, teacher_params, noi
             terms["utterance_regression"] = regression.utterance_regression(h, o, weights["cosine"])
         if "frame_regression" in active:
             frames = projection.apply({"params": params["projection"]}, hidden)
-            wanted = jnp.tensordot(layer_weights, targets["hidden"], axes=1)
-            terms["frame_regression"] = regression.frame_regression(wanted, frames, valid, weights["cosine"])
+            target_frames = jnp.einsum("l,bltd->btd", layer_weights, targets["hidden"])
+            terms["frame_regression"] = regression.frame_regression(target_frames, frames, valid, weights["cosine"])
         if "gamma" in active:
             picks = code_projection.apply({"params": params["code_projection"]}, hidden)
             terms["gamma"], metrics["codebook_accuracy"] = teacher_codebook(
                 rng, picks, targets["codes"], targets["mask"], config.distractors, config.kappa
             )
             metrics["codebook"] = terms["gamma"]
-        metrics |= {name: terms[name] for name in active if name.endswith("regression")}
+        if "code_classes" in active:
+            logits = code_logits.apply({"params": params["code_logits"]}, hidden)
+            logits = logits.reshape(*logits.shape[:2], groups, entries)
+            terms["code_classes"], metrics["class_accuracy"] = code_classes(logits, targets["index"], targets["mask"])
+        metrics |= {name: terms[name] for name in active if name.endswith(("regression", "classes"))}
         return sum(weights[name] * terms[name] for name in sorted(active)), metrics
 
     def weights(step):
         return {name: jnp.float32(weight) for name, weight in config.loss.items()}
 
-    frozen = {"teacher": teacher_params, "noises": noises, "responses": responses}
+    frozen = {"noises": noises, "responses": responses}
+    if not config.teacher.cache:
+        frozen["teacher"] = teacher.params
+    if "gamma" in active:
+        frozen["code_vectors"] = teacher.code_vectors
     return Task(init, targets, loss, weights, frozen)

@@ -1,5 +1,7 @@
 """Pre-training as wav2vec 2.0 does it: a teacher of one's own, or the student itself."""
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -38,10 +40,17 @@ def lookup(table: dict, name: str, field: str):
 def pretrain(config) -> Task:
     """L = contrastive + w_d diversity + w_f feature penalty (wav2vec 2.0, sections 3.2 and 4.2).
 
+    With `config.dtype` bfloat16 the model computes in it; parameters and losses stay in float32.
+
     Args:
       config: configs/pretrain.py.
+
+    Raises:
+      UserError: for a model, a size or a dtype that does not exist.
     """
     model, frames = pretraining_model(config)
+    if config.dtype not in ("float32", "bfloat16"):
+        raise UserError(f"config.dtype={config.dtype!r}: expected float32 or bfloat16")
 
     def init(rng, batch):
         audio, valid = _inputs(batch)
@@ -51,35 +60,33 @@ def pretrain(config) -> Task:
         audio, valid = _inputs(batch)
         return {"audio": audio, "valid": valid, "mask": span_mask(rng, valid, config.mask.probability, config.mask.span)}
 
-    def loss(params, targets, batch, rng, weights):
-        gumbel_rng, dropout_rng, distractor_rng = jax.random.split(rng, 3)
-        said = model.apply(
-            {"params": params},
-            targets["audio"],
-            targets["valid"],
-            targets["mask"],
-            weights["temperature"],
-            deterministic=False,
-            rngs={"gumbel": gumbel_rng, "dropout": dropout_rng},
-        )
+    def terms(params, targets, distractor_rng, temperature, **options):
+        inputs = (_cast(targets["audio"], config.dtype), targets["valid"], targets["mask"], temperature)
+        said = _cast(model.apply({"params": _cast(params, config.dtype)}, *inputs, **options), "float32")
         mask = targets["mask"]
         distractors = sample_distractors(distractor_rng, mask, config.distractors)
         picked, accuracy = contrastive(said["context"], said["codes"], mask, distractors, config.kappa)
         uneven, perplexity = diversity(said["probabilities"], mask)
         penalty = feature_penalty(said["latents"], targets["valid"])
-        total = weights["contrastive"] * picked + weights["diversity"] * uneven + weights["feature_penalty"] * penalty
-        return total, {
-            "contrastive": picked,
-            "accuracy": accuracy,
-            "codebook_perplexity": perplexity,
-            "feature_penalty": penalty,
-            "temperature": weights["temperature"],
-        }
+        measured = {"contrastive": picked, "accuracy": accuracy, "codebook_perplexity": perplexity, "feature_penalty": penalty}
+        return {"contrastive": picked, "diversity": uneven, "feature_penalty": penalty}, measured
+
+    def loss(params, targets, batch, rng, weights):
+        gumbel_rng, dropout_rng, distractor_rng = jax.random.split(rng, 3)
+        noise = {"gumbel": gumbel_rng, "dropout": dropout_rng}
+        found, measured = terms(params, targets, distractor_rng, weights["temperature"], deterministic=False, rngs=noise)
+        return sum(weights[name] * term for name, term in found.items()), {**measured, "temperature": weights["temperature"]}
+
+    def measure(params, targets, batch, rng, weights):
+        return terms(params, targets, rng, None, deterministic=True)[1]
 
     def weights(step):
         start, end, decay = config.gumbel.start, config.gumbel.end, config.gumbel.decay
         named = {name: jnp.float32(weight) for name, weight in config.loss.items()}
         return named | {"temperature": jnp.maximum(start * decay ** step.astype(jnp.float32), end)}
+
+    def watch(metrics, done):
+        return collapse_warnings(metrics, done, *_codebook_size(model), config.distractors)
 
     def _inputs(batch):
         audio, length = to_float(batch["audio"]), batch["length"]
@@ -87,4 +94,39 @@ def pretrain(config) -> Task:
             audio = wav2vec2.normalise(audio, valid_frames(length, audio.shape[1]))
         return audio, valid_frames(frames(length), frames(audio.shape[1]))
 
-    return Task(init, targets, loss, weights, frozen={})
+    return Task(init, targets, loss, weights, frozen={}, measure=measure, watch=watch)
+
+
+def collapse_warnings(metrics: dict[str, float], done: float, groups: int, entries: int, distractors: int) -> list[str]:
+    """What goes wrong in pre-training without an error: a codebook of few entries, or nothing learned.
+
+    Args:
+      metrics: `codebook_perplexity` and `contrastive`.
+      done: share of the steps.
+      groups: G of the codebook.
+      entries: V of each group.
+      distractors: of the contrastive loss.
+    """
+    found = []
+    used, chance = metrics["codebook_perplexity"], math.log(1 + distractors)
+    if done > 0.05 and used < max(1.5 * groups, 0.1 * groups * entries):
+        found.append(
+            f"the codebook is collapsing: about {used:.0f} of its {groups * entries} entries are in use. Raise "
+            "config.loss.diversity, or lower config.optimizer.learning_rate"
+        )
+    if done > 0.3 and metrics["contrastive"] > 0.99 * chance:
+        found.append(
+            f"nothing is learned: the contrastive loss {metrics['contrastive']:.2f} is that of guessing ({chance:.2f}). "
+            "Shorten config.mask.span, raise config.optimizer.learning_rate, or train longer"
+        )
+    return found
+
+
+def _codebook_size(model: nn.Module) -> tuple[int, int]:
+    sizes = model.config if isinstance(model, wav2vec2.Wav2Vec2) else model
+    return sizes.codebook_groups, sizes.codebook_entries
+
+
+def _cast(tree, dtype: str):
+    """Its floating-point arrays in `dtype`."""
+    return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)

@@ -24,6 +24,9 @@ class Task(NamedTuple):
       weights: step -> the loss weights, and whatever else follows a schedule, as arrays.
       frozen: arrays that are used but not trained (teacher, noise, impulse responses). Not part of a checkpoint.
       trainable: the top-level names of params that are trained; None is all of them.
+      measure: (params, targets, batch, rng, weights) -> metrics on held-out batches, without dropout or other noise of
+        training; None: the metrics of `loss`.
+      watch: logged metrics, and the share of the steps that is done -> what a user should be warned of, in plain words.
     """
 
     init: Callable[[Key[Array, ""], Batch], Params]
@@ -32,3 +35,5 @@ class Task(NamedTuple):
     weights: Callable[[Array], dict[str, Array]]
     frozen: Any
     trainable: tuple[str, ...] | None = None
+    measure: Callable[[Params, Any, Batch, Key[Array, ""], dict[str, Array]], Metrics] | None = None
+    watch: Callable[[dict[str, float], float], list[str]] = lambda metrics, done: []

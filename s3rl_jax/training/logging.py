@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ class RunLog:
         self._jsonl = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
         self._events = SummaryWriter(str(workdir), purge_step=first)
         self._terminal = sys.stderr.isatty()
+        self._warned: set[str] = set()
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
         """Logs the metrics of `step` and the rate since the last logged one."""
@@ -32,6 +34,13 @@ class RunLog:
         left = _duration((self._steps - step) / max(rate, 1e-9))
         line = f"{self._name} {step}/{self._steps} {rate:.2f} steps/s, {left} left: {shown}"
         print(f"\r\x1b[K{line}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
+
+    def warn(self, step: int, warning: str) -> None:
+        """Says what a user should know, once for each kind of it: figures in it may change."""
+        kind = re.sub(r"[0-9.]+", "", warning)
+        if kind not in self._warned:
+            self._warned.add(kind)
+            print(f"{chr(10) if self._terminal else ''}warning: step {step}: {warning}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self._terminal:

@@ -40,7 +40,23 @@ def make_step(task: Task, transform: optax.GradientTransformation, seed: int):
     return train_step
 
 
-def train(task: Task, batches: Batches, config, workdir: Path, name: str) -> Any:
+def make_measure(task: Task, seed: int):
+    """Metrics of a held-out batch as a pure function of (params, step, frozen, batch, place); the same noise each time."""
+
+    def measure(params, step, frozen, batch, place):
+        # Keyed by the batch's place alone, so that one measurement differs from another by the parameters only.
+        target_rng, loss_rng = jax.random.split(step_key(seed, place))
+        targets = task.targets(frozen, batch, target_rng)
+        weights = task.weights(step)
+        if task.measure:
+            return task.measure(params, targets, batch, loss_rng, weights)
+        loss, metrics = task.loss(params, targets, batch, loss_rng, weights)
+        return {"loss": loss, **metrics}
+
+    return measure
+
+
+def train(task: Task, batches: Batches, config, workdir: Path, name: str, held_out: Batches | None = None) -> Any:
     """Runs a task to `config.steps`, from the newest checkpoint of `workdir` if there is one.
 
     The same seed on the same machine gives the same parameters bit for bit, however often the run is interrupted.
@@ -48,9 +64,11 @@ def train(task: Task, batches: Batches, config, workdir: Path, name: str) -> Any
     Args:
       task: what to train.
       batches: (first, last) -> this host's rows of the batches of those steps, in order.
-      config: `seed`, `steps`, `log_every`, `checkpoint_every`, `optimizer`.
+      config: `seed`, `steps`, `log_every`, `checkpoint_every`, `optimizer`; with `held_out`, `validation.every` and
+        `validation.batches`.
       workdir: gets checkpoints, metrics.jsonl and TensorBoard events.
       name: of the run in the progress line.
+      held_out: as `batches`, of data that is not trained on; measured every so many steps, as validation/...
 
     Returns:
       The trained parameters.
@@ -81,6 +99,17 @@ def train(task: Task, batches: Batches, config, workdir: Path, name: str) -> Any
         out_shardings=everywhere,
         donate_argnums=0,
     )
+    measure_fn = jax.jit(
+        make_measure(task, config.seed),
+        in_shardings=(everywhere, everywhere, everywhere, meshes.split(mesh), None),
+        out_shardings=everywhere,
+    )
+
+    def measure(state):
+        held = enumerate(held_out(0, config.validation.batches))
+        found = [measure_fn(state.params, state.step, frozen, meshes.to_devices(batch, mesh), place) for place, batch in held]
+        return {f"validation/{name}": value for name, value in _means(found).items()}
+
     log = RunLog(workdir, config.steps, first, name)
     since_logged: list[dict] = []
     try:
@@ -91,7 +120,12 @@ def train(task: Task, batches: Batches, config, workdir: Path, name: str) -> Any
             if last or step % config.log_every == 0:
                 values = _means(since_logged)
                 since_logged.clear()
-                log.log(step, values)
+                # Held-out metrics stand in a logged line: the first one at or after each multiple of `every`.
+                due = held_out and (last or step % config.validation.every < config.log_every)
+                held = measure(state) if due else {}
+                log.log(step, values | held)
+                for warning in task.watch(values, step / config.steps):
+                    log.warn(step, warning)
                 if bad := non_finite(values):
                     raise NonFiniteLoss(f"step {step}: {', '.join(bad)} not finite; stopped. Checkpoints are in {workdir}")
             if last or step % config.checkpoint_every == 0:

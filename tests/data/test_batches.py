@@ -59,7 +59,7 @@ def test_crops_are_cut_out_of_recordings(clips, crops):
 
 def test_a_minute_counts_the_same_in_short_and_in_long_recordings(clips, crops):
     row = int(np.argmax(np.where(clips.columns["kind"] == "speech", clips.columns["samples"], 0)))
-    assert (crops.segments == row).sum() == clips.columns["samples"][row] // 8000
+    assert (crops.recordings == row).sum() == clips.columns["samples"][row] // 8000
 
 
 def test_positives_hold_the_word_at_any_place(clips, windows):

@@ -12,6 +12,7 @@ import pytest
 
 from s3rl_jax.training.checkpoint import read_params
 from tests.conftest import ROOT, TOY_DISTILL, TOY_FINETUNE, run_module
+from tests.models.test_pretrained import save
 
 
 def test_the_chain_leaves_what_it_promises(chain):
@@ -101,6 +102,37 @@ def test_the_student_itself_can_be_pretrained_and_finetuned(chain, tmp_path):
     assert done.returncode == 0, done.stderr
     before, after = read_params(tmp_path / "self", "--workdir"), read_params(tmp_path / "frozen", "--workdir")
     jax.tree.map(np.testing.assert_array_equal, before["student"], after["student"])
+
+
+def test_a_public_teacher_is_distilled_by_k_means_from_cached_targets(chain, tmp_path):
+    save("hubert-base", tmp_path / "hubert")
+    command = (
+        *TOY_DISTILL,
+        f"--config.teacher.source={tmp_path}/hubert",
+        f"--config.data.corpus={chain['corpus']}",
+        "--config.codebook.clusters=8",
+        "--config.codebook.batches=8",
+        "--config.loss.code_classes=1.0",
+        "--config.teacher.cache=True",
+        "--config.teacher.layers=1-2",
+        f"--config.teacher.cache_dir={tmp_path}/targets",
+    )
+    done = run_module("train", *command, f"--workdir={tmp_path}/one")
+    assert done.returncode == 0, done.stderr
+    assert "fitting 8 clusters to layer 2" in done.stderr
+    assert "the teacher hears" in done.stderr
+    drawn = (tmp_path / "one/report/layer_weights.svg").read_text()
+    assert "<svg" in drawn
+    metrics = json.loads((tmp_path / "one/metrics.jsonl").read_text().splitlines()[-1])
+    assert {"layer_weight_1", "layer_weight_2", "class_accuracy", "codebook"} <= set(metrics)
+    # Another run with the same teacher and crops neither fits nor listens again.
+    done = run_module("train", *command, "--config.optimizer.learning_rate=1e-3", f"--workdir={tmp_path}/two")
+    assert done.returncode == 0, done.stderr
+    assert "fitting" not in done.stderr
+    assert "the teacher hears" not in done.stderr
+    done = run_module("train", *command, "--config.teacher.layers=0", f"--workdir={tmp_path}/three")
+    assert done.returncode == 2
+    assert "layers was [1, 2], is [0]" in done.stderr.splitlines()[-1]
 
 
 FINETUNE = ("--config=configs/finetune.py", "--workdir={tmp}/w", "--config.data.corpus={corpus}")

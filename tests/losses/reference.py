@@ -44,3 +44,11 @@ def contrastive(predictions, targets, mask, distractors, temperature):
 def regression(h, o, weight):
     sigmoid = 1 / (1 + np.exp(-cosine(h, o)))
     return np.abs(h - o).mean() - weight * np.log(sigmoid)
+
+
+def code_classes(logits, index, mask):
+    losses = []
+    for b, t in np.argwhere(mask):
+        exponent = np.exp(logits[b, t])
+        losses.append(-sum(np.log(exponent[g, k] / exponent[g].sum()) for g, k in enumerate(index[b, t])))
+    return np.mean(losses)

@@ -5,7 +5,7 @@ import pytest
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2GumbelVectorQuantizer
 
 from s3rl_jax.losses import contrastive as ours
-from s3rl_jax.losses.codebook import teacher_codebook
+from s3rl_jax.losses.codebook import code_classes, teacher_codebook
 from tests.losses import reference
 
 
@@ -74,3 +74,12 @@ def test_diversity_and_perplexity_equal_transformers(rng):
 def test_feature_penalty_is_the_mean_square_of_valid_frames(frames):
     latents, _, valid = frames
     np.testing.assert_allclose(ours.feature_penalty(latents, jnp.array(valid)), np.mean(latents[valid] ** 2), rtol=1e-5)
+
+
+def test_code_classes_equal_the_loop(rng):
+    logits, index, mask = rng.standard_normal((2, 7, 3, 5)), rng.integers(0, 5, (2, 7, 3)), rng.random((2, 7)) < 0.5
+    loss, accuracy = code_classes(jnp.asarray(logits, jnp.float32), jnp.asarray(index), jnp.asarray(mask))
+    np.testing.assert_allclose(loss, reference.code_classes(logits, index, mask), rtol=1e-5)
+    np.testing.assert_allclose(accuracy, (logits.argmax(-1) == index)[mask].mean(), rtol=1e-5)
+    gradient = jax.grad(lambda x: code_classes(x, jnp.asarray(index), jnp.asarray(mask))[0])(jnp.asarray(logits, jnp.float32))
+    assert not np.asarray(gradient)[~mask].any(), "frames that are not masked teach nothing"

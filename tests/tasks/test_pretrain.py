@@ -6,7 +6,7 @@ import pytest
 
 from configs import pretrain as config_file
 from s3rl_jax.errors import UserError
-from s3rl_jax.tasks.pretrain import pretrain
+from s3rl_jax.tasks.pretrain import collapse_warnings, pretrain
 
 
 def config(variant):
@@ -54,6 +54,64 @@ def test_learns_without_collapse(variant, steps, rate, batch):
     assert last < 0.93 * first
     assert said[-1]["codebook_perplexity"] > 2.5, "two groups with one entry each would be collapse"
     assert said[-1]["temperature"] < said[0]["temperature"]
+
+
+def toy(**changes):
+    made = config("teacher")
+    made.teacher.size = "toy"
+    made.update_from_flattened_dict(changes)
+    return made
+
+
+def test_bfloat16_computes_the_same_roughly_and_keeps_float32_parameters(batch):
+    said = {}
+    for dtype in ("float32", "bfloat16"):
+        task = pretrain(toy(dtype=dtype))
+        params = task.init(jax.random.key(0), batch)
+        targets = task.targets(task.frozen, batch, jax.random.key(1))
+        run = jax.jit(jax.value_and_grad(task.loss, has_aux=True))
+        (loss, _), gradient = run(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(0)))
+        assert {leaf.dtype for leaf in jax.tree.leaves((params, gradient, loss))} == {jnp.dtype("float32")}
+        said[dtype] = float(loss)
+        said[dtype, "program"] = run.lower(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(0))).as_text()
+    assert said["bfloat16"] == pytest.approx(said["float32"], rel=0.03)
+    assert said["bfloat16"] != said["float32"]
+    assert "bf16" in said["bfloat16", "program"]
+    assert "bf16" not in said["float32", "program"]
+
+
+def test_what_is_measured_has_no_noise_of_training(batch):
+    task = pretrain(toy())
+    params = task.init(jax.random.key(0), batch)
+    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    early, late = (
+        jax.jit(task.measure)(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(step))) for step in (0, 3000)
+    )
+    assert early == late, "the temperature belongs to training"
+    assert set(early) == {"contrastive", "accuracy", "codebook_perplexity", "feature_penalty"}
+
+
+@pytest.mark.parametrize(
+    ("perplexity", "contrastive", "done", "said"),
+    [
+        (90.0, 3.0, 0.5, []),
+        (9.0, 3.0, 0.5, ["collapsing: about 9 of its 128 entries"]),
+        (9.0, 3.0, 0.01, []),
+        (90.0, 4.61, 0.5, ["nothing is learned"]),
+        (90.0, 4.61, 0.1, []),
+        (2.0, 4.61, 0.9, ["collapsing", "nothing is learned"]),
+    ],
+)
+def test_collapse_is_said_in_plain_words(perplexity, contrastive, done, said):
+    metrics = {"codebook_perplexity": perplexity, "contrastive": contrastive}
+    found = collapse_warnings(metrics, done, groups=2, entries=64, distractors=100)
+    assert len(found) == len(said)
+    assert all(part in text for part, text in zip(said, found, strict=True))
+
+
+def test_a_dtype_that_does_not_exist_is_named():
+    with pytest.raises(UserError, match=r"config\.dtype='int8'"):
+        pretrain(toy(dtype="int8"))
 
 
 @pytest.mark.parametrize(("field", "value"), [("model", "both"), ("teacher.size", "huge")])

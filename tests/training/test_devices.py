@@ -11,6 +11,7 @@ from configs import pretrain as pretrain_config
 from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
 from s3rl_jax.tasks.pretrain import pretrain
+from s3rl_jax.tasks.teacher import Teacher
 from s3rl_jax.training.loop import make_step
 from s3rl_jax.training.mesh import replicated, split, to_devices
 from s3rl_jax.training.optimizer import optimizer
@@ -29,11 +30,11 @@ def batch():
 def distill_task():
     config = distill_config.get_config()
     config.student.size, config.distractors = "toy", 10
-    for name in ("frame_regression", "utterance_regression", "feature_view", "batch_view"):
+    for name in ("frame_regression", "utterance_regression", "feature_view", "batch_view", "code_classes"):
         config.loss[name] = 1.0
     teacher = Wav2Vec2(SIZES["toy"]).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
     noises = np.random.default_rng(1).integers(-3000, 3000, (3, 8240)).astype(np.int16)
-    return config, distill(config, SIZES["toy"], teacher, noises, np.ones((1, 50), np.float32))
+    return config, distill(config, Teacher(SIZES["toy"], teacher), noises, np.ones((1, 50), np.float32))
 
 
 def pretrain_task():

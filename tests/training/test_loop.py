@@ -78,6 +78,33 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     assert np.isfinite(read_params(tmp_path, "--workdir")["w"])
 
 
+def test_held_out_metrics_are_logged_and_change_nothing(tmp_path):
+    made = config(validation={"every": 6, "batches": 2})
+    plain = train(line(), batches, made, tmp_path / "plain", "line")
+    asked = []
+
+    def held_out(first, last):
+        asked.append((first, last))
+        return batches(100 + first, 100 + last)
+
+    watched = train(line(), batches, made, tmp_path / "watched", "line", held_out)
+    jax.tree.map(np.testing.assert_array_equal, plain, watched)
+    rows = [json.loads(row) for row in (tmp_path / "watched/metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "validation/mse" in row] == [6, 12]
+    assert asked == [(0, 2), (0, 2)]
+    x = [next(batches(step, step + 1)) for step in (100, 101)]
+    wanted = np.mean([np.mean((watched["w"] * b["x"] + watched["b"] - b["y"]) ** 2) for b in x])
+    assert rows[-1]["validation/mse"] == pytest.approx(wanted, rel=0.1, abs=1e-3)
+
+
+def test_a_warning_is_said_once(tmp_path, capsys):
+    task = line()._replace(watch=lambda metrics, done: [f"mse is {metrics['mse']:.3f}"] if done > 0.4 else [])
+    train(task, batches, config(), tmp_path, "line")
+    lines = [text for text in capsys.readouterr().err.splitlines() if text.startswith("warning")]
+    assert len(lines) == 1
+    assert lines[0].startswith("warning: step 6: mse is ")
+
+
 def test_the_batch_is_divided_over_all_devices():
     mesh = data_mesh()
     assert mesh.size == 8

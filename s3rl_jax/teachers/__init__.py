@@ -1,0 +1,1 @@
+"""Who teaches: where a teacher comes from, its codebook, and what it says of a whole corpus."""

@@ -1,0 +1,33 @@
+"""Digests by which a cache knows the teacher and the corpus that made it."""
+
+import hashlib
+import json
+from typing import Any
+
+import jax
+import numpy as np
+
+from s3rl_jax.data.corpus import Clips
+from s3rl_jax.tasks.teacher import Teacher
+
+
+def digest(tree: Any) -> str:
+    """Of arrays and their names."""
+    found = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        found.update(jax.tree_util.keystr(path).encode())
+        found.update(np.ascontiguousarray(np.asarray(leaf)).tobytes())
+    return found.hexdigest()[:16]
+
+
+def teacher_digest(teacher: Teacher) -> str:
+    """Of the parameters, the options that change what they compute, and the dtype they compute in."""
+    dtypes = sorted({str(leaf.dtype) for leaf in jax.tree.leaves(teacher.params)})
+    options = hashlib.sha256(repr((teacher.config, dtypes)).encode()).hexdigest()
+    return digest({"params": teacher.params, "options": np.frombuffer(options.encode(), np.uint8)})
+
+
+def corpus_digest(clips: Clips) -> str:
+    """Of which recordings there are and how long they are."""
+    columns = {name: clips.columns[name].tolist() for name in ("id", "kind", "samples")}
+    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""A codebook for a teacher that has none: mini-batch k-means over the hidden states of one layer (arXiv 2106.07447)."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from s3rl_jax.audio.logmel import to_float
+from s3rl_jax.audio.masking import valid_frames
+from s3rl_jax.data.crops import Crops
+from s3rl_jax.errors import UserError
+from s3rl_jax.models.codebook import KMeansCodebook
+from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
+from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
+
+
+def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMeansCodebook | None:
+    """The codebook that `config.codebook` asks for: None is the teacher's own quantiser.
+
+    Args:
+      teacher: without a codebook.
+      crops: of the corpus; their order is the order in which the fit hears it.
+      settings: `config.codebook`: kind, layer, clusters, batches, seed.
+      folder: where fitted codebooks are kept, beside the corpus.
+
+    Raises:
+      UserError: for settings that cannot be.
+    """
+    if settings.kind not in ("auto", "quantizer", "kmeans"):
+        raise UserError(f"config.codebook.kind={settings.kind!r}: expected auto, quantizer or kmeans")
+    if settings.kind == "quantizer" and not teacher.config.quantizer:
+        raise UserError("config.codebook.kind=quantizer: this teacher has no quantiser; expected auto or kmeans")
+    if settings.kind != "kmeans" and teacher.config.quantizer:
+        return None
+    layers = teacher.config.layers
+    layer = settings.layer or round(0.75 * layers)
+    if not 0 < layer <= layers:
+        raise UserError(f"config.codebook.layer={layer}: expected a layer of 1-{layers}, or 0 for three quarters up")
+    if settings.clusters < 2 or settings.batches < 1:
+        raise UserError(
+            f"config.codebook: clusters={settings.clusters}, batches={settings.batches}; expected at least 2 clusters, 1 batch"
+        )
+    made_of = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
+    path = folder / f"kmeans-{'-'.join(str(part) for part in (*made_of, crops.samples, crops.batch_size))}.npz"
+    if not path.is_file():
+        print(f"fitting {settings.clusters} clusters to layer {layer} of the teacher: {path}", file=sys.stderr)
+        _save(path, fit(teacher, crops, layer, settings.clusters, settings.batches, settings.seed))
+    return _read(path, layer)
+
+
+def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int, seed: int) -> KMeansCodebook:
+    """Fits to one batch after another, holding one at a time. The same arguments give the same centroids.
+
+    Raises:
+      UserError: if the first batches have fewer frames than clusters.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    listen = jax.jit(lambda audio, length: hear(teacher, Wanted((layer,), frames=True), to_float(audio), length)["hidden"])
+    time = common_frames(teacher.config, crops.samples)
+    model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, reassignment_ratio=0.01)
+    pending, total, heard = [], np.zeros(teacher.config.hidden_size), 0
+    for step in tqdm(range(batches), unit="batch", disable=not sys.stderr.isatty()):
+        batch = crops.batch(step, range(crops.batch_size))
+        valid = np.asarray(valid_frames(common_frames(teacher.config, batch["length"]), time))
+        frames = np.asarray(listen(batch["audio"], batch["length"]), np.float32)[:, 0][valid]
+        total, heard = total + frames.sum(axis=0, dtype=np.float64), heard + len(frames)
+        pending.append(frames)
+        # The first call chooses the starting centroids out of what it is given: enough for several a cluster.
+        if sum(map(len, pending)) >= (1 if hasattr(model, "cluster_centers_") else 10 * clusters):
+            model.partial_fit(np.concatenate(pending))
+            pending.clear()
+    if pending and sum(map(len, pending)) >= clusters:
+        model.partial_fit(np.concatenate(pending))
+    if not hasattr(model, "cluster_centers_"):
+        raise UserError(
+            f"config.codebook.clusters={clusters}: {heard} frames in {batches} batches are too few; expected more batches or "
+            "fewer clusters"
+        )
+    return KMeansCodebook(layer, model.cluster_centers_.astype(np.float32), (total / heard).astype(np.float32))
+
+
+def _save(path: Path, codebook: KMeansCodebook) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{jax.process_index()}.tmp")
+        with open(unfinished, "wb") as file:
+            np.savez(file, centroids=codebook.centroids, mean=codebook.mean)
+        unfinished.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; the codebook is kept in the corpus's folder") from error
+
+
+def _read(path: Path, layer: int) -> KMeansCodebook:
+    try:
+        with np.load(path) as arrays:
+            return KMeansCodebook(layer, arrays["centroids"], arrays["mean"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a codebook that s3rl_jax wrote; remove it to have it fitted again") from error

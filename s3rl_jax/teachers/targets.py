@@ -1,0 +1,146 @@
+"""Cached targets: the teacher hears the whole corpus once, in fixed crops, and what it says is kept on disk.
+
+A folder with `targets.json` (which teacher, layers, corpus and crops made it) and, for each shard of segments, one .npy
+file an array. Hidden states are kept in bfloat16, code indices as int16.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+import jax
+import ml_dtypes
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from tqdm import tqdm
+
+from s3rl_jax.audio.logmel import to_float
+from s3rl_jax.data.crops import Crops
+from s3rl_jax.errors import UserError
+from s3rl_jax.tasks.teacher import Teacher, Wanted, hear
+from s3rl_jax.teachers.identity import corpus_digest, digest, teacher_digest
+
+SHARD = 1024  # segments
+ABOUT = "targets.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class CachedCrops:
+    """Crops with what the teacher says of them: `teacher_means`, `teacher_hidden`, `teacher_index`, as they were wanted."""
+
+    crops: Crops
+    folder: Path
+    names: tuple[str, ...]
+
+    def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
+        """What `Crops.batch` gives, and the rows' targets."""
+        segments = self.crops.segments(step, rows)
+        return self.crops.cut(segments) | {f"teacher_{name}": self._rows(name, segments) for name in self.names}
+
+    def _rows(self, name: str, segments: np.ndarray) -> np.ndarray:
+        rows = np.stack([_open(_shard_path(self.folder, s // SHARD, name))[s % SHARD] for s in segments.tolist()])
+        return rows.astype(np.int32) if name == "index" else rows.view(ml_dtypes.bfloat16)
+
+
+def cached_targets(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path) -> CachedCrops:
+    """Computes the targets that are not there yet, and opens them.
+
+    Killed, it goes on with the first shard that was not finished. Each process of a multi-host run makes every n-th
+    shard; `folder` must be one that all of them see.
+
+    Raises:
+      UserError: if the folder holds targets of another teacher, corpus, layers or crops; says which.
+    """
+    about = {
+        "teacher": teacher_digest(teacher),
+        "codebook": digest(teacher.codebook) if wanted.codes and teacher.codebook is not None else "",
+        "layers": list(wanted.layers),
+        "means": wanted.means,
+        "frames": wanted.frames,
+        "codes": wanted.codes,
+        "corpus": corpus_digest(crops.clips),
+        "crop_samples": crops.samples,
+        "segments": len(crops),
+    }
+    _claim(folder, about)
+    names = tuple(n for n, asked in (("means", wanted.means), ("hidden", wanted.frames), ("index", wanted.codes)) if asked)
+    shards = range(jax.process_index(), -(-len(crops) // SHARD), jax.process_count())
+    missing = [s for s in shards if not all(_shard_path(folder, s, name).is_file() for name in names)]
+    if missing:
+        _compute(teacher, wanted, crops, folder, missing)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("cached targets are complete")
+    return CachedCrops(crops, folder, names)
+
+
+def _claim(folder: Path, about: dict) -> None:
+    path = folder / ABOUT
+    if path.is_file():
+        try:
+            made_by = json.loads(path.read_text(encoding="utf-8"))
+            differing = [
+                f"{name} was {made_by.get(name)!r}, is {now!r}" for name, now in about.items() if made_by.get(name) != now
+            ]
+        except (ValueError, AttributeError) as error:
+            raise UserError(f"{path}: not one that s3rl_jax wrote; remove the folder to have it made again") from error
+        if differing:
+            raise UserError(
+                f"config.teacher.cache: {folder} was made by or for another: {'; '.join(differing)}. Name another folder with "
+                "config.teacher.cache_dir, or remove it"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(about, indent=2), encoding="utf-8")
+
+
+def _compute(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path, shards: list[int]) -> None:
+    mesh = Mesh(np.array(jax.local_devices()), ("data",))
+    listen = jax.jit(
+        lambda params, audio, length: hear(teacher._replace(params=params), wanted, to_float(audio), length),
+        in_shardings=(NamedSharding(mesh, PartitionSpec()), *[NamedSharding(mesh, PartitionSpec("data"))] * 2),
+    )
+    params = jax.device_put(teacher.params, NamedSharding(mesh, PartitionSpec()))
+    size = -(-crops.batch_size // jax.process_count() // mesh.size) * mesh.size
+    terminal = sys.stderr.isatty()
+    if not terminal:
+        print(f"the teacher hears {len(shards) * SHARD} segments: {folder}", file=sys.stderr)
+    with tqdm(total=len(shards) * SHARD, unit="segment", disable=not terminal) as progress:
+        for done, shard in enumerate(shards, start=1):
+            segments = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(crops)))
+            said = []
+            for first in range(0, len(segments), size):
+                part = segments[first : first + size]
+                batch = crops.cut(np.resize(part, size))  # the last one is filled up: one shape, one compilation
+                heard = jax.device_get(listen(params, batch["audio"], batch["length"]))
+                said.append({name: _packed(name, rows[: len(part)]) for name, rows in heard.items()})
+                progress.update(len(part))
+            for name in said[0]:
+                _write(_shard_path(folder, shard, name), np.concatenate([part[name] for part in said]))
+            if not terminal:
+                print(f"shard {done}/{len(shards)}", file=sys.stderr, flush=True)
+
+
+def _packed(name: str, rows: np.ndarray) -> np.ndarray:
+    """bfloat16 as its 16 bits: .npy files know no bfloat16."""
+    return rows.astype(np.int16) if name == "index" else rows.astype(ml_dtypes.bfloat16).view(np.uint16)
+
+
+def _write(path: Path, rows: np.ndarray) -> None:
+    unfinished = path.with_suffix(".tmp")
+    with open(unfinished, "wb") as file:
+        np.save(file, rows, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _shard_path(folder: Path, shard: int, name: str) -> Path:
+    return folder / f"{name}-{shard:06}.npy"
+
+
+@functools.lru_cache(maxsize=4096)
+def _open(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)

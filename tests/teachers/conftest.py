@@ -1,0 +1,28 @@
+"""Toy teachers, with and without a quantiser, and crops of the small corpus."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.crops import Crops
+from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.tasks.teacher import Teacher
+
+
+def toy(seed=0, **changes) -> Teacher:
+    config = dataclasses.replace(SIZES["toy"], **changes)
+    params = Wav2Vec2(config).init(jax.random.key(seed), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
+    return Teacher(config, params)
+
+
+@pytest.fixture(scope="session")
+def clips(corpus):
+    return in_memory(read_corpus(corpus, "train"))
+
+
+@pytest.fixture(scope="session")
+def crops(clips):
+    return Crops.of(clips, 12_880, 8, 0, 4800, fixed=True)

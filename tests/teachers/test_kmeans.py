@@ -1,0 +1,94 @@
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from s3rl_jax.audio.logmel import to_float
+from s3rl_jax.errors import UserError
+from s3rl_jax.models.codebook import look_up, nearest
+from s3rl_jax.tasks.teacher import Wanted, common_frames, hear
+from s3rl_jax.teachers.kmeans import codebook_of, fit
+from tests.teachers.conftest import toy
+
+
+def settings(**changes):
+    return ConfigDict({"kind": "kmeans", "layer": 1, "clusters": 6, "batches": 5, "seed": 0, **changes})
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return toy(quantizer=False)
+
+
+def test_nearest_is_what_scikit_learn_predicts(rng):
+    from sklearn.metrics import pairwise_distances_argmin
+
+    hidden, centroids = rng.standard_normal((2, 9, 5)).astype(np.float32), rng.standard_normal((7, 5)).astype(np.float32)
+    wanted = pairwise_distances_argmin(hidden.reshape(-1, 5), centroids).reshape(2, 9, 1)
+    np.testing.assert_array_equal(nearest(hidden, centroids), wanted)
+
+
+def test_look_up_joins_the_groups(rng):
+    vectors, index = rng.standard_normal((2, 5, 3)), rng.integers(0, 5, (1, 4, 2))
+    found = look_up(vectors, index)
+    for t in range(4):
+        np.testing.assert_allclose(found[0, t], np.concatenate([vectors[g, index[0, t, g]] for g in range(2)]), rtol=1e-6)
+
+
+def test_the_fit_is_reproducible_and_near_a_full_k_means(teacher, crops):
+    from sklearn.cluster import KMeans
+
+    one, other = (fit(teacher, crops, 1, 6, 5, seed=0) for _ in range(2))
+    np.testing.assert_array_equal(one.centroids, other.centroids)
+    listen = jax.jit(lambda a, n: hear(teacher, Wanted((1,), frames=True), to_float(a), n)["hidden"])
+    frames = []
+    for step in range(5):
+        batch = crops.batch(step, range(8))
+        count = np.asarray(common_frames(teacher.config, batch["length"]))
+        frames += [row[0, :n] for row, n in zip(np.asarray(listen(batch["audio"], batch["length"])), count, strict=True)]
+    frames = np.concatenate(frames)
+    np.testing.assert_allclose(one.mean, frames.mean(axis=0), atol=1e-4)
+
+    def inertia(centroids):
+        return np.square(frames[:, None] - centroids[None]).sum(-1).min(-1).sum()
+
+    whole = KMeans(6, n_init=3, random_state=0).fit(frames)
+    assert inertia(one.centroids) < 1.2 * whole.inertia_
+
+
+def test_a_codebook_is_fitted_once_and_kept_beside_the_corpus(teacher, crops, tmp_path, monkeypatch):
+    first = codebook_of(teacher, crops, settings(), tmp_path)
+    assert len(list(tmp_path.glob("kmeans-*.npz"))) == 1
+    monkeypatch.setattr("s3rl_jax.teachers.kmeans.fit", lambda *_: pytest.fail("fitted again"))
+    again = codebook_of(teacher, crops, settings(), tmp_path)
+    np.testing.assert_array_equal(first.centroids, again.centroids)
+    monkeypatch.undo()
+    codebook_of(teacher, crops, settings(seed=1), tmp_path)
+    assert len(list(tmp_path.glob("kmeans-*.npz"))) == 2
+
+
+def test_the_quantiser_comes_first_where_there_is_one(crops, tmp_path):
+    assert codebook_of(toy(), crops, settings(kind="auto"), tmp_path) is None
+    assert codebook_of(toy(), crops, settings(kind="kmeans"), tmp_path).centroids.shape == (6, 16)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"kind": "random"}, "kind"),
+        ({"kind": "quantizer"}, "no quantiser"),
+        ({"layer": 9}, "layer"),
+        ({"clusters": 1}, "clusters"),
+        ({"clusters": 5000}, "too few"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(teacher, crops, tmp_path, changes, named):
+    with pytest.raises(UserError, match=named):
+        codebook_of(teacher, crops, settings(**changes), tmp_path)
+
+
+def test_a_file_that_is_no_codebook_is_named(teacher, crops, tmp_path):
+    codebook_of(teacher, crops, settings(), tmp_path)
+    next(tmp_path.glob("*.npz")).write_bytes(b"PK no archive")
+    with pytest.raises(UserError, match="not a codebook"):
+        codebook_of(teacher, crops, settings(), tmp_path)
