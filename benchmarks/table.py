@@ -1,10 +1,10 @@
-"""A table of false reject rates out of the metrics.json of several runs, seeds put together.
+"""Tables of false reject rates and of equal error rates out of the metrics.json of several runs, seeds put together.
 
     python benchmarks/table.py runs/alexa-tiny-random runs/alexa-tiny-distilled [--rate=10]
 
 Each name stands for the runs NAME-0, NAME-1, ... A cell has the mean over the seeds, each seed's own figure, and the 95 %
 interval (Wilson) of the mean for the number of recordings of the keyword: seeds share the recordings, so they do not
-narrow it.
+narrow it. Minutes are those of the last training alone (the fine-tuning), without compiling and evaluating.
 """
 
 import argparse
@@ -21,26 +21,42 @@ def cell(rates: list[float], positives: int) -> str:
     return f"{100 * mean:.1f}{seeds} [{100 * interval.low:.1f}-{100 * interval.high:.1f}]"
 
 
+def minutes(workdir: Path) -> float:
+    """Of training, out of the rate of each logged step."""
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    steps = [0] + [row["step"] for row in rows]
+    return sum((b - a) / row["steps_per_second"] for a, b, row in zip(steps[:-1], steps[1:], rows, strict=True)) / 60
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+")
     parser.add_argument("--rate", default="10", help="false accepts an hour")
     args = parser.parse_args()
-    header = None
+    found = {}
     for name in args.names:
         path = Path(name)
-        found = sorted(path.parent.glob(f"{path.name}-[0-9]*/report/metrics.json"))
-        runs = [json.loads(file.read_text()) for file in found]
-        if not runs:
-            continue
-        if header is None:
-            header = list(runs[0]["conditions"])
-            print(f"| false rejects, %, at {args.rate} FA/h | seeds | " + " | ".join(header) + " |")
-            print("| --- " * (len(header) + 2) + "|")
-        cells = [
-            cell([run["conditions"][c]["frr_at_fa_per_hour"][args.rate] for run in runs], runs[0]["positives"]) for c in header
-        ]
-        print(f"| {path.name} | {len(runs)} | " + " | ".join(cells) + " |")
+        workdirs = [file.parent.parent for file in sorted(path.parent.glob(f"{path.name}-[0-9]*/report/metrics.json"))]
+        if workdirs:
+            runs = [json.loads((workdir / "report/metrics.json").read_text()) for workdir in workdirs]
+            found[path.name] = (runs, sum(map(minutes, workdirs)) / len(workdirs))
+    if not found:
+        parser.error(f"no {args.names[0]}-0/report/metrics.json")
+    conditions = list(next(iter(found.values()))[0][0]["conditions"])
+
+    def table(title, cells):
+        print(f"| {title} | " + " | ".join(conditions) + " | seeds | minutes |")
+        print("| --- " * (len(conditions) + 3) + "|")
+        for name, (runs, taken) in found.items():
+            row = [cells([run["conditions"][c] for run in runs], runs[0]["positives"]) for c in conditions]
+            print(f"| {name} | " + " | ".join([*row, str(len(runs)), f"{taken:.0f}"]) + " |")
+        print()
+
+    table(
+        f"false rejects, %, at {args.rate} FA/h",
+        lambda results, positives: cell([r["frr_at_fa_per_hour"][args.rate] for r in results], positives),
+    )
+    table("equal error rate, %", lambda results, positives: f"{100 * sum(r['eer'] for r in results) / len(results):.1f}")
 
 
 if __name__ == "__main__":

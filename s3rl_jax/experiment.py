@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.acoustics import noise_bank, response_bank
-from s3rl_jax.data.corpus import Clips, has_split
+from s3rl_jax.data.corpus import Clips, has_speech
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.data.pipeline import batches, open_corpus
 from s3rl_jax.data.windows import Windows, parse_keywords
@@ -57,7 +57,7 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
         return lambda first, last: batches(functools.partial(source.batch, rows=rows), first, last, from_memory)
 
     held_out = None
-    if config.get("validation") and config.validation.every and has_split(config.data.corpus, "validation"):
+    if config.get("validation") and config.validation.every and has_speech(config.data.corpus, "validation"):
         held_clips, held_from_memory = open_corpus(config.data.corpus, "validation", config.data.memory_gib)
         held_out = batches_of(_crops(config, held_clips), held_from_memory)
     loop.train(task, batches_of(source, from_memory), config, workdir, f"{config.task} {workdir}", held_out)

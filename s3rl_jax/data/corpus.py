@@ -143,10 +143,10 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
     return Clips(columns, tuple(sources))
 
 
-def has_split(paths: str, split: str) -> bool:
-    """Whether all of the corpora that `read_corpus` would open have the split."""
+def has_speech(paths: str, split: str) -> bool:
+    """Whether all of the corpora that `read_corpus` would open have speech in that split."""
     indices = [Path(name.strip()) / NAME / VERSION / INDEX for name in paths.split(",") if name.strip()]
-    return all(split in json.loads(index.read_text()) for index in indices)
+    return all("speech" in json.loads(index.read_text()).get(split, {"kind": ()})["kind"] for index in indices)
 
 
 def in_memory(clips: Clips) -> Clips:

@@ -42,27 +42,29 @@ def common_frames(config: Wav2Vec2Config, samples: Int[Array, "*batch"] | int):
 def hear(
     teacher: Teacher, wanted: Wanted, audio: Float[Array, "batch samples"], length: Int[Array, "batch"]
 ) -> dict[str, Array]:
-    """Runs the teacher on clean audio.
+    """Runs the teacher on clean audio, in the dtype of its parameters.
 
     Under jit, layers above the highest wanted one, and the transformer where the quantiser alone is wanted, are not
     computed: nothing depends on them.
 
     Returns:
-      `means` [batch, layers, dim], `hidden` [batch, layers, time, dim], `index` [batch, time, groups], as wanted; time
-      is `common_frames` of the batch's length.
+      `means` [batch, layers, dim] and `hidden` [batch, layers, time, dim] in float32, `index` [batch, time, groups], as
+      wanted; time is `common_frames` of the batch's length.
     """
     config, model, variables = teacher.config, Wav2Vec2(teacher.config), {"params": teacher.params}
     time = common_frames(config, audio.shape[1])
     valid = valid_frames(common_frames(config, length), time)
     if config.normalise_audio:
         audio = normalise(audio, valid_frames(length, audio.shape[1]))
+    # A layer computes in the wider of what its input and its parameters are.
+    audio = audio.astype(teacher.params["feature_projection"]["kernel"].dtype)
     latents = model.apply(variables, audio, method="latents")[:, :time]
     own_codes = wanted.codes and teacher.codebook is None
     said = {}
     if own_codes:
         said["index"] = model.apply(variables, latents, method="codes")[2].astype(jnp.int32)
     if wanted.layers or (wanted.codes and not own_codes):
-        every = model.apply(variables, latents, valid, method="hidden")
+        every = [h.astype(jnp.float32) for h in model.apply(variables, latents, valid, method="hidden")]
         hidden = [every[layer] for layer in wanted.layers]
         if wanted.means:
             said["means"] = jnp.stack([masked_mean(h, valid) for h in hidden], axis=1)

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import tensorflow_datasets as tfds
 
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import has_speech, in_memory, read_corpus
 from s3rl_jax.data.manifest import read_source
 from s3rl_jax.data.preparation import prepare, speech_bounds
 from s3rl_jax.errors import UserError
@@ -91,3 +91,9 @@ def test_nothing_readable_is_an_error_and_an_old_corpus_is_not_overwritten(tmp_p
 def test_bounds_of_silence_and_of_the_shortest_clips():
     assert speech_bounds(np.zeros(1000, np.int16)) == (0, 960)
     assert speech_bounds(np.ones(10, np.int16)) == (0, 10)
+
+
+def test_which_splits_have_speech(corpus):
+    assert has_speech(corpus, "validation")
+    assert has_speech(f"{corpus}, {corpus}", "train")
+    assert not has_speech(corpus, "dev")

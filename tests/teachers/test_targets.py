@@ -117,3 +117,18 @@ def test_distilling_from_the_cache_equals_distilling_live(teacher, crops, tmp_pa
     live, cached = (jax.tree.leaves(ended[cache]["student"]) for cache in (False, True))
     away = np.sqrt(sum(np.square(a - b).sum() for a, b in zip(live, cached, strict=True)))
     assert away < 1e-2 * np.sqrt(sum(np.square(a).sum() for a in live))
+
+
+def test_a_bfloat16_teacher_computes_in_it_and_says_about_the_same(teacher, crops):
+    narrow = teacher._replace(params=jax.tree.map(lambda p: p.astype("bfloat16"), teacher.params))
+    batch, wanted, said = crops.batch(0, range(8)), ALL._replace(codes=False), {}
+    for name, each in (("float32", teacher), ("bfloat16", narrow)):
+        run = jax.jit(lambda audio, length, each=each: hear(each, wanted, to_float(audio), length))
+        said[name] = run(batch["audio"], batch["length"])
+        convolutions = [
+            line for line in run.lower(batch["audio"], batch["length"]).as_text().splitlines() if "convolution" in line
+        ]
+        assert all(("bf16" in line) == (name == "bfloat16") for line in convolutions if "stablehlo.convolution" in line)
+    for name, value in said["bfloat16"].items():
+        assert value.dtype == "float32"
+        assert np.abs(value - said["float32"][name]).max() < 0.1 * np.abs(said["float32"][name]).max()
