@@ -5,7 +5,8 @@
 Both are wav2vec 2.0 base, randomly initialised, with the same batch, dropout (0.1 on hidden states; none on attention, no
 layer drop) and precision. `forward` is inference; `forward_backward` is the mean square of the last layer and its gradient
 with respect to all parameters. The two take turns, so that what else the machine does meets both. On a GPU PyTorch is
-compiled and uses its fused attention. Prints JSON: audio seconds a second (median, least and most) and their ratio.
+compiled and uses its fused attention. Prints JSON: what a float32 matrix product reaches in either, audio seconds a second
+(median, least and most), and their ratio.
 """
 
 import argparse
@@ -81,6 +82,23 @@ def theirs(audio: np.ndarray, dtype: str):
     return forward, backward
 
 
+def products():
+    """The same matrix product in both, and its floating-point operations: the ceiling that each of them has."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    x, y = np.ones((2000, 768), np.float32), np.ones((768, 3072), np.float32)
+    product, mine = jax.jit(jnp.matmul), (jnp.asarray(x), jnp.asarray(y))
+    other = [torch.tensor(a, device=device) for a in (x, y)]
+
+    def theirs():
+        torch.matmul(*other)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return (lambda: jax.block_until_ready(product(*mine)), theirs), 2 * x.size * y.shape[1]
+
+
 def measure(pair, repeats: int) -> list[list[float]]:
     """Seconds of each, taking turns, after one call of each to warm up."""
     seconds = [[], []]
@@ -113,6 +131,9 @@ def main() -> None:
         "clip_seconds": args.seconds,
         "dtype": args.dtype,
     }
+    pair, operations = products()
+    best = [operations / min(taken) / 1e9 for taken in measure(pair, 20)]
+    found["matrix_product_gflops"] = dict(zip(("s3rl_jax", "pytorch"), map(round, best), strict=True))
     total = args.batch * args.seconds
     mine, peers = ours(audio, args.dtype), theirs(audio, args.dtype)
     for name, pair in zip(("forward", "forward_backward"), zip(mine, peers, strict=True), strict=True):

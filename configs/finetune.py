@@ -52,6 +52,6 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.beta2 = 0.98
     config.optimizer.clip = 1.0
     if variant == "quickstart":
-        config.steps = 300
+        config.steps = 700
         config.log_every = 20
     return config
