@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from s3rl_jax.audio.logmel import stacked_count
+from s3rl_jax.audio.logmel import stacked_count, to_float
 from s3rl_jax.audio.masking import masked_mean, valid_frames
 from s3rl_jax.models.codebook import KMeansCodebook, nearest
 from s3rl_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config, normalise
@@ -73,3 +73,8 @@ def hear(
         if wanted.codes and not own_codes:
             said["index"] = nearest(every[teacher.codebook.layer], teacher.codebook.centroids)
     return jax.lax.stop_gradient(said)
+
+
+def listener(teacher: Teacher, wanted: Wanted):
+    """`hear` of int16 audio as a function of (params, audio, length), to be compiled: parameters are no constants of it."""
+    return lambda params, audio, length: hear(teacher._replace(params=params), wanted, to_float(audio), length)

@@ -8,12 +8,11 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.audio.masking import valid_frames
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.errors import UserError
 from s3rl_jax.models.codebook import KMeansCodebook
-from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
+from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, listener
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
 
@@ -59,14 +58,14 @@ def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int,
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    listen = jax.jit(lambda audio, length: hear(teacher, Wanted((layer,), frames=True), to_float(audio), length)["hidden"])
+    listen, params = jax.jit(listener(teacher, Wanted((layer,), frames=True))), jax.device_put(teacher.params)
     time = common_frames(teacher.config, crops.samples)
     model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, reassignment_ratio=0.01)
     pending, total, heard = [], np.zeros(teacher.config.hidden_size), 0
     for step in tqdm(range(batches), unit="batch", disable=not sys.stderr.isatty()):
         batch = crops.batch(step, range(crops.batch_size))
         valid = np.asarray(valid_frames(common_frames(teacher.config, batch["length"]), time))
-        frames = np.asarray(listen(batch["audio"], batch["length"]), np.float32)[:, 0][valid]
+        frames = np.asarray(listen(params, batch["audio"], batch["length"])["hidden"])[:, 0][valid]
         total, heard = total + frames.sum(axis=0, dtype=np.float64), heard + len(frames)
         pending.append(frames)
         # The first call chooses the starting centroids out of what it is given: enough for several a cluster.

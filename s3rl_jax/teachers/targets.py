@@ -18,10 +18,9 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tqdm import tqdm
 
-from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.errors import UserError
-from s3rl_jax.tasks.teacher import Teacher, Wanted, hear
+from s3rl_jax.tasks.teacher import Teacher, Wanted, listener
 from s3rl_jax.teachers.identity import corpus_digest, digest, teacher_digest
 
 SHARD = 1024  # segments
@@ -99,7 +98,7 @@ def _claim(folder: Path, about: dict) -> None:
 def _compute(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path, shards: list[int]) -> None:
     mesh = Mesh(np.array(jax.local_devices()), ("data",))
     listen = jax.jit(
-        lambda params, audio, length: hear(teacher._replace(params=params), wanted, to_float(audio), length),
+        listener(teacher, wanted),
         in_shardings=(NamedSharding(mesh, PartitionSpec()), *[NamedSharding(mesh, PartitionSpec("data"))] * 2),
     )
     params = jax.device_put(teacher.params, NamedSharding(mesh, PartitionSpec()))
