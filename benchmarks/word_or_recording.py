@@ -18,8 +18,8 @@ from s3rl_jax.audio.events import smooth
 from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
 from s3rl_jax.data.corpus import in_memory, read_corpus
 from s3rl_jax.data.windows import keyword_labels, parse_keywords
-from s3rl_jax.evaluation.scoring import score_stream, scorer
-from s3rl_jax.models.student import SIZES
+from s3rl_jax.evaluation.scoring import scorer
+from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.training.checkpoint import read_params
 from s3rl_jax.workdir import read_config
 
@@ -47,8 +47,8 @@ def main() -> None:
     clips = in_memory(read_corpus(args.corpus, args.split))
     measured = json.loads((Path(args.report or f"{args.workdir}/report") / "metrics.json").read_text())
     thresholds = measured["conditions"]["clean"]["threshold"]
-    score = scorer(SIZES[config.student.size], len(keywords) + 1, read_params(args.workdir, "--workdir"))
-    window, hop = (int(s * SAMPLE_RATE) for s in (config.data.window_seconds, config.data.hop_seconds))
+    model = keyword_model(config, len(keywords) + 1)
+    score, window, hop = scorer(model, read_params(args.workdir, "--workdir")), model.clip, model.hop
 
     columns = clips.columns
     bounds = np.stack([columns["speech_start"], columns["speech_end"]], axis=1)
@@ -72,7 +72,7 @@ def main() -> None:
         # One stream, with silence for a window between two recordings, so that none is heard together with another.
         silence = np.zeros(window + -window % hop, np.int16)
         padded = [np.concatenate([silence, r, np.zeros(-len(r) % hop, np.int16)]) for r in recordings]
-        posteriors = smooth(score_stream(score, np.concatenate([*padded, silence]), window, hop)[:, 1:].sum(axis=1))
+        posteriors = smooth(score(np.concatenate([*padded, silence]))[:, 1:].sum(axis=1))
         ends = np.cumsum([len(r) for r in padded]) // hop
         tail = len(silence) // hop - 1
         return np.array([posteriors[end - len(r) // hop : end + tail].max() for end, r in zip(ends, padded, strict=True)])

@@ -45,7 +45,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # and kept in the corpus's folder.
     config.codebook = ConfigDict({"kind": "auto", "layer": 0, "clusters": 256, "batches": 200, "seed": 0})
 
-    config.student = ConfigDict({"size": "tiny"})
+    config.student = ConfigDict({"size": "tiny", "streaming": True})  # streaming: see configs/finetune.py
     config.projection = "linear"  # or mlp
 
     # Weights; 0 turns an objective off. alpha and beta weigh the off-diagonal of the feature and the batch view,
@@ -67,6 +67,11 @@ def get_config(variant: str = "") -> ConfigDict:
     config.kappa = 0.1
     config.distractors = 100
     config.mask = ConfigDict({"probability": 0.065, "span": 10})
+
+    # Before the first step: whether the student can be exported in these forms; see s3rl_jax.export. Several kinds of quantize
+    # are comma-separated.
+    config.preflight = True
+    config.export = ConfigDict({"quantize": "none,int8", "io": "float32", "target": ""})
 
     config.augment = ConfigDict()
     config.augment.noise_probability = 0.8

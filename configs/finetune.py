@@ -3,8 +3,9 @@
     python -m s3rl_jax.train --config=configs/finetune.py --workdir=runs/alexa --config.data.corpus=corpus \\
         --config.init=runs/distilled --config.keyword=alexa
 
-Without `--config.init` the student begins at random: the "no teacher" baseline. The paper trains 150 000 steps of
-2048; the default is for minutes of keyword on a laptop.
+Without `--config.init` the student begins at random: the "no teacher" baseline. `finetune.py:quantization_aware` with
+`--config.init=runs/alexa` goes on from a detector, rounding as an int8 file does, to win back what quantisation loses.
+The paper trains 150 000 steps of 2048; the default is for minutes of keyword on a laptop.
 """
 
 from ml_collections import ConfigDict
@@ -14,8 +15,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config = ConfigDict()
     config.task = "finetune"
     config.keyword = "alexa"  # one or several, comma-separated
-    config.init = ""  # a workdir of distill, or of pretrain with model=student; empty: random
+    config.init = ""  # a workdir of distill, of pretrain with model=student, or of finetune to go on from; empty: random
     config.encoder = "trained"  # or frozen
+    config.quantization_aware = False  # round weights and activations as an int8 file does
     config.seed = 0
     config.steps = 1000
     config.batch_size = 64
@@ -26,15 +28,23 @@ def get_config(variant: str = "") -> ConfigDict:
     config.data.corpus = ""
     config.data.memory_gib = 4.0
     config.data.window_seconds = 1.5
+    config.data.lead_seconds = 1.0  # sound before the window, for a streaming student: as far as it looks back in a stream
     config.data.hop_seconds = 0.16  # how often a device scores
     config.data.positive_fraction = 0.25
     config.data.noise_fraction = 0.1
     config.data.context_probability = 0.7  # that another recording, not silence, surrounds a clip
 
-    config.student = ConfigDict({"size": ""})  # empty: that of init, else tiny
+    # Empty: that of init, else tiny. A streaming student attends to the last half second, and is stepped hop by hop on the
+    # device; without, it attends to the whole window (the paper's). With init, it is what init is.
+    config.student = ConfigDict({"size": "", "streaming": True})
     config.loss = ConfigDict({"classification": 1.0})
     config.class_weights = ()  # empty: all 1; else one for "no keyword" and one for each keyword
     config.label_smoothing = 0.05
+
+    # Before the first step: whether the student can be exported in these forms; see s3rl_jax.export. Several kinds of quantize
+    # are comma-separated.
+    config.preflight = True
+    config.export = ConfigDict({"quantize": "none,int8", "io": "float32", "target": ""})
 
     config.augment = ConfigDict()
     config.augment.noise_probability = 0.8
@@ -51,6 +61,10 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.beta1 = 0.9
     config.optimizer.beta2 = 0.98
     config.optimizer.clip = 1.0
+    if variant == "quantization_aware":  # a few hundred steps more, from a detector that is there
+        config.quantization_aware = True
+        config.steps = 300
+        config.optimizer.learning_rate = 1e-4
     if variant == "quickstart":
         config.steps = 700
         config.log_every = 20

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from s3rl_jax.commandline import Parser, run
+from s3rl_jax.deploy.microphone import devices, listen, meter
 from s3rl_jax.deploy.runtime import Detector
 from s3rl_jax.deploy.wave_file import read_wave
 from s3rl_jax.errors import UserError
@@ -17,12 +18,21 @@ MICROPHONE = None  # in the place of a file's name
 
 def main() -> None:
     parser = Parser(prog="s3rl_jax.detect", description="Prints a JSON object for each detection.")
-    parser.add_argument("model", help="a .tflite that s3rl_jax.export wrote, its .json beside it")
+    parser.add_argument("model", nargs="?", help="a .tflite that s3rl_jax.export wrote, its .json beside it")
     parser.add_argument("files", nargs="*", help="WAV files at 16 kHz, or - for raw 16-bit mono PCM at 16 kHz")
     parser.add_argument("--microphone", action="store_true", help="listen until interrupted (extra: microphone)")
+    parser.add_argument("--device", help="input to listen to: its number in --list-devices, or a part of its name")
+    parser.add_argument("--list-devices", action="store_true", help="print the audio devices, and end")
     parser.add_argument("--scores", help="CSV to write: file, time, label, posterior, a row a hop")
     parser.add_argument("--fa_per_hour", help="operating point: one of the false accepts an hour in the .json (default 0.5)")
     args = parser.parse_args()
+    if args.list_devices:
+        print(devices())
+        return
+    if not args.model:
+        raise UserError("expected a model: the .tflite that s3rl_jax.export wrote")
+    if args.device is not None and not args.microphone:
+        raise UserError(f"--device={args.device}: expected together with --microphone")
     if args.microphone == bool(args.files):
         raise UserError("expected either files (or -) or --microphone")
     detector = Detector(args.model, args.fa_per_hour)
@@ -37,7 +47,7 @@ def main() -> None:
             scores.writerow(["file", "time", "label", "posterior"])
         for name in args.files or [MICROPHONE]:
             try:
-                _listen(detector, name, scores)
+                _listen(detector, name, scores, args.device)
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed.append(name)
@@ -45,12 +55,18 @@ def main() -> None:
         raise UserError(f"{len(failed)} of {len(args.files)} files were not heard: {', '.join(failed)}")
 
 
-def _listen(detector: Detector, name: str | None, scores) -> None:
+def _listen(detector: Detector, name: str | None, scores, device: str | None) -> None:
     shown = "microphone" if name is MICROPHONE else name
+    watched = name is MICROPHONE and sys.stderr.isatty()
     detector.reset()
     hops = 0
-    for samples in _source(detector, name):
-        for found in detector.process(samples):
+    for samples in _source(detector, name, device):
+        found_now = detector.process(samples)
+        if watched:
+            print(f"\r{meter(samples, detector.score, detector.threshold)}", end="", file=sys.stderr, flush=True)
+        for found in found_now:
+            if watched:
+                print(file=sys.stderr)
             line = {"file": shown, "time": round(found.seconds, 3), "keyword": found.keyword, "score": round(found.score, 4)}
             print(json.dumps(line), flush=True)
         for posterior in detector.posteriors if scores else ():
@@ -60,11 +76,9 @@ def _listen(detector: Detector, name: str | None, scores) -> None:
                 scores.writerow([shown, seconds, label, f"{value:.6f}"])
 
 
-def _source(detector: Detector, name: str | None):
+def _source(detector: Detector, name: str | None, device: str | None):
     if name is MICROPHONE:
-        from s3rl_jax.deploy.microphone import listen
-
-        return listen(detector.sample_rate, detector.hop)
+        return listen(detector.sample_rate, detector.hop, device)
     return _pcm(sys.stdin.buffer, detector.hop) if name == "-" else [read_wave(name, detector.sample_rate)]
 
 

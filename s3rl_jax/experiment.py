@@ -12,17 +12,20 @@ from s3rl_jax.data.corpus import Clips, has_speech
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.data.pipeline import batches, open_corpus
 from s3rl_jax.data.windows import Windows, parse_keywords
+from s3rl_jax.deploy.preflight import preflight
 from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation.layer_weights import plot_layer_weights
+from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.models.students import STATISTICS
 from s3rl_jax.tasks.distill import distill, wanted_of
-from s3rl_jax.tasks.finetune import finetune
+from s3rl_jax.tasks.finetune import finetune, keyword_model
 from s3rl_jax.tasks.pretrain import pretrain
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.teachers.kmeans import codebook_of
 from s3rl_jax.teachers.source import find_teacher
 from s3rl_jax.teachers.targets import CachedCrops, cached_targets
 from s3rl_jax.training import loop
-from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.training.checkpoint import FOLDER, read_params
 from s3rl_jax.training.mesh import data_mesh, host_rows
 from s3rl_jax.workdir import claim, read_config
 
@@ -51,6 +54,8 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
         _adopt_student(config)
     clips, from_memory = open_corpus(config.data.corpus, "train", config.data.memory_gib)
     claim(workdir, config, allow_changed_config)
+    if config.get("preflight") and not (workdir / FOLDER).is_dir():
+        preflight(_to_be_exported(config), config.export)
     task, source = tasks[config.task](config, clips, workdir)
 
     def batches_of(source, from_memory):
@@ -63,6 +68,14 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     loop.train(task, batches_of(source, from_memory), config, workdir, f"{config.task} {workdir}", held_out)
     if config.task == "distill" and (figure := plot_layer_weights(workdir)):
         print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
+
+
+def _to_be_exported(config) -> KeywordModel:
+    """What the run leads to: the detector, or a detector of this student with the window and hop of configs/finetune.py."""
+    if config.task == "finetune":
+        return keyword_model(config, len(parse_keywords(config.keyword)) + 1)
+    settings = {"window_seconds": 1.5, "hop_seconds": 0.16, "lead_seconds": 1.0}
+    return keyword_model(ConfigDict({"data": settings, "student": config.student.to_dict()}), 2)
 
 
 def _pretrain(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
@@ -99,23 +112,28 @@ def _own_teacher(config, workdir: Path) -> Path:
 
 def _finetune(config, clips: Clips, workdir: Path) -> tuple[Task, Windows]:
     keywords = parse_keywords(config.keyword)
-    samples = _samples(config.data.window_seconds, "window_seconds")
-    source = Windows.of(clips, keywords, samples, config.batch_size, config.seed, config.data)
-    student = read_params(config.init, "config.init")["student"] if config.init else None
-    acoustics = _acoustics(clips, config.data.window_seconds)
-    return finetune(config, len(keywords) + 1, student, *acoustics), source
+    model = keyword_model(config, len(keywords) + 1)
+    source = Windows.of(clips, keywords, model.clip, config.batch_size, config.seed, config.data, model.clip - model.window)
+    initial = None
+    if config.init:
+        trained = read_params(config.init, "config.init")
+        initial = {name: trained[name] for name in ("student", STATISTICS, "head") if name in trained}
+    return finetune(config, model, initial, *_acoustics(clips, model.clip / SAMPLE_RATE)), source
 
 
 def _adopt_student(config) -> None:
-    """The student's size is that of `config.init`, where there is one."""
+    """The student is that of `config.init`, where there is one: its size, and whether it is streaming."""
     size = config.student.size
     if config.init:
         made_by = read_config(config.init, "config.init")
-        if made_by.task not in ("distill", "pretrain") or made_by.get("model") == "teacher":
-            raise UserError(f"config.init={config.init}: holds no distilled or pre-trained student")
+        if made_by.task not in ("distill", "pretrain", "finetune") or made_by.get("model") == "teacher":
+            raise UserError(f"config.init={config.init}: holds no student")
+        if made_by.task == "finetune" and parse_keywords(made_by.keyword) != parse_keywords(config.keyword):
+            raise UserError(f"config.keyword={config.keyword}: config.init={config.init} detects {made_by.keyword}")
         if size and size != made_by.student.size:
             raise UserError(f"config.student.size={size}: config.init={config.init} has a {made_by.student.size} student")
         size = made_by.student.size
+        config.student.streaming = made_by.student.get("streaming", False)
     config.student.size = size or "tiny"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from ml_collections import ConfigDict
 
 ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
@@ -36,6 +37,11 @@ def tone_word(rng: np.random.Generator, word: str, samples: int = 9600) -> np.nd
     time = np.arange(samples) / 16_000
     base = rng.uniform(2000, 3000) if word == "alexa" else rng.uniform(300, 600)
     return 0.3 * np.sin(2 * np.pi * np.cumsum(base + 900 * time) / 16_000) * np.hanning(samples)
+
+
+def student_settings(size: str, streaming: bool = True) -> ConfigDict:
+    """As `config.student`."""
+    return ConfigDict({"size": size, "streaming": streaming})
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +117,7 @@ TOY_DISTILL = (
     "--config.teacher.pretraining.batch_size=8",
     "--config.distractors=10",
     "--config.teacher.pretraining.distractors=10",
+    "--config.preflight=False",
 )
 TOY_FINETUNE = (
     "--config=configs/finetune.py",
@@ -121,6 +128,7 @@ TOY_FINETUNE = (
     "--config.data.window_seconds=1.2",
     "--config.optimizer.learning_rate=0.01",
     "--config.augment.snr_db=(15.0,30.0)",
+    "--config.preflight=False",
 )
 
 
@@ -128,7 +136,8 @@ TOY_FINETUNE = (
 def chain(corpus, tmp_path_factory) -> dict[str, str]:
     """The whole chain at the least size, by its commands: workdirs, report and model, and what the commands said."""
     root = tmp_path_factory.mktemp("chain")
-    paths = {name: str(root / name) for name in ("distilled", "detector", "report", "model.tflite")}
+    names = ("distilled", "detector", "report", "model.tflite", "stream.tflite", "int8.tflite")
+    paths = {name: str(root / name) for name in names}
     commands = {
         "distill": ("train", *TOY_DISTILL, f"--workdir={paths['distilled']}", f"--config.data.corpus={corpus}"),
         "finetune": (
@@ -139,8 +148,11 @@ def chain(corpus, tmp_path_factory) -> dict[str, str]:
             f"--config.init={paths['distilled']}",
         ),
         "evaluate": ("evaluate", f"--workdir={paths['detector']}", f"--corpus={corpus}", f"--out={paths['report']}"),
-        "export": ("export", f"--workdir={paths['detector']}", f"--report={paths['report']}", f"--out={paths['model.tflite']}"),
     }
+    forms = {"model.tflite": (), "stream.tflite": ("--streaming",), "int8.tflite": ("--streaming", "--quantize=int8")}
+    for name, form in forms.items():
+        source = (f"--workdir={paths['detector']}", f"--report={paths['report']}")
+        commands[f"export {name}"] = ("export", *source, f"--out={paths[name]}", *form)
     for name, command in commands.items():
         done = run_module(*command)
         assert done.returncode == 0, f"{name}: {done.stderr}"

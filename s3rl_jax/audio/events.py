@@ -1,10 +1,11 @@
 """Posteriors, hop by hop -> detections. NumPy alone: it runs in evaluation and on the device, and is the same there."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 SMOOTHING_HOPS = 3
-REFRACTORY_SECONDS = 1.0
+# A word is in a window of 1.5 s for as long, and two hops longer in the mean over three: heard once, it counts once.
+REFRACTORY_SECONDS = 2.0
 
 
 def smooth(posteriors: Float[np.ndarray, "hops *classes"], hops: int = SMOOTHING_HOPS) -> Float[np.ndarray, "hops *classes"]:
@@ -13,25 +14,18 @@ def smooth(posteriors: Float[np.ndarray, "hops *classes"], hops: int = SMOOTHING
     return np.lib.stride_tricks.sliding_window_view(padded, hops, axis=0).mean(axis=-1)
 
 
-def firings(
-    scores: Float[np.ndarray, "hops"],
-    threshold: float,
-    refractory: int,
-    armed: Bool[np.ndarray, "hops"] | None = None,
-) -> Int[np.ndarray, "firings"]:
+def firings(scores: Float[np.ndarray, "hops"], threshold: float, refractory: int) -> Int[np.ndarray, "firings"]:
     """Hops at which a detector fires: the score reaches the threshold, and the last firing is over `refractory` hops ago.
 
     Args:
       scores: smoothed posterior of the keyword.
       threshold: a score equal to it fires.
       refractory: hops.
-      armed: hops at which the detector listens; None: all.
     """
-    above = scores >= threshold if armed is None else (scores >= threshold) & armed
+    above = np.flatnonzero(scores >= threshold)
     fired: list[int] = []
-    candidates = np.flatnonzero(above)
     i = 0
-    while i < len(candidates):
-        fired.append(int(candidates[i]))
-        i = int(np.searchsorted(candidates, fired[-1] + refractory, side="right"))
+    while i < len(above):
+        fired.append(int(above[i]))
+        i = int(np.searchsorted(above, fired[-1] + refractory, side="right"))
     return np.array(fired, np.int64)

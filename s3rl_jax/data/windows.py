@@ -45,6 +45,7 @@ class Windows:
 
     clips: Clips
     samples: int
+    lead: int
     batch_size: int
     seed: int
     positive_fraction: float
@@ -56,13 +57,16 @@ class Windows:
     noises: np.ndarray
 
     @classmethod
-    def of(cls, clips: Clips, keywords: tuple[str, ...], samples: int, batch_size: int, seed: int, settings) -> "Windows":
+    def of(
+        cls, clips: Clips, keywords: tuple[str, ...], samples: int, batch_size: int, seed: int, settings, lead: int = 0
+    ) -> "Windows":
         """Sorts the records into positives, negatives and noise.
 
         Args:
           clips: a training split.
           keywords: lower case.
-          samples: of one window.
+          samples: of one clip.
+          lead: of them, before the window that the word must be in.
           batch_size: of the global batch.
           seed: keys every choice.
           settings: `positive_fraction`, `noise_fraction`, `context_probability`.
@@ -86,6 +90,7 @@ class Windows:
         return cls(
             clips,
             samples,
+            lead,
             batch_size,
             seed,
             settings.positive_fraction,
@@ -96,6 +101,11 @@ class Windows:
             np.repeat(negatives, worth),
             clips.rows(clips.columns["kind"] == "noise"),
         )
+
+    @property
+    def window(self) -> int:
+        """Samples that the word must be within, the last ones of a clip."""
+        return self.samples - self.lead
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
         """`audio` int16 [rows, samples], `length` int32 [rows], `label` int32 [rows]."""
@@ -121,7 +131,7 @@ class Windows:
     def _window(self, record, rng):
         recording = self.clips.audio(record)
         start, stop = self._stretch(record, recording, rng)
-        lead = int(rng.integers(self.samples - (stop - start) + 1))  # samples of window before the stretch
+        lead = self.lead + int(rng.integers(self.window - (stop - start) + 1))  # samples of clip before the stretch
         window = np.zeros(self.samples, np.int16)
         first = start - lead  # where the window begins in the recording
         low, high = max(0, first), min(len(recording), first + self.samples)
@@ -135,9 +145,9 @@ class Windows:
         """What must be inside the window: the word, or any stretch as long as words are."""
         if self.classes[record] > 0:
             start, stop = (int(self.clips.columns[name][record]) for name in ("speech_start", "speech_end"))
-            longest = int(0.8 * self.samples)
+            longest = int(0.8 * self.window)
             return (start, stop) if stop - start <= longest else loudest(recording, start, stop, longest)
-        size = min(len(recording), int(rng.uniform(0.3, 0.8) * self.samples))
+        size = min(len(recording), int(rng.uniform(0.3, 0.8) * self.window))
         start = int(rng.integers(len(recording) - size + 1))
         return start, start + size
 

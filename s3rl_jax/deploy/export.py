@@ -12,80 +12,95 @@ from s3rl_jax.audio.events import REFRACTORY_SECONDS, SMOOTHING_HOPS
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import Windows, parse_keywords
-from s3rl_jax.deploy.convert import NotExportable, largest_difference, operators, to_tflite
+from s3rl_jax.deploy import accuracy, signatures
+from s3rl_jax.deploy.calibration import with_silence_and_noise
+from s3rl_jax.deploy.convert import operators
+from s3rl_jax.deploy.forms import Form, make, signatures_of
+from s3rl_jax.deploy.microcontroller import arena_estimate, write_c_array, write_esphome_manifest
 from s3rl_jax.errors import UserError
-from s3rl_jax.models.detector import logits
-from s3rl_jax.models.student import SIZES
+from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.training.checkpoint import read_params
 from s3rl_jax.workdir import read_config
 
-TOLERANCE = 1e-4
 CLIPS = 32
 DEFAULT_THRESHOLD = 0.5
 
 
-def export(workdir: str, out: str, report: str | None) -> dict:
+def export(workdir: str, out: str, form: Form, report: str | None = None, c_array: bool = False) -> dict:
     """Writes the model and its description.
 
     Args:
       workdir: of a fine-tuning run.
       out: the .tflite to write; the .json stands beside it.
-      report: a folder that evaluate wrote, whose thresholds go into the .json; None: `report/` in the workdir if it
-        is there.
+      form: what it is to be.
+      report: a folder that evaluate wrote: the file is scored on its corpus and split, and gets the thresholds that it
+        then needs itself. None: `report/` in the workdir if it is there; else the run's own corpus, split test.
+      c_array: whether to write the model as C source, and a manifest for ESPHome, beside it.
 
     Returns:
       What is in the .json.
 
     Raises:
-      UserError: if the workdir holds no detector, or `report` is of another run.
-      NotExportable: if the file differs from JAX by more than 1e-4 on real clips, or needs foreign operators.
+      UserError: if the workdir holds no detector, or one that cannot have that form, or `report` is of another run.
+      NotExportable: if the float file differs from JAX by more than 1e-4 on real clips, or needs foreign operators.
     """
     config = read_config(workdir, "--workdir", "finetune")
     path = Path(out)
     if path.suffix != ".tflite":
         raise UserError(f"--out={out}: expected a file name that ends in .tflite")
     keywords = parse_keywords(config.keyword)
-    window, hop = (int(s * SAMPLE_RATE) for s in (config.data.window_seconds, config.data.hop_seconds))
-    size, params = SIZES[config.student.size], read_params(workdir, "--workdir")
-
-    def detect(audio):
-        return jax.nn.softmax(logits(size, len(keywords) + 1, params, audio))
-
-    thresholds = _thresholds(workdir, report)
-    model = to_tflite(detect, window)
+    model, params = keyword_model(config, len(keywords) + 1), read_params(workdir, "--workdir")
+    measured = _report(workdir, report)
+    signatures_of(form, model, params)  # a form that cannot be had is said before anything is read
     # The training split: it is what the run certainly has, and parity asks for real sound, not for unseen sound.
-    clips = read_corpus(config.data.corpus, "train", "config.data.corpus")
-    source = Windows.of(clips, keywords, window, CLIPS, config.seed, config.data)
-    audio = source.batch(0, range(CLIPS))["audio"].astype(np.float32) / 32768
-    error = largest_difference(model, jax.jit(detect), audio)
-    if not error <= TOLERANCE:
-        raise NotExportable(f"the file differs from JAX by {error:.2g} on {CLIPS} clips; at most {TOLERANCE} is accepted")
+    recordings = read_corpus(config.data.corpus, "train", "config.data.corpus")
+    source = Windows.of(recordings, keywords, model.clip, CLIPS, config.seed, config.data, model.clip - model.window)
+    clips = with_silence_and_noise(source.batch(0, range(CLIPS))["audio"].astype(np.float32) / 32768, config.seed)
+    made = make(form, model, params, clips)
+
     described = {
         "labels": ["", *keywords],
         "sample_rate": SAMPLE_RATE,
-        "window": window,
-        "hop": hop,
-        "threshold": thresholds or {"default": DEFAULT_THRESHOLD},
+        "window": model.clip,
+        "hop": model.hop,
+        "threshold": measured["conditions"]["clean"]["threshold"] if measured else {"default": DEFAULT_THRESHOLD},
         "smoothing": {"kind": "mean", "hops": SMOOTHING_HOPS},
         "refractory_seconds": REFRACTORY_SECONDS,
-        "quantisation": "none",
-        "signatures": {"detect": {"input": "audio float32 [1, window] in [-1, 1]", "output": "posteriors float32 [1, labels]"}},
-        "operators": operators(model),
-        "parity_error": error,
+        "quantisation": form.quantize,
+        "io": form.io,
+        "signatures": {entry.name: _shapes(entry) for entry in made.entries},
+        "operators": operators(made.file),
+        "parity_error": made.parity_error,
+        "quantisation_error": made.quantisation_error,
+        "arena_bytes_estimate": arena_estimate(made.file),
         "parameters": sum(p.size for p in jax.tree.leaves(params)),
-        "bytes": len(model),
-        "training_data_licences": sorted({str(licence) for licence in clips.columns["licence"] if licence}),
+        "bytes": len(made.file),
+        "training_data_licences": sorted({str(licence) for licence in recordings.columns["licence"] if licence}),
         "version": __version__,
         "git_revision": _git_revision(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model)
-    path.with_suffix(".json").write_text(json.dumps(described, indent=2))
+    path.write_bytes(made.file)
+    beside = path.with_suffix(".json")
+    corpus, split = measured.get("corpus", config.data.corpus), measured.get("split", "test")
+    try:
+        described["scored"] = accuracy.measure(made.file, form, model, params, config.keyword, corpus, split)
+        described["threshold"] = described["scored"]["threshold"]
+    except UserError as error:
+        described["scored"] = {"not": str(error)}
+    beside.write_text(json.dumps(described, indent=2))
+    if c_array:
+        described["written"] = [*write_c_array(made.file, described, path), write_esphome_manifest(made.file, described, path)]
     return described
 
 
-def _thresholds(workdir: str, report: str | None) -> dict[str, float]:
-    """The clean condition's threshold at each operating point that the evaluation has."""
+def _shapes(entry: signatures.Signature) -> dict:
+    """Names and shapes, all float32; audio in [-1, 1]; the state of the first call is zeros."""
+    return {"inputs": {name: list(shape) for name, shape in entry.inputs.items()}, "state": list(entry.state)}
+
+
+def _report(workdir: str, report: str | None) -> dict:
+    """What `evaluate` measured of this run; empty if nothing."""
     path = Path(report or Path(workdir) / "report") / "metrics.json"
     if not path.is_file():
         if report:
@@ -94,7 +109,7 @@ def _thresholds(workdir: str, report: str | None) -> dict[str, float]:
     measured = json.loads(path.read_text())
     if Path(measured["workdir"]).resolve() != Path(workdir).resolve():
         raise UserError(f"--report={path.parent}: of workdir {measured['workdir']}; expected one of {workdir}")
-    return measured["conditions"]["clean"]["threshold"]
+    return measured
 
 
 def _git_revision() -> str:

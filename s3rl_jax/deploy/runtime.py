@@ -44,22 +44,30 @@ class Detector:
         self.threshold = _threshold(described["threshold"], operating_point, path)
         self._smoothing = described["smoothing"]["hops"]
         self._refractory = round(described["refractory_seconds"] * self.sample_rate / self.hop)
-        self._run = _signature(path, self.window, len(self.labels))
+        self._interpreter = _interpreter(path)
+        self._stream = "stream" in self._interpreter.get_signature_list()
+        self._run = _runner(self._interpreter, "stream" if self._stream else "detect", path)
+        self._state = sorted(self._run.get_output_details().keys() - {"posteriors"})
         self.reset()
+        self._check(path)
 
     def reset(self) -> None:
         """Forgets all audio."""
+        inputs = self._run.get_input_details()
+        # One hop and the state that the last one left, or the last window, heard anew at each hop.
+        self._arrays = {name: np.zeros(inputs[name]["shape"], np.float32) for name in self._state}
         self._buffer = np.zeros(self.window, np.float32)
         self._pending = np.zeros(0, np.float32)
         self._recent = np.zeros((self._smoothing, len(self.labels)), np.float32)
         self._hops = 0
         self._fired = -self._refractory - 1
         self.posteriors: list[Float[np.ndarray, "labels"]] = []
+        self.score = 0.0
 
     def process(self, samples: Float[np.ndarray, "samples"]) -> list[Detection]:
         """Takes any number of samples at 16 kHz in [-1, 1]; scores each whole hop.
 
-        `posteriors` then holds the unsmoothed posteriors of the hops of this call.
+        `posteriors` then holds the unsmoothed posteriors of the hops of this call, `score` the last smoothed one.
 
         Raises:
           ValueError: for another shape than one channel, or samples that are not finite.
@@ -71,19 +79,36 @@ class Detector:
         self.posteriors, found = [], []
         while len(self._pending) >= self.hop:
             heard, self._pending = self._pending[: self.hop], self._pending[self.hop :]
-            self._buffer = np.concatenate([self._buffer[self.hop :], heard])
-            posterior = self._run(audio=self._buffer[None])["posteriors"][0]
+            posterior = self._posterior(heard)
             self.posteriors.append(posterior)
             self._recent = np.concatenate([self._recent[1:], posterior[None]])
             smoothed = self._recent.mean(axis=0)
             # As in evaluation: any keyword fires by the sum of the keywords' posteriors.
-            score = float(smoothed[1:].sum())
+            self.score = score = float(smoothed[1:].sum())
             if score >= self.threshold and self._hops > self._fired + self._refractory:
                 self._fired = self._hops
                 keyword = self.labels[1 + int(smoothed[1:].argmax())]
                 found.append(Detection((self._hops + 1) * self.hop / self.sample_rate, keyword, score))
             self._hops += 1
         return found
+
+    def _posterior(self, heard: Float[np.ndarray, "hop"]) -> Float[np.ndarray, "labels"]:
+        if not self._stream:
+            self._buffer = np.concatenate([self._buffer[self.hop :], heard])
+            return self._run(audio=self._buffer[None])["posteriors"][0]
+        answer = self._run(samples=heard[None], **self._arrays)
+        self._arrays = {name: answer[name] for name in self._state}
+        return answer["posteriors"][0]
+
+    def _check(self, path: str) -> None:
+        """One hop of silence: whether the file takes what its .json says."""
+        try:
+            shape = self._posterior(np.zeros(self.hop, np.float32)).shape
+        except (ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: does not take what its .json says: {str(error).splitlines()[0]}") from error
+        if shape != (len(self.labels),):
+            raise UserError(f"{path}: gives {shape} posteriors; its .json names {len(self.labels)} labels")
+        self.reset()
 
 
 def _description(path: str) -> dict:
@@ -109,14 +134,18 @@ def _threshold(thresholds: dict[str, float], wanted: str | None, path: str) -> f
     return float(thresholds[wanted])
 
 
-def _signature(path: str, window: int, classes: int):
+def _interpreter(path: str):
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        run = Interpreter(model_path=path, num_threads=1).get_signature_runner("detect")
-        shape = run(audio=np.zeros((1, window), np.float32))["posteriors"].shape
-    except (ValueError, RuntimeError, KeyError, TypeError) as error:
+        return Interpreter(model_path=path, num_threads=1)
+    except (ValueError, RuntimeError) as error:
         raise UserError(f"{path}: not a model that s3rl_jax.export wrote: {str(error).splitlines()[0]}") from error
-    if shape != (1, classes):
-        raise UserError(f"{path}: gives {shape} posteriors; its .json names {classes} labels")
-    return run
+
+
+def _runner(interpreter, signature: str, path: str):
+    found = interpreter.get_signature_list()
+    heard = "samples" if signature == "stream" else "audio"
+    if heard not in found.get(signature, {"inputs": ()})["inputs"]:
+        raise UserError(f"{path}: not a model that s3rl_jax.export wrote for this: no signature {signature} that takes {heard}")
+    return interpreter.get_signature_runner(signature)

@@ -1,6 +1,7 @@
 """Scores and the times of the words -> false rejects, false accepts, and what is certain of them."""
 
 import dataclasses
+import functools
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -22,19 +23,21 @@ class Trial:
       zones: first hop and one past the last hop at which a firing counts for each word.
       hop_seconds: time between hops.
       refractory: hops after a firing at which the detector is deaf.
+      aftermath: hops after a zone at which a firing is neither right nor false: it is the word's, and too late.
     """
 
     scores: Float[np.ndarray, "hops"]
     zones: Int[np.ndarray, "words 2"]
     hop_seconds: float
     refractory: int
+    aftermath: int = 0
 
-    @property
+    @functools.cached_property
     def outside(self) -> Bool[np.ndarray, "hops"]:
         """Hops at which a firing is false."""
         outside = np.ones(len(self.scores), bool)
         for first, last in self.zones:
-            outside[first:last] = False
+            outside[first : last + self.aftermath] = False
         return outside
 
     @property
@@ -47,7 +50,9 @@ class Trial:
         return np.array([self.scores[first:last].max(initial=0.0) for first, last in self.zones])
 
     def false_accepts(self, threshold: float) -> Int[np.ndarray, "firings"]:
-        return firings(self.scores, threshold, self.refractory, self.outside)
+        """Hops at which it fires outside of the words' zones. After one in a zone it is deaf, as after any other."""
+        fired = firings(self.scores, threshold, self.refractory)
+        return fired[self.outside[fired]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,20 +7,22 @@ import time
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from s3rl_jax.audio.events import REFRACTORY_SECONDS, smooth
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.corpus import in_memory, read_corpus
 from s3rl_jax.data.windows import parse_keywords
 from s3rl_jax.evaluation import curves, report
-from s3rl_jax.evaluation.scoring import score_stream, scorer
+from s3rl_jax.evaluation.scoring import scorer
 from s3rl_jax.evaluation.stream import Stream, build_stream, with_noise
-from s3rl_jax.models.student import SIZES
+from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.training.checkpoint import read_params
 from s3rl_jax.workdir import read_config
 
 SNRS = (10, 5, 0)
 LATENESS_SECONDS = 1.0  # how long after the word's end a detection still counts as one of it
+AFTERMATH_SECONDS = 1.0  # and how long after that it is no false accept, as the word may still be in the window
 SEED = 20230820  # of the stream's order: the same for every detector
 
 
@@ -37,8 +39,8 @@ def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
     keywords = parse_keywords(config.keyword)
     clips = in_memory(read_corpus(corpus, split))
     stream = build_stream(clips, keywords, SEED)
-    window, hop = (int(s * SAMPLE_RATE) for s in (config.data.window_seconds, config.data.hop_seconds))
-    score = scorer(SIZES[config.student.size], len(keywords) + 1, read_params(workdir, "--workdir"))
+    model = keyword_model(config, len(keywords) + 1)
+    score, hop = scorer(model, read_params(workdir, "--workdir")), model.hop
     conditions = {"clean": None}
     if (clips.columns["kind"] == "noise").any():
         conditions |= {f"snr_{snr}": float(snr) for snr in SNRS}
@@ -54,11 +56,12 @@ def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
         rows.writerow(["file", "time", "label", "posterior"])
         for done, (name, snr) in enumerate(conditions.items(), start=1):
             heard = stream if snr is None else with_noise(stream, clips, snr, SEED)
-            posterior = score_stream(score, heard.audio, window, hop)[:, 1:].sum(axis=1)
-            seconds = hop / SAMPLE_RATE
-            rows.writerows((name, f"{(i + 1) * seconds:.3f}", config.keyword, f"{p:.6f}") for i, p in enumerate(posterior))
-            trial = curves.Trial(smooth(posterior), _zones(stream, hop), seconds, round(REFRACTORY_SECONDS / seconds))
-            results[name], tables[name] = _condition(trial)
+            posteriors = score(heard.audio)
+            times = (f"{(i + 1) * hop / SAMPLE_RATE:.3f}" for i in range(len(posteriors)))
+            summed = posteriors[:, 1:].sum(axis=1)
+            rows.writerows((name, time, config.keyword, f"{p:.6f}") for time, p in zip(times, summed, strict=True))
+            trial = trial_of(stream, posteriors, hop)
+            results[name], tables[name] = figures(trial)
             left = (time.monotonic() - begun) / done * (len(conditions) - done)
             print(f"{name}: {stream.seconds / 3600:.2f} h scored, {left:.0f} s left", file=sys.stderr)
 
@@ -68,6 +71,7 @@ def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
         "negative_hours": round(trial.negative_hours, 4),
         "split": split,
         "workdir": str(workdir),
+        "corpus": corpus,
         "conditions": results,
     }
     (folder / "metrics.json").write_text(json.dumps(measured, indent=2))
@@ -83,7 +87,16 @@ def _zones(stream: Stream, hop: int) -> np.ndarray:
     return np.array(spans, np.int64)
 
 
-def _condition(trial: curves.Trial) -> tuple[dict, dict]:
+def trial_of(stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop: int) -> curves.Trial:
+    """The stream as the detector scored it: any keyword fires by the sum of the keywords' posteriors."""
+    seconds = hop / SAMPLE_RATE
+    scores = smooth(posteriors[:, 1:].sum(axis=1))
+    deaf, late = (round(length / seconds) for length in (REFRACTORY_SECONDS, AFTERMATH_SECONDS))
+    return curves.Trial(scores, _zones(stream, hop), seconds, deaf, late)
+
+
+def figures(trial: curves.Trial) -> tuple[dict, dict]:
+    """A condition's part of metrics.json, and the tables behind it."""
     curve = curves.det_curve(trial)
     points = {rate: curves.operating_point(curve, float(rate)) for rate in curves.RATES}
     stretch = round(float(np.diff(trial.zones, axis=1).mean()))

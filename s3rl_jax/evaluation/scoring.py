@@ -1,4 +1,4 @@
-"""A detector over a stream: the posterior of each class at each hop."""
+"""A detector over a stream: the posterior of each class after each hop."""
 
 from collections.abc import Callable
 
@@ -7,33 +7,57 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from s3rl_jax.audio.logmel import to_float
-from s3rl_jax.models.detector import logits
-from s3rl_jax.models.student import StudentConfig
+from s3rl_jax.models.detector import KeywordModel
 
 WINDOWS_A_CALL = 256
-Score = Callable[[Int16[np.ndarray, "windows samples"]], Float[np.ndarray, "windows classes"]]
+HOPS_A_CALL = 200
+Score = Callable[[Int16[np.ndarray, "samples"]], Float[np.ndarray, "hops classes"]]
 
 
-def scorer(config: StudentConfig, classes: int, params) -> Score:
-    """Compiles windows of int16 -> posteriors."""
+def scorer(model: KeywordModel, params) -> Score:
+    """Compiles int16 samples of a whole stream -> posteriors after each whole hop.
 
-    @jax.jit
-    def score(params, windows):
-        return jax.nn.softmax(logits(config, classes, params, to_float(windows)))
-
+    A streaming model is stepped from its initial state; another one hears its window anew at each hop, silence before the
+    first sample.
+    """
     params = jax.device_put(params)
-    return lambda windows: np.asarray(score(params, windows))
+    return _stepping(model, params) if model.streaming else _sliding(model, params)
 
 
-def score_stream(score: Score, audio: Int16[np.ndarray, "samples"], window: int, hop: int) -> Float[np.ndarray, "hops classes"]:
-    """Posteriors after each whole hop; a window holds the last `window` samples, silence before the first of them."""
-    padded = np.concatenate([np.zeros(window - hop, np.int16), audio])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    scored = []
-    for first in range(0, len(windows), WINDOWS_A_CALL):
-        part = windows[first : first + WINDOWS_A_CALL]
+def _stepping(model, params):
+    @jax.jit
+    def step(params, audio, state):
+        logits, state = model.step(params, to_float(audio), state)
+        return jax.nn.softmax(logits[0]), state
+
+    def score(audio):
+        state, scored = model.initial_state(1), []
+        hops = len(audio) // model.hop
         # The last call is padded to the same shape: one compilation.
-        full = np.zeros((WINDOWS_A_CALL, window), np.int16)
-        full[: len(part)] = part
-        scored.append(score(full)[: len(part)])
-    return np.concatenate(scored)
+        padded = np.zeros((-(-hops // HOPS_A_CALL) * HOPS_A_CALL * model.hop), np.int16)
+        padded[: hops * model.hop] = audio[: hops * model.hop]
+        for part in padded.reshape(-1, 1, HOPS_A_CALL * model.hop):
+            posteriors, state = step(params, part, state)
+            scored.append(np.asarray(posteriors))
+        return np.concatenate(scored)[:hops]
+
+    return score
+
+
+def _sliding(model, params):
+    @jax.jit
+    def windows_to_posteriors(params, windows):
+        return jax.nn.softmax(model.logits(params, to_float(windows)))
+
+    def score(audio):
+        padded = np.concatenate([np.zeros(model.clip - model.hop, np.int16), audio])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]
+        scored = []
+        for first in range(0, len(windows), WINDOWS_A_CALL):
+            part = windows[first : first + WINDOWS_A_CALL]
+            full = np.zeros((WINDOWS_A_CALL, model.clip), np.int16)  # one shape, one compilation
+            full[: len(part)] = part
+            scored.append(np.asarray(windows_to_posteriors(params, full))[: len(part)])
+        return np.concatenate(scored)
+
+    return score

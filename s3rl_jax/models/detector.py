@@ -1,30 +1,35 @@
-"""The keyword detector: student, mean over time, linear head."""
+"""The keyword detector: student, linear head at each frame, mean over the last second and a half."""
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, Float
 
-from s3rl_jax.audio.logmel import log_mel, stack_frames, standardise
-from s3rl_jax.audio.masking import masked_mean
+from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
 from s3rl_jax.models.dense import Dense
-from s3rl_jax.models.student import Student, StudentConfig
+from s3rl_jax.models.fake_quantise import fake_quantise_params, rounding_activations
+from s3rl_jax.models.student import State, append
+from s3rl_jax.models.students import encode, variables
+
+FRAME = 2 * HOP  # samples from one student frame to the next
+OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
+# Names of parts of the program, by which an export knows what is not to be quantised.
+FRONT_END, AVERAGE = "front_end", "average"
+BEFORE = 5.0  # logit of "no keyword" before the first frame of a stream, and minus that of any keyword
 
 
 class Head(nn.Module):
-    """Pooled student frames to one logit a class. Class 0 is everything that is no keyword."""
+    """A frame to one logit a class. Class 0 is everything that is no keyword."""
 
     classes: int
 
     @nn.compact
-    def __call__(self, pooled: Float[Array, "batch width"]) -> Float[Array, "batch classes"]:
-        return Dense(self.classes, name="linear")(pooled)
-
-
-def pool(hidden: Float[Array, "batch time width"], valid: Bool[Array, "batch time"] | None = None):
-    """Mean over the valid frames: one vector an utterance."""
-    return hidden.mean(axis=1) if valid is None else masked_mean(hidden, valid)
+    def __call__(self, hidden: Float[Array, "*batch width"]) -> Float[Array, "*batch classes"]:
+        return Dense(self.classes, name="linear")(hidden)
 
 
 def student_features(audio: Float[Array, "batch samples"]) -> Float[Array, "batch time stacked"]:
@@ -32,16 +37,118 @@ def student_features(audio: Float[Array, "batch samples"]) -> Float[Array, "batc
     return stack_frames(standardise(log_mel(audio)))
 
 
-def logits(
-    config: StudentConfig, classes: int, params: dict[str, Any], audio: Float[Array, "batch samples"]
-) -> Float[Array, "batch classes"]:
-    """Waveform to logits, the whole way: what is evaluated and what is exported.
+@dataclasses.dataclass(frozen=True)
+class KeywordModel:
+    """A student and a head as functions of a waveform: what is trained, evaluated and exported.
 
-    Args:
-      config: the student's sizes.
+    The head is linear, so that the mean of its logits is the logit of the mean frame, and a stream has to remember
+    logits only.
+
+    Attributes:
+      student: how frames are encoded.
       classes: keywords and one.
-      params: `student` and `head`.
-      audio: windows at 16 kHz in [-1, 1].
+      window: samples over whose frames the logits are averaged.
+      hop: samples from one score to the next.
+      lead: samples before the window that a clip of a streaming student has, for its attention to look back into.
     """
-    hidden = Student(config).apply({"params": params["student"]}, student_features(audio))
-    return Head(classes).apply({"params": params["head"]}, pool(hidden)).astype(jnp.float32)
+
+    student: nn.Module
+    classes: int
+    window: int
+    hop: int
+    lead: int = 0
+
+    @property
+    def streaming(self) -> bool:
+        return self.student.block > 0
+
+    @property
+    def clip(self) -> int:
+        """Samples of what `logits` hears; a streaming student's is whole hops."""
+        return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
+
+    def features(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch frames bands"]:
+        """Standardised log-mel of clips in [-1, 1], 10 ms apart; of a streaming student's, after silence."""
+        if self.streaming:
+            audio, _ = append(OVERLAP, audio)
+        with jax.named_scope(FRONT_END):
+            return standardise(log_mel(audio))
+
+    def train_logits(
+        self, params: dict[str, Any], frames: Float[Array, "batch time stacked"], frozen: bool, rounded: bool = False
+    ):
+        """Logits of clips for training, and the running statistics that go on from here.
+
+        Args:
+          params: `student`, `head`, perhaps `statistics`.
+          frames: stacked features of clips.
+          frozen: whether the student is left as it is: no gradient into it, its statistics those of its own training.
+          rounded: whether weights and activations are rounded as in an int8 file. BatchNorm then has its final statistics,
+            as in the file.
+        """
+        if rounded:
+            params = fake_quantise_params(params)
+            with rounding_activations():
+                hidden, moved = self.student.apply(variables(params), frames), {}
+        elif frozen:
+            params = params | {"student": jax.lax.stop_gradient(params["student"])}
+            hidden, moved = self.student.apply(variables(params), frames), {}
+        else:
+            hidden, moved = encode(self.student, params, frames)
+        return self._head(params, hidden[:, -self._pooled :].mean(axis=1)), moved
+
+    def logits(self, params: dict[str, Any], audio: Float[Array, "batch samples"]) -> Float[Array, "batch classes"]:
+        """Clips of `clip` samples to logits, the whole way."""
+        hidden = self.student.apply(variables(params), stack_frames(self.features(audio)))
+        return self._head(params, hidden[:, -self._pooled :].mean(axis=1))
+
+    def initial_state(self, batch: int) -> State:
+        """Before the first sample of a stream: silence, in which no keyword was said. All of it is zero."""
+        past = self._pooled - self.hop // FRAME
+        logits = jnp.zeros((batch, past, self.classes))
+        return {"audio": jnp.zeros((batch, OVERLAP)), "logits": logits} | self.student.initial_state(batch)
+
+    def step(
+        self, params: dict[str, Any], audio: Float[Array, "batch samples"], state: State
+    ) -> tuple[Float[Array, "batch hops classes"], State]:
+        """The next hops of a stream to the logits after each of them.
+
+        Args:
+          params: `student`, `head`, perhaps `statistics`.
+          audio: whole hops.
+          state: of the step before, or `initial_state`. Stepping is the same as one step of all audio.
+        """
+        heard, past_audio = append(state["audio"], audio)
+        with jax.named_scope(FRONT_END):
+            frames = stack_frames(standardise(log_mel(heard)))
+        logits, after = self.step_frames(params, frames, {name: state[name] for name in state if name != "audio"})
+        return logits, {"audio": past_audio} | after
+
+    def step_frames(
+        self, params: dict[str, Any], frames: Float[Array, "batch time stacked"], state: State
+    ) -> tuple[Float[Array, "batch hops classes"], State]:
+        """As `step`, from stacked features: what a microcontroller runs behind a front end of its own. No `audio` in state."""
+        own = {name: state[name] for name in state if name != "logits"}
+        hidden, own = self.student.apply(variables(params), frames, own, method="step")
+        with jax.named_scope(AVERAGE):
+            logits, past = self._average(state["logits"], self._head(params, hidden))
+        return logits, {"logits": past} | own
+
+    def _average(self, past, new):
+        """Mean over the window at each hop, and what the next step needs: logits less those of the background."""
+        background = BEFORE * np.where(np.arange(self.classes) == 0, 1, -1).astype(np.float32)
+        logits, past = append(past, new - background)
+        each = self.hop // FRAME
+        first = each * np.arange(new.shape[1] // each)[:, None]
+        place = np.arange(logits.shape[1])
+        # A mean as a matrix product: it converts, and quantises, where a pooling operator does not.
+        share = ((place >= first) & (place < first + self._pooled)) / np.float32(self._pooled)
+        return jnp.einsum("hf,bfc->bhc", share.astype(np.float32), logits) + background, past
+
+    @property
+    def _pooled(self) -> int:
+        """Frames of a window."""
+        return self.window // FRAME if self.streaming else stacked_count(self.window)
+
+    def _head(self, params, hidden):
+        return Head(self.classes).apply({"params": params["head"]}, hidden).astype(jnp.float32)

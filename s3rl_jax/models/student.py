@@ -3,30 +3,52 @@
 import dataclasses
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.dense import Dense, DenseGeneral
-from s3rl_jax.models.scaled_dot_product import scaled_dot_product
+from s3rl_jax.models.scaled_dot_product import block_attention, scaled_dot_product
+
+State = dict[str, Float[Array, "batch past ..."]]
+STATE = "state"  # the name of the parts of a program that carry it, by which an export keeps it in float
+
+
+def append(
+    past: Float[Array, "batch past *dims"] | int, new: Float[Array, "batch time *dims"]
+) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch past *dims"]]:
+    """All that is heard at this step, and what of it is the past of the next.
+
+    Args:
+      past: of the step before; or, at the beginning of a clip, of how many frames it is: of zeros, which an export then
+        does not have to store.
+      new: what comes in.
+    """
+    with jax.named_scope(STATE):
+        if isinstance(past, int):
+            heard = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
+        else:
+            heard = jnp.concatenate([past, new], axis=1)
+        return heard, heard[:, new.shape[1] :]
 
 
 @dataclasses.dataclass(frozen=True)
 class StudentConfig:
-    """Sizes. `position_kernel` is in 20 ms frames."""
+    """Sizes. `position_kernel`, `context` and `block` are in 20 ms frames.
+
+    Attributes:
+      context: how far back each layer attends in a stream, whole blocks. 0 is the paper's student: it attends to the
+        whole clip, both ways, and cannot be stepped.
+      block: frames that come in together when it is stepped.
+    """
 
     width: int
     ffn_size: int
     heads: int
     layers: int = 3
     position_kernel: int = 15
-
-
-SIZES = {
-    "toy": StudentConfig(width=16, ffn_size=32, heads=2, layers=2, position_kernel=3),  # for tests
-    "tiny": StudentConfig(width=96, ffn_size=352, heads=4),  # 0.33 M parameters
-    "small": StudentConfig(width=256, ffn_size=512, heads=4),  # 1.6 M
-    "large": StudentConfig(width=768, ffn_size=3072, heads=12),  # 21.3 M
-}
+    context: int = 16
+    block: int = 8
 
 
 class Layer(nn.Module):
@@ -39,58 +61,115 @@ class Layer(nn.Module):
     config: StudentConfig
 
     @nn.compact
-    def __call__(self, x, attend: Bool[Array, "batch #time time"]):
+    def __call__(self, x, valid: Bool[Array, "batch time"] | None, past: tuple[Array | int, Array | int] | None):
+        """Returns the frames, and the keys and values that the next step needs."""
         config = self.config
         head = (config.heads, config.width // config.heads)
         y = nn.RMSNorm(name="attention_norm")(x)
         query, key, value = (DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value"))
-        y = scaled_dot_product(query, key, value, attend)
+        if past is None:
+            y = scaled_dot_product(query, key, value, None if valid is None else valid[:, None])
+        else:
+            (key, past_key), (value, past_value) = append(past[0], key), append(past[1], value)
+            if valid is not None:
+                valid = jnp.pad(valid, ((0, 0), (config.context, 0)), constant_values=True)
+            y = block_attention(query, key, value, config.block, valid)
+            past = (past_key, past_value)
         x = x + DenseGeneral(config.width, axis=(-2, -1), use_bias=False, name="attention_output")(y)
         y = nn.RMSNorm(name="feed_forward_norm")(x)
         y = nn.gelu(Dense(config.ffn_size, use_bias=False, name="intermediate")(y), approximate=True)
-        return x + Dense(config.width, use_bias=False, name="output")(y)
+        return x + Dense(config.width, use_bias=False, name="output")(y), past
 
 
 class Student(nn.Module):
     """Linear projection of stacked frames, a depthwise convolution for position, transformer layers.
 
-    Position is relative (a convolution) and attention is given by a mask, so that nothing here depends on where in a
-    stream a frame stands.
+    Position is relative (a convolution) and attention has no positions, so that nothing here depends on where in a
+    stream a frame stands. A clip is a stream from silence: `__call__` is one long `step` from the initial state, in
+    which keys and values are zero, so that a stream needs no mask.
     """
 
     config: StudentConfig
 
-    @nn.compact
+    @property
+    def width(self) -> int:
+        return self.config.width
+
+    @property
+    def block(self) -> int:
+        """Frames of the shortest step; 0 where it cannot be stepped."""
+        return self.config.block if self.config.context else 0
+
+    def initial_state(self, batch: int) -> State:
+        """Before the first frame: named arrays of frames, empty for a student that cannot be stepped."""
+        config = self.config
+        if not config.context:
+            return {}
+        past = (batch, config.context, config.heads, config.width // config.heads)
+        keys = {f"{name}_{i}": jnp.zeros(past) for i in range(config.layers) for name in ("key", "value")}
+        return {"position": jnp.zeros((batch, config.position_kernel - 1, config.width))} | keys
+
     def __call__(
         self,
         frames: Float[Array, "batch time stacked"],
         valid: Bool[Array, "batch time"] | None = None,
         mask: Bool[Array, "batch time"] | None = None,
+        train: bool = False,
     ) -> Float[Array, "batch time width"]:
-        """Encodes.
+        """Encodes whole clips.
 
         Args:
           frames: standardised log-mel, two 10 ms frames side by side.
           valid: which frames are real; None: all.
           mask: frames replaced by a learned embedding.
+          train: makes no difference to this student.
+        """
+        batch, time = frames.shape[:2]
+        spare = -time % self.block if self.block else 0
+        if spare:
+            valid = jnp.ones((batch, time), bool) if valid is None else valid
+            frames = jnp.pad(frames, ((0, 0), (0, spare), (0, 0)))
+            valid, mask = (None if x is None else jnp.pad(x, ((0, 0), (0, spare))) for x in (valid, mask))
+        return self.step(frames, None, valid, mask)[0][:, :time]
+
+    @nn.compact
+    def step(
+        self,
+        frames: Float[Array, "batch time stacked"],
+        state: State | None,
+        valid: Bool[Array, "batch time"] | None = None,
+        mask: Bool[Array, "batch time"] | None = None,
+    ) -> tuple[Float[Array, "batch time width"], State]:
+        """Encodes the next frames of a stream, whole blocks of them; the same as encoding all of it at once.
+
+        Args:
+          frames: whole blocks.
+          state: of the step before; None: `initial_state`.
+          valid: which frames are real; None: all.
+          mask: frames replaced by a learned embedding.
         """
         config = self.config
+        state = state or {name: past.shape[1] for name, past in self.initial_state(0).items()}
+        streaming = config.context > 0
         x = Dense(config.width, name="projection")(frames)
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
         if mask is not None:
             x = jnp.where(mask[..., None], embedding, x)
-        if valid is None:
-            valid = jnp.ones(frames.shape[:2], bool)
-        x = jnp.where(valid[..., None], x, 0)
+        if valid is not None:
+            x = jnp.where(valid[..., None], x, 0)
+        heard, past = append(state["position"], x) if streaming else (x, None)
         position = nn.Conv(
             config.width,
             (config.position_kernel,),
-            padding="SAME",
+            padding="VALID" if streaming else "SAME",
             feature_group_count=config.width,
             name="position",
-        )(x)
+        )(heard)
         x = x + nn.gelu(position, approximate=True)
-        attend = valid[:, None, :]
+        after = {"position": past} if streaming else {}
         for i in range(config.layers):
-            x = Layer(config, name=f"layer_{i}")(x, attend)
-        return nn.RMSNorm(name="norm")(x)
+            names = (f"key_{i}", f"value_{i}")
+            past = tuple(state[name] for name in names) if streaming else None
+            x, past = Layer(config, name=f"layer_{i}")(x, valid, past)
+            after |= dict(zip(names, past, strict=True)) if streaming else {}
+        return nn.RMSNorm(name="norm")(x), after

@@ -10,11 +10,10 @@ from s3rl_jax.audio.masking import masked_mean, span_mask, valid_frames
 from s3rl_jax.errors import UserError
 from s3rl_jax.losses import cross_correlation, regression
 from s3rl_jax.losses.codebook import code_classes, teacher_codebook
-from s3rl_jax.models import student
 from s3rl_jax.models.codebook import look_up
 from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
-from s3rl_jax.tasks.pretrain import lookup
+from s3rl_jax.models.students import encode, initialise, student_of
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
 
@@ -91,19 +90,18 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     Raises:
       UserError: for a student, a layer range or a loss that does not exist.
     """
-    size = lookup(student.SIZES, config.student.size, "config.student.size")
+    encoder = student_of(config.student)
     active, wanted = active_objectives(config), wanted_of(config, teacher.config.layers)
     if config.projection not in ("linear", "mlp"):
         raise UserError(f"config.projection={config.projection!r}: expected linear or mlp")
-    encoder, projection = student.Student(size), Projection(config.projection, teacher.config.hidden_size)
+    projection = Projection(config.projection, teacher.config.hidden_size)
     groups, entries, part = teacher.code_vectors.shape if wanted.codes else (0, 0, 0)
     code_projection, code_logits = Dense(groups * part), Dense(groups * entries)
 
     def init(rng, batch):
         student_rng, projection_rng, code_rng, class_rng = jax.random.split(rng, 4)
-        frames = student_features(to_float(batch["audio"][:1]))
-        hidden = jnp.zeros((1, size.width))
-        params = {"student": encoder.init(student_rng, frames)["params"]}
+        hidden = jnp.zeros((1, encoder.width))
+        params = initialise(encoder, student_rng)
         if wanted.layers:
             params["projection"] = projection.init(projection_rng, hidden)["params"]
             params["layer_logits"] = jnp.zeros(len(wanted.layers))
@@ -132,7 +130,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
 
     def loss(params, targets, batch, rng, weights):
         valid = targets["valid"]
-        hidden = encoder.apply({"params": params["student"]}, targets["frames"], valid, targets.get("mask"))
+        hidden, moved = encode(encoder, params, targets["frames"], valid, targets.get("mask"))
         terms, metrics = {}, {}
         if wanted.layers:
             layer_weights = jax.nn.softmax(params["layer_logits"])
@@ -163,7 +161,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
             logits = logits.reshape(*logits.shape[:2], groups, entries)
             terms["code_classes"], metrics["class_accuracy"] = code_classes(logits, targets["index"], targets["mask"])
         metrics |= {name: terms[name] for name in active if name.endswith(("regression", "classes"))}
-        return sum(weights[name] * terms[name] for name in sorted(active)), metrics
+        return sum(weights[name] * terms[name] for name in sorted(active)), metrics | moved
 
     def weights(step):
         return {name: jnp.float32(weight) for name, weight in config.loss.items()}

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 
 from s3rl_jax.audio.logmel import stacked_count, to_float
 from s3rl_jax.audio.masking import span_mask, valid_frames
-from s3rl_jax.errors import UserError
+from s3rl_jax.errors import UserError, lookup
 from s3rl_jax.losses.contrastive import contrastive, diversity, feature_penalty, sample_distractors
-from s3rl_jax.models import student, wav2vec2
+from s3rl_jax.models import wav2vec2
+from s3rl_jax.models.convolutional_student import ConvolutionalStudent
 from s3rl_jax.models.self_supervised import SelfSupervisedStudent
+from s3rl_jax.models.students import student_of
 from s3rl_jax.tasks.task import Task
 
 
@@ -25,16 +27,11 @@ def pretraining_model(config) -> tuple[nn.Module, callable]:
         size = lookup(wav2vec2.SIZES, config.teacher.size, "config.teacher.size")
         return wav2vec2.Wav2Vec2(size), size.frame_count
     if config.model == "student":
-        size = lookup(student.SIZES, config.student.size, "config.student.size")
-        return SelfSupervisedStudent(size), stacked_count
+        student = student_of(config.student)
+        if isinstance(student, ConvolutionalStudent):
+            raise UserError(f"config.student.size={config.student.size}: expected a transformer, for example tiny")
+        return SelfSupervisedStudent(student.config), stacked_count
     raise UserError(f"config.model={config.model}: expected teacher or student")
-
-
-def lookup(table: dict, name: str, field: str):
-    """The entry of a table that a config field names."""
-    if name not in table:
-        raise UserError(f"{field}={name!r}: expected one of {', '.join(table)}")
-    return table[name]
 
 
 def pretrain(config) -> Task:

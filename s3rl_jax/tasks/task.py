@@ -20,7 +20,8 @@ class Task(NamedTuple):
       init: (rng, batch) -> params; only what is trained.
       targets: (frozen, batch, rng) -> targets; what needs no gradient and no student: what the teacher says, and the
         augmented input.
-      loss: (params, targets, batch, rng, weights) -> (scalar, metrics).
+      loss: (params, targets, batch, rng, weights) -> (scalar, metrics). A metric that has the name of an entry of params
+        is no metric: it is that entry's next value, for what is averaged and not trained (BatchNorm's statistics).
       weights: step -> the loss weights, and whatever else follows a schedule, as arrays.
       frozen: arrays that are used but not trained (teacher, noise, impulse responses). Not part of a checkpoint.
       trainable: the top-level names of params that are trained; None is all of them.

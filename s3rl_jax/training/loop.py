@@ -33,7 +33,8 @@ def make_step(task: Task, transform: optax.GradientTransformation, seed: int):
         weights = task.weights(state.step)
         (loss, metrics), gradient = jax.value_and_grad(task.loss, has_aux=True)(state.params, targets, batch, loss_rng, weights)
         updates, opt_state = transform.update(gradient, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        moved = {name: metrics.pop(name) for name in set(metrics) & set(state.params)}
+        params = optax.apply_updates(state.params, updates) | moved
         metrics = {"loss": loss, **metrics, "gradient_norm": optax.global_norm(gradient)}
         return TrainState(state.step + 1, params, opt_state), metrics
 
@@ -51,7 +52,7 @@ def make_measure(task: Task, seed: int):
         if task.measure:
             return task.measure(params, targets, batch, loss_rng, weights)
         loss, metrics = task.loss(params, targets, batch, loss_rng, weights)
-        return {"loss": loss, **metrics}
+        return {"loss": loss} | {name: value for name, value in metrics.items() if name not in params}
 
     return measure
 

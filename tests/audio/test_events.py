@@ -20,12 +20,6 @@ def test_fires_as_a_loop_over_hops_would(scores, threshold, refractory):
     assert firings(scores, threshold, refractory).tolist() == reference(scores, threshold, refractory)
 
 
-def test_a_disarmed_detector_does_not_fire():
-    scores = np.ones(10)
-    armed = np.arange(10) >= 6
-    assert firings(scores, 0.5, 2, armed).tolist() == [6, 9]
-
-
 def test_smoothing_is_the_mean_of_the_last_hops(rng):
     posteriors = rng.random((9, 2))
     ours = smooth(posteriors, 3)

@@ -11,13 +11,14 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3rl_jax.audio.events import firings, smooth
+from s3rl_jax.audio.events import REFRACTORY_SECONDS, firings, smooth
 from s3rl_jax.deploy.runtime import Detector
 from s3rl_jax.deploy.wave_file import read_wave
 from s3rl_jax.errors import UserError
-from s3rl_jax.evaluation.scoring import score_stream, scorer
-from s3rl_jax.models.student import SIZES
+from s3rl_jax.evaluation.scoring import scorer
+from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.workdir import read_config
 from tests.conftest import ROOT, run_module, tone_word
 
 
@@ -57,22 +58,23 @@ def test_raw_samples_on_standard_input_give_the_same(chain, recording):
 
 def test_the_device_scores_as_the_evaluation_does(chain, recording):
     samples, _ = soundfile.read(recording, dtype="int16")
-    detector = Detector(chain["model.tflite"])
+    detector = Detector(chain["stream.tflite"])
     found = detector.process(samples / 32768)
-    score = scorer(SIZES["toy"], 2, read_params(chain["detector"], "--workdir"))
-    posteriors = score_stream(score, samples, detector.window, detector.hop)
+    model = keyword_model(read_config(chain["detector"], "--workdir"), 2)
+    posteriors = scorer(model, read_params(chain["detector"], "--workdir"))(samples)
     np.testing.assert_allclose(np.stack(detector.posteriors), posteriors, atol=1e-4)
-    refractory = round(16_000 / detector.hop)
+    refractory = round(REFRACTORY_SECONDS * 16_000 / detector.hop)
     fired = firings(smooth(posteriors)[:, 1], detector.threshold, refractory)
     assert [round(f.seconds * 16_000 / detector.hop) - 1 for f in found] == fired.tolist()
 
 
+@pytest.mark.parametrize("file", ["model.tflite", "stream.tflite", "int8.tflite"])
 @settings(max_examples=5, deadline=None)
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=6))
-def test_any_chunking_gives_the_same_posteriors(chain, recording, cuts):
+def test_any_chunking_gives_the_same_posteriors(chain, recording, file, cuts):
     samples, _ = soundfile.read(recording, dtype="float32")
     samples = samples[:32_000]
-    whole, parts = Detector(chain["model.tflite"]), Detector(chain["model.tflite"])
+    whole, parts = Detector(chain[file]), Detector(chain[file])
     whole.process(samples)
     heard = []
     for chunk in np.split(samples, np.cumsum(cuts)[np.cumsum(cuts) < len(samples)]):

@@ -12,7 +12,7 @@ def trial(scores, zones=((0, 0),), hop_seconds=1.0, refractory=0):
 def test_a_hand_made_stream():
     # Three words: found at .9, found at .6, missed with .2. Negatives fire at .7 and, twice within a refractory time, .5.
     scores = [0, 0.9, 0, 0, 0.6, 0, 0, 0.2, 0, 0, 0.7, 0, 0, 0, 0.5, 0.5, 0]
-    made = trial(scores, [(0, 3), (3, 6), (6, 9)], hop_seconds=3600 / 8, refractory=3)
+    made = trial(scores, [(0, 3), (3, 6), (6, 9)], hop_seconds=3600 / 8, refractory=2)
     assert made.negative_hours == 1.0
     curve = det_curve(made)
     at = {round(t, 6): (r, a) for t, r, a in zip(curve.threshold, curve.false_rejects, curve.false_accepts, strict=True)}
@@ -24,6 +24,19 @@ def test_a_hand_made_stream():
     assert point["threshold"] == pytest.approx(0.5, abs=1e-6), "just above the score that would have fired once more"
     strict = operating_point(curve, 0.5)
     assert (strict["frr"], strict["false_accepts"], strict["resolved"]) == (pytest.approx(2 / 3), 0, False)
+
+
+def test_a_score_that_outlasts_the_words_zone_is_no_second_firing():
+    scores = [0, 0, 0.9, 0.9, 0.9, 0.9, 0, 0, 0.9, 0]
+    assert trial(scores, [(1, 4)], refractory=3).false_accepts(0.5).tolist() == [8]
+    assert trial(scores, [(1, 4)], refractory=1).false_accepts(0.5).tolist() == [4, 8]
+
+
+def test_a_late_detection_is_a_miss_and_no_false_accept():
+    made = Trial(np.array([0, 0.2, 0.2, 0.2, 0.9, 0, 0, 0.9]), np.array([(1, 4)]), 3600.0, 0, aftermath=2)
+    assert made.peaks.tolist() == [0.2]
+    assert made.false_accepts(0.5).tolist() == [7]
+    assert made.negative_hours == 3.0
 
 
 def test_the_threshold_of_an_operating_point_keeps_its_promise(rng):

@@ -3,7 +3,6 @@ import pytest
 
 from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.errors import UserError
-from s3rl_jax.evaluation.scoring import score_stream
 from s3rl_jax.evaluation.stream import build_stream, with_noise
 
 
@@ -44,14 +43,3 @@ def test_noise_stands_where_it_was_asked_for(clips, stream, snr):
 def test_without_the_keyword_there_is_nothing_to_measure(clips):
     with pytest.raises(UserError, match="zorro"):
         build_stream(clips, ("zorro",), 0)
-
-
-def test_a_score_at_a_hop_hears_what_came_before_it_and_nothing_else(rng):
-    audio = rng.integers(-100, 100, 5000).astype(np.int16)
-    seen = score_stream(lambda windows: windows.astype(float), audio, window=1000, hop=160)
-    assert len(seen) == 5000 // 160
-    for i, window in enumerate(seen):
-        end = (i + 1) * 160
-        wanted = audio[max(0, end - 1000) : end]
-        np.testing.assert_array_equal(window[-len(wanted) :], wanted)
-        assert not window[: 1000 - len(wanted)].any()

@@ -3,19 +3,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from s3rl_jax.models.student import SIZES, Student
+from s3rl_jax.models.students import student_of
+from tests.conftest import student_settings
 
 
-@pytest.mark.parametrize(("size", "millions"), [("large", 21.3), ("small", 1.6), ("tiny", 0.33)])
+@pytest.mark.parametrize(("size", "millions"), [("large", 21.3), ("small", 1.6), ("tiny", 0.33), ("conv", 0.033)])
 def test_sizes_are_those_of_the_paper(size, millions):
-    shapes = jax.eval_shape(lambda: Student(SIZES[size]).init(jax.random.key(0), jnp.zeros((1, 10, 128))))
+    shapes = jax.eval_shape(lambda: student_of(student_settings(size)).init(jax.random.key(0), jnp.zeros((1, 10, 128))))
     count = sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
-    assert count == pytest.approx(millions * 1e6, rel=0.01)
+    assert count == pytest.approx(millions * 1e6, rel=0.02)
 
 
-@pytest.fixture
-def toy(rng):
-    model, frames = Student(SIZES["toy"]), jnp.asarray(rng.standard_normal((2, 12, 128)), jnp.float32)
+@pytest.fixture(params=[True, False], ids=["streaming", "whole clip"])
+def toy(rng, request):
+    model, frames = (
+        student_of(student_settings("toy", request.param)),
+        jnp.asarray(rng.standard_normal((2, 12, 128)), jnp.float32),
+    )
     return model, model.init(jax.random.key(0), frames), frames
 
 

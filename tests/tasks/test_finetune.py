@@ -5,22 +5,25 @@ import pytest
 
 from configs import finetune as config_file
 from s3rl_jax.errors import UserError
-from s3rl_jax.models.student import SIZES, Student
-from s3rl_jax.tasks.finetune import finetune
+from s3rl_jax.models.students import initialise, student_of
+from s3rl_jax.tasks.finetune import finetune, keyword_model
 from s3rl_jax.training.optimizer import optimizer
 
 
 def build(encoder="trained", initial=None, **changes):
     config = config_file.get_config()
     config.student.size, config.encoder = "toy", encoder
+    config.data.window_seconds, config.data.lead_seconds = 0.24, 0.05
     config.update(changes)
-    return config, finetune(config, 2, initial, np.zeros((1, 4000), np.int16) + 5, np.zeros((0, 100), np.float32))
+    return config, finetune(
+        config, keyword_model(config, 2), initial, np.zeros((1, 5120), np.int16) + 5, np.zeros((0, 100), np.float32)
+    )
 
 
 @pytest.fixture
 def batch(rng):
-    audio = rng.integers(-3000, 3000, (6, 4000)).astype(np.int16)
-    return {"audio": jnp.asarray(audio), "length": jnp.full(6, 4000), "label": jnp.array([0, 1, 0, 1, 0, 0])}
+    audio = rng.integers(-3000, 3000, (6, 5120)).astype(np.int16)
+    return {"audio": jnp.asarray(audio), "length": jnp.full(6, 5120), "label": jnp.array([0, 1, 0, 1, 0, 0])}
 
 
 def gradient(task, params, batch):
@@ -29,10 +32,10 @@ def gradient(task, params, batch):
 
 
 def test_begins_with_the_student_it_is_given(batch):
-    initial = Student(SIZES["toy"]).init(jax.random.key(5), jnp.zeros((1, 4, 128)))["params"]
+    initial = initialise(student_of(build()[0].student), jax.random.key(5))
     _, task = build(initial=initial)
     params = task.init(jax.random.key(0), batch)
-    jax.tree.map(np.testing.assert_array_equal, params["student"], initial)
+    jax.tree.map(np.testing.assert_array_equal, params["student"], initial["student"])
 
 
 def test_a_frozen_encoder_does_not_move_and_the_head_does(batch):

@@ -1,0 +1,184 @@
+"""What a detector costs on a device: time, file and memory, for each student and quantisation, beside public peers.
+
+    pip install pymicro-wakeword pyopen-wakeword
+    python benchmarks/device.py [--sizes=conv,tiny,small] [--seconds=60] [--repeats=3] [--out=FILE.json]
+
+The students are untrained: cost does not depend on what they have learned. Each runs in a process of its own that has one
+thread, is fed the same noise hop by hop, and has been warmed up; the processes take turns, `repeats` rounds of them, so that
+what else the machine does meets all. The peers are the public detectors of "alexa" of microWakeWord and openWakeWord, with
+their own front ends, fed in the pieces that they take. Prints a table and writes JSON: CPU seconds for a second of audio and
+milliseconds a hop (median, least and most of the rounds), bytes of the file or files, peak resident memory of the process.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+SAMPLE_RATE = 16_000
+KINDS = ("none", "dynamic", "int8", "int16x8")
+PEERS = ("pymicro-wakeword", "pyopen-wakeword")
+
+
+def student_consumer(path: str):
+    """Feeds an exported file, as `detect` does. Returns the function, samples a piece, and the files' bytes."""
+    from s3rl_jax.deploy.runtime import Detector
+
+    detector = Detector(path)
+    return detector.process, detector.hop, Path(path).stat().st_size
+
+
+def microwakeword_consumer():
+    from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
+
+    word, features = MicroWakeWord.from_builtin(Model.ALEXA), MicroWakeWordFeatures()
+
+    def consume(samples):
+        for found in features.process_streaming(_pcm(samples)):
+            word.process_streaming(found)
+
+    return consume, 1024, Path(word.tflite_model).stat().st_size
+
+
+def openwakeword_consumer():
+    import pyopen_wakeword
+    from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
+
+    word, features = OpenWakeWord.from_builtin(Model.ALEXA), OpenWakeWordFeatures.from_builtin()
+
+    def consume(samples):
+        for found in features.process_streaming(_pcm(samples)):
+            for _ in word.process_streaming(found):
+                pass
+
+    files = ("alexa", "melspectrogram", "embedding_model")
+    folder = Path(pyopen_wakeword.__file__).parent / "models"
+    return consume, 1024, sum((folder / f"{name}.tflite").stat().st_size for name in files)
+
+
+def _pcm(samples) -> bytes:
+    return (samples * 32767).astype("<i2").tobytes()
+
+
+def measure(name: str, seconds: float) -> dict:
+    """In this process: one detector over so much noise."""
+    makers = dict(zip(PEERS, (microwakeword_consumer, openwakeword_consumer), strict=True))
+    consume, piece, size = makers[name]() if name in makers else student_consumer(name)
+    audio = (0.05 * np.random.default_rng(0).standard_normal(int(seconds * SAMPLE_RATE))).astype(np.float32)
+    pieces = np.split(audio[: len(audio) // piece * piece], len(audio) // piece)
+    for samples in pieces[: len(pieces) // 10]:
+        consume(samples)
+    begun = time.process_time()
+    for samples in pieces:
+        consume(samples)
+    spent = time.process_time() - begun
+    return {
+        "cpu_seconds_per_audio_second": spent / (len(pieces) * piece / SAMPLE_RATE),
+        "ms_per_hop": 1000 * spent / len(pieces),
+        "hop_seconds": piece / SAMPLE_RATE,
+        "bytes": size,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def export_untrained(size: str, kind: str, folder: Path) -> Path:
+    """A streaming file with its .json, as `export` writes them, without a corpus."""
+    import jax
+    import jax.numpy as jnp
+    from ml_collections import ConfigDict
+
+    from s3rl_jax.audio.events import REFRACTORY_SECONDS, SMOOTHING_HOPS
+    from s3rl_jax.deploy.calibration import with_silence_and_noise
+    from s3rl_jax.deploy.forms import Form, make
+    from s3rl_jax.models.detector import Head, KeywordModel
+    from s3rl_jax.models.students import initialise, student_of
+
+    student = student_of(ConfigDict({"size": size, "streaming": True}))
+    model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)
+    head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
+    params = initialise(student, jax.random.key(0)) | {"head": head}
+    clips = 0.05 * np.random.default_rng(0).standard_normal((2, model.clip)).astype(np.float32)
+    made = make(Form(kind, streaming=True), model, params, with_silence_and_noise(clips, 0))
+    path = folder / f"{size}_{kind}.tflite"
+    path.write_bytes(made.file)
+    described = {
+        "labels": ["", "alexa"],
+        "sample_rate": SAMPLE_RATE,
+        "window": model.clip,
+        "hop": model.hop,
+        "threshold": {"0.5": 2.0},
+        "smoothing": {"hops": SMOOTHING_HOPS},
+        "refractory_seconds": REFRACTORY_SECONDS,
+    }
+    path.with_suffix(".json").write_text(json.dumps(described))
+    return path
+
+
+def in_own_process(name: str, seconds: float) -> dict:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, f"--measure={name}", f"--seconds={seconds}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def spread(values: list[float]) -> list[float]:
+    return [round(v, 6) for v in (statistics.median(values), min(values), max(values))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="conv,tiny,small")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", help="JSON to write")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(args.measure, args.seconds)))
+        return
+
+    with tempfile.TemporaryDirectory() as folder:
+        named = {
+            f"{size}, {kind}": str(export_untrained(size, kind, Path(folder)))
+            for size in args.sizes.split(",")
+            for kind in KINDS
+        }
+        named |= {peer: peer for peer in PEERS}
+        rounds = {name: [] for name in named}
+        for _ in range(args.repeats):
+            for name, measured in named.items():
+                rounds[name].append(in_own_process(measured, args.seconds))
+    results = {
+        name: {
+            "cpu_seconds_per_audio_second": spread([one["cpu_seconds_per_audio_second"] for one in found]),
+            "ms_per_hop": spread([one["ms_per_hop"] for one in found]),
+            "hop_seconds": found[0]["hop_seconds"],
+            "bytes": found[0]["bytes"],
+            "peak_rss_mb": round(statistics.median(one["peak_rss_mb"] for one in found), 1),
+        }
+        for name, found in rounds.items()
+    }
+    print("| detector | CPU s per audio s | ms per hop | hop, s | bytes | peak, MB |\n| --- | --- | --- | --- | --- | --- |")
+    for name, one in results.items():
+        cpu, ms = one["cpu_seconds_per_audio_second"], one["ms_per_hop"]
+        spent = f"{cpu[0]:.5f} ({cpu[1]:.5f}-{cpu[2]:.5f}) | {ms[0]:.3f} | {one['hop_seconds']:.3f}"
+        print(f"| {name} | {spent} | {one['bytes']:,} | {one['peak_rss_mb']:.0f} |")
+    revision = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    about = {"machine": platform.processor() or platform.machine(), "python": platform.python_version(), "commit": revision}
+    if args.out:
+        Path(args.out).write_text(json.dumps(about | {"results": results}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

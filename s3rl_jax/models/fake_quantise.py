@@ -1,0 +1,62 @@
+"""Rounding in training as an int8 file rounds, with straight-through gradients (arXiv 1712.05877, section 3)."""
+
+import contextlib
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+LEVELS = 255  # of an activation: from its least to its greatest value, zero among them
+WEIGHT_LEVELS = 127  # of a weight, on either side of zero
+OUTPUTS_FIRST = ("query", "key", "value")  # dense layers whose kernel contracts its first axis alone, [width, heads, dim]
+
+
+def straight_through(x: Float[Array, "*shape"], rounded: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """`rounded`, with the gradient of `x`."""
+    return x + jax.lax.stop_gradient(rounded - x)
+
+
+def fake_quantise_activation(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Rounds to 256 levels from the batch's least to its greatest value, one scale for the tensor, zero exact."""
+    low, high = jnp.minimum(x.min(), 0.0), jnp.maximum(x.max(), 0.0)
+    scale = jnp.maximum(high - low, 1e-6) / LEVELS
+    zero = jnp.round(-low / scale)
+    return straight_through(x, (jnp.clip(jnp.round(x / scale) + zero, 0, LEVELS) - zero) * scale)
+
+
+def fake_quantise_kernel(name: str, kernel: Float[Array, "*inputs outputs"]) -> Float[Array, "*inputs outputs"]:
+    """Rounds to 255 levels about zero, one scale for each output channel.
+
+    BatchNorm multiplies a channel of the kernel by a number when it is folded, and the channel's scale with it: the levels
+    are the same before and after.
+
+    Args:
+      name: of the layer, which tells the axes that are outputs.
+      kernel: of a dense layer or a convolution.
+    """
+    inputs = (0,) if name in OUTPUTS_FIRST else tuple(range(kernel.ndim - 1))
+    scale = jnp.maximum(jnp.abs(kernel).max(axis=inputs, keepdims=True), 1e-8) / WEIGHT_LEVELS
+    return straight_through(kernel, jnp.round(kernel / scale) * scale)
+
+
+def fake_quantise_params(params):
+    """All kernels of a tree of parameters."""
+
+    def one(path, leaf):
+        keys = [entry.key for entry in path]
+        return fake_quantise_kernel(keys[-2], leaf) if keys[-1] == "kernel" else leaf
+
+    return jax.tree_util.tree_map_with_path(one, params)
+
+
+def _round_edges(call, args, kwargs, context):
+    """What goes into a matrix product or convolution, and what comes out of it, is an integer tensor of the file."""
+    if context.method_name != "__call__" or not isinstance(context.module, (nn.Dense, nn.DenseGeneral, nn.Conv)):
+        return call(*args, **kwargs)
+    return fake_quantise_activation(call(fake_quantise_activation(args[0]), *args[1:], **kwargs))
+
+
+def rounding_activations() -> contextlib.AbstractContextManager:
+    """Within it, applied modules round the inputs and outputs of their products."""
+    return nn.intercept_methods(_round_edges)
