@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -86,8 +85,14 @@ def measure(name: str, seconds: float) -> dict:
         "ms_per_hop": 1000 * spent / len(pieces),
         "hop_seconds": piece / SAMPLE_RATE,
         "bytes": size,
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_rss_mb": peak_memory_mb(),
     }
+
+
+def peak_memory_mb() -> float:
+    """Of this process since it began (Linux). `getrusage` would count what its parent had when it was forked."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def export_untrained(size: str, kind: str, folder: Path) -> Path:

@@ -91,7 +91,7 @@ constexpr int {name}_smoothing_hops = {described["smoothing"]["hops"]};
 constexpr float {name}_refractory_seconds = {described["refractory_seconds"]:.2f}f;
 constexpr int {name}_hop_samples = {described["hop"]};
 constexpr size_t {name}_arena_bytes = {arena};  // an estimate; arena_used_bytes() tells
-#endif
+{_edges(model, name)}#endif
 """
     rows = [", ".join(f"0x{byte:02x}" for byte in model[i : i + 16]) for i in range(0, len(model), 16)]
     body = ",\n  ".join(rows)
@@ -105,6 +105,37 @@ extern const char* const {name}_labels[] = {{{labels}}};
     for file, text in zip(files, (header, source), strict=True):
         file.write_text(text, encoding="utf-8")
     return files
+
+
+def _edges(model: bytes, name: str) -> str:
+    """Which tensor is what, and its scale, of a model whose inputs and outputs are integers; nothing for another one."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    signature = parsed.signatureDefs[0]
+    graph = parsed.subgraphs[signature.subgraphIndex]
+    ins, outs = (
+        {e.name.decode(): (list(order).index(e.tensorIndex), graph.tensors[e.tensorIndex].quantization) for e in edge}
+        for edge, order in ((signature.inputs, graph.inputs), (signature.outputs, graph.outputs))
+    )
+    if "features" not in ins:
+        return ""
+
+    def edge(kind, tensor, place, quantization):
+        return (
+            f"constexpr int {name}_{tensor}_{kind} = {place};\n"
+            f"constexpr float {name}_{tensor}_scale = {float(quantization.scale[0]):.9g}f;\n"
+            f"constexpr int {name}_{tensor}_zero = {int(quantization.zeroPoint[0])};\n"
+        )
+
+    states = sorted(ins.keys() & outs.keys())
+    pairs = ", ".join(f"{{{ins[state][0]}, {outs[state][0]}, {int(ins[state][1].zeroPoint[0])}}}" for state in states)
+    return (
+        edge("input", "features", *ins["features"])
+        + edge("output", "posteriors", *outs["posteriors"])
+        + f"struct {name}_state {{ int input, output, zero; }};  // what comes out goes in at the next hop; first, all zero\n"
+        + f"constexpr {name}_state {name}_states[] = {{{pairs}}};\n"
+    )
 
 
 def write_esphome_manifest(model: bytes, described: dict, path: Path) -> Path:
