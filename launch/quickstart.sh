@@ -40,7 +40,7 @@ stage "3/6 train: fine-tune the student to detect \"$keyword\""
 stage "4/6 evaluate"
 "$python" -m s3rl_jax.evaluate --workdir="$out/detector" --corpus="$out/corpus" --out="$out/report"
 stage "5/6 export"
-"$python" -m s3rl_jax.export --workdir="$out/detector" --report="$out/report" --out="$out/detector.tflite"
+"$python" -m s3rl_jax.export --workdir="$out/detector" --report="$out/report" --out="$out/detector.tflite" --streaming --quantize=int8
 
 stage "6/6 done"
 "$python" - "$out" <<'END'
