@@ -49,8 +49,8 @@ def kept(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def variables(params: dict[str, Any]) -> dict[str, Any]:
-    """What Flax wants, out of a run's parameters."""
-    statistics = {"batch_stats": params[STATISTICS]} if STATISTICS in params else {}
+    """What Flax wants, out of a run's parameters. Statistics are averaged, never trained."""
+    statistics = {"batch_stats": jax.lax.stop_gradient(params[STATISTICS])} if STATISTICS in params else {}
     return {"params": params["student"]} | statistics
 
 

@@ -55,6 +55,15 @@ def test_a_file_says_nearly_what_jax_says_of_unseen_sound(size, form):
         assert error <= {"none": 1e-4, "dynamic": 0.03, "int16x8": 0.02, "int8": 0.06}[form.quantize], (entry.name, error)
 
 
+@pytest.mark.parametrize("kind", ["none", "int8"])
+def test_a_student_of_whole_windows_is_exported_too(kind):
+    model, params = untrained("toy", False)
+    found = make(Form(kind), model, params, clips_for(model, 0))
+    assert found.parity_error <= 1e-4
+    assert found.quantisation_error < 0.1
+    assert set(Interpreter(model_content=found.file).get_signature_list()) == {"detect"}
+
+
 @pytest.mark.parametrize("form", STREAMED, ids=str)
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
 def test_files_have_float_edges_and_built_in_operators(size, form):

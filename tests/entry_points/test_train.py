@@ -77,6 +77,16 @@ def test_training_from_memory_and_the_package_leave_tensorflow_alone(chain, tmp_
     assert done.returncode == 0, done.stderr
 
 
+def test_what_cannot_be_exported_is_not_trained(chain, tmp_path):
+    corpus = f"--config.data.corpus={chain['corpus']}"
+    asked = ("--config.preflight=True", "--config.export.target=tflm")
+    done = run_module("train", *TOY_FINETUNE, corpus, *asked, f"--workdir={tmp_path}/run")
+    assert done.returncode == 2
+    assert "config.export: cannot be exported" in done.stderr.splitlines()[-1]
+    assert "RFFT2D" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 def test_the_student_itself_can_be_pretrained_and_finetuned(chain, tmp_path):
     done = run_module(
         "train",

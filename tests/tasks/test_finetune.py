@@ -7,12 +7,14 @@ from configs import finetune as config_file
 from s3rl_jax.errors import UserError
 from s3rl_jax.models.students import initialise, student_of
 from s3rl_jax.tasks.finetune import finetune, keyword_model
+from s3rl_jax.training.loop import make_step
 from s3rl_jax.training.optimizer import optimizer
+from s3rl_jax.training.state import TrainState
 
 
-def build(encoder="trained", initial=None, **changes):
+def build(encoder="trained", initial=None, size="toy", **changes):
     config = config_file.get_config()
-    config.student.size, config.encoder = "toy", encoder
+    config.student.size, config.encoder = size, encoder
     config.data.window_seconds, config.data.lead_seconds = 0.24, 0.05
     config.update(changes)
     return config, finetune(
@@ -63,3 +65,36 @@ def test_class_weights_weigh_the_classes(batch):
 def test_wrong_fields_are_named(changes, field):
     with pytest.raises(UserError, match=f"config.{field}"):
         build(**changes)
+
+
+def two_steps(config, task, batch):
+    """Two, as the learning rate of the first is 0."""
+    transform = optimizer(config.optimizer, 20, task.trainable)
+    params = task.init(jax.random.key(0), batch)
+    step = jax.jit(make_step(task, transform, 0))
+    state, _ = step(TrainState(jnp.int32(0), params, transform.init(params)), task.frozen, batch)
+    return params, *step(state, task.frozen, batch)
+
+
+def test_batch_norm_statistics_follow_the_batches_and_are_no_metric(batch):
+    config, task = build(size="conv_toy")
+    before, after, metrics = two_steps(config, task, batch)
+    assert "statistics" not in metrics
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), before["statistics"], after.params["statistics"])
+    assert min(jax.tree.leaves(moved)) > 0
+    _, task = build("frozen", size="conv_toy")
+    before, after, _ = two_steps(config, task, batch)
+    jax.tree.map(np.testing.assert_array_equal, before["statistics"], after.params["statistics"])
+
+
+@pytest.mark.parametrize("size", ["toy", "conv_toy"])
+def test_quantisation_aware_training_goes_on_from_a_detector(batch, size):
+    config, task = build(size=size)
+    trained = two_steps(config, task, batch)[1].params
+    config, task = build(size=size, initial=trained, quantization_aware=True)
+    before, after, metrics = two_steps(config, task, batch)
+    jax.tree.map(np.testing.assert_array_equal, before, trained)
+    assert np.abs(after.params["student"]["projection"]["kernel"] - before["student"]["projection"]["kernel"]).max() > 0
+    assert np.isfinite(metrics["loss"])
+    if size == "conv_toy":
+        jax.tree.map(np.testing.assert_array_equal, after.params["statistics"], before["statistics"])
