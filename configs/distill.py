@@ -45,7 +45,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # and kept in the corpus's folder.
     config.codebook = ConfigDict({"kind": "auto", "layer": 0, "clusters": 256, "batches": 200, "seed": 0})
 
-    config.student = ConfigDict({"size": "tiny", "streaming": True})  # streaming: see configs/finetune.py
+    config.student = ConfigDict({"size": "tiny", "streaming": True, "block": 8})  # see configs/finetune.py
     config.projection = "linear"  # or mlp
 
     # Weights; 0 turns an objective off. alpha and beta weigh the off-diagonal of the feature and the batch view,

@@ -31,7 +31,7 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     config.dtype = "float32"  # or bfloat16: what is computed in; parameters and losses are float32
 
     config.teacher = ConfigDict({"size": "tiny"})
-    config.student = ConfigDict({"size": "tiny", "streaming": True})  # streaming: see configs/finetune.py
+    config.student = ConfigDict({"size": "tiny", "streaming": True, "block": 8})  # see configs/finetune.py
 
     # Of hours instead of hundreds: spans of 100 ms, because with 200 ms little is learned in so few steps, and five times
     # the diversity weight, because with 0.1 the codebook shrinks to 8 of its 128 entries within 1000 steps.

@@ -122,7 +122,7 @@ def _finetune(config, clips: Clips, workdir: Path) -> tuple[Task, Windows]:
 
 
 def _adopt_student(config) -> None:
-    """The student is that of `config.init`, where there is one: its size, and whether it is streaming."""
+    """The student is that of `config.init`, where there is one: its size, and how it is streaming."""
     size = config.student.size
     if config.init:
         made_by = read_config(config.init, "config.init")
@@ -134,6 +134,7 @@ def _adopt_student(config) -> None:
             raise UserError(f"config.student.size={size}: config.init={config.init} has a {made_by.student.size} student")
         size = made_by.student.size
         config.student.streaming = made_by.student.get("streaming", False)
+        config.student.block = made_by.student.get("block", config.student.block)
     config.student.size = size or "tiny"
 
 

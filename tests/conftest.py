@@ -39,9 +39,9 @@ def tone_word(rng: np.random.Generator, word: str, samples: int = 9600) -> np.nd
     return 0.3 * np.sin(2 * np.pi * np.cumsum(base + 900 * time) / 16_000) * np.hanning(samples)
 
 
-def student_settings(size: str, streaming: bool = True) -> ConfigDict:
+def student_settings(size: str, streaming: bool = True, block: int = 8) -> ConfigDict:
     """As `config.student`."""
-    return ConfigDict({"size": size, "streaming": streaming})
+    return ConfigDict({"size": size, "streaming": streaming, "block": block})
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Reading what is to be listened to: WAV with the standard library, other formats where soundfile is installed."""
 
+import sys
 import wave
 
 import numpy as np
@@ -26,6 +27,8 @@ def read_wave(path: str, sample_rate: int) -> Float[np.ndarray, "samples"]:
         raise UserError(f"{path}: no samples; expected audio")
     if not np.isfinite(samples).all():
         raise UserError(f"{path}: samples that are NaN or infinite; expected finite ones")
+    if samples.shape[1] > 1:
+        print(f"{path}: {samples.shape[1]} channels; their mean is heard", file=sys.stderr)
     return samples.mean(axis=1)
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from s3rl_jax.audio.logmel import BANDS
-from s3rl_jax.errors import lookup
+from s3rl_jax.errors import UserError, lookup
 from s3rl_jax.models.convolutional_student import ConvolutionalStudent, ConvolutionalStudentConfig
 from s3rl_jax.models.student import Student, StudentConfig
 
@@ -25,16 +25,21 @@ STATISTICS = "statistics"  # the name, among a run's parameters, of what BatchNo
 
 
 def student_of(settings, field: str = "config.student") -> Student | ConvolutionalStudent:
-    """The student of `config.student`: `size`, and for a transformer whether it is `streaming`.
+    """The student of `config.student`: `size`, and for a transformer whether it is `streaming`, and in what `block`s.
 
     Raises:
-      UserError: for a size that does not exist.
+      UserError: for a size that does not exist, or a block that does not divide the context.
     """
     size = lookup(SIZES, settings.size, f"{field}.size")
     if isinstance(size, ConvolutionalStudentConfig):
         return ConvolutionalStudent(size)
     # Runs from before there were streaming students do not have the field.
-    return Student(size if settings.get("streaming", False) else dataclasses.replace(size, context=0))
+    if not settings.get("streaming", False):
+        return Student(dataclasses.replace(size, context=0))
+    block = settings.get("block", size.block)
+    if block < 1 or size.context % block:
+        raise UserError(f"{field}.block={block}: expected a divisor of {size.context}, the frames that a layer looks back")
+    return Student(dataclasses.replace(size, block=block))
 
 
 def initialise(student: nn.Module, rng: Key[Array, ""]) -> dict[str, Any]:

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from s3rl_jax.audio.logmel import stack_frames
 from s3rl_jax.deploy.calibration import calls_of, with_silence_and_noise
-from s3rl_jax.deploy.convert import NotExportable, largest_difference, operators, run_jax, run_signature
+from s3rl_jax.deploy.convert import NotExportable, largest_difference, operators, run_jax, run_signature, to_tflite
 from s3rl_jax.deploy.forms import Form, make, signatures_of
 from s3rl_jax.deploy.microcontroller import KERNELS
 from s3rl_jax.deploy.preflight import preflight
+from s3rl_jax.deploy.signatures import Signature
 from s3rl_jax.errors import UserError
-from s3rl_jax.models.detector import Head, KeywordModel
+from s3rl_jax.models.detector import OVERLAP, Head, KeywordModel, student_features
+from s3rl_jax.models.student import append
 from s3rl_jax.models.students import initialise, student_of
 from tests.conftest import student_settings
 
@@ -84,6 +87,23 @@ def test_the_front_end_of_an_integer_file_is_as_exact_as_that_of_a_float_file():
     loud = (0.5 * np.random.default_rng(1).standard_normal((1, model.hop))).astype(np.float32)
     ours = run_signature(made("conv_toy", STREAMED[2]).file, entry, [{"samples": quiet}, {"samples": loud}])
     np.testing.assert_array_equal(ours[0]["audio"], quiet[:, -240:])
+
+
+def test_log_mel_is_one_in_training_in_the_file_and_stepped_in_chunks():
+    model, _ = untrained("toy")
+    audio = clips_for(model, 3).reshape(1, -1)
+    audio = audio[:, : audio.shape[1] // model.hop * model.hop]
+    trained_on = stack_frames(model.features(audio))  # what finetune's loss reads
+
+    def front_end(arrays):
+        heard, past = append(arrays["past"], arrays["samples"])
+        return {"posteriors": student_features(heard), "past": past}
+
+    entry = Signature("stream", front_end, {"samples": (1, model.hop), "past": (1, OVERLAP)}, ("past",))
+    calls = [{"samples": hop} for hop in np.split(audio, audio.shape[1] // model.hop, axis=1)]
+    stepped, file = run_jax(entry, calls), run_signature(to_tflite([entry]), entry, calls)
+    for heard in (stepped, file):
+        np.testing.assert_allclose(np.concatenate([h["posteriors"] for h in heard], axis=1), trained_on, atol=1e-4)
 
 
 def test_integers_go_in_come_out_and_are_kept():

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3rl_jax.audio.events import REFRACTORY_SECONDS, firings, smooth
+from s3rl_jax.deploy.convert import to_tflite
 from s3rl_jax.deploy.runtime import Detector
+from s3rl_jax.deploy.signatures import Signature
 from s3rl_jax.deploy.wave_file import read_wave
 from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation.scoring import scorer
@@ -130,6 +132,26 @@ def test_any_wav_header_is_read_or_refused(tmp_path_factory, content):
         samples, message = np.zeros(0), str(error)
     assert np.isfinite(samples).all()
     assert str(path) in message
+
+
+def test_a_model_of_another_project_is_named(chain, tmp_path):
+    other = Signature("serve", lambda arrays: {"posteriors": arrays["image"] * 2}, {"image": (1, 4)})
+    (tmp_path / "m.tflite").write_bytes(to_tflite([other]))
+    beside = Path(chain["model.tflite"]).with_suffix(".json").read_text()
+    (tmp_path / "m.json").write_text(beside)
+    with pytest.raises(UserError, match="no signature detect that takes audio"):
+        Detector(str(tmp_path / "m.tflite"))
+    described = json.loads(beside) | {"hop": 1600, "labels": ["", "alexa", "computer"]}
+    (tmp_path / "m.json").write_text(json.dumps(described))
+    (tmp_path / "m.tflite").write_bytes(Path(chain["model.tflite"]).read_bytes())
+    with pytest.raises(UserError, match=r"its \.json"):
+        Detector(str(tmp_path / "m.tflite"))
+
+
+def test_several_channels_are_said(tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", np.zeros((500, 6)), 16_000)
+    assert read_wave(str(tmp_path / "a.wav"), 16_000).shape == (500,)
+    assert "6 channels; their mean is heard" in capsys.readouterr().err
 
 
 def test_models_that_are_none_are_named(chain, tmp_path, recording):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s3rl_jax.errors import UserError
 from s3rl_jax.models.detector import Head, KeywordModel
 from s3rl_jax.models.students import STATISTICS, encode, initialise, student_of
 from tests.conftest import student_settings
@@ -15,9 +16,9 @@ HOP = 2560
 MINUTES = 2
 
 
-@pytest.fixture(scope="module", params=["toy", "conv_toy"])
+@pytest.fixture(scope="module", params=[("toy", 8), ("toy", 1), ("conv_toy", 8)], ids=["toy", "toy, causal", "conv_toy"])
 def model(request):
-    student = student_of(student_settings(request.param))
+    student = student_of(student_settings(request.param[0], block=request.param[1]))
     model = KeywordModel(student, classes=3, window=16_000, hop=HOP, lead=8_000)
     params = initialise(student, jax.random.key(0)) | {
         "head": Head(3).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
@@ -81,6 +82,21 @@ def test_what_is_long_past_is_forgotten(model, step, audio):
     ours, theirs = (step(params, a, model.initial_state(1))[0] for a in (audio[:, : 60 * HOP], other))
     assert np.abs(ours[:, 20] - theirs[:, 20]).max() > 1e-3
     np.testing.assert_allclose(ours[:, -20:], theirs[:, -20:], atol=1e-5)
+
+
+@pytest.mark.parametrize(("block", "ahead"), [(8, 7), (1, 0)])
+def test_a_frame_sees_its_block_and_no_further(block, ahead):
+    student = student_of(student_settings("toy", block=block))
+    frames = jax.random.normal(jax.random.key(0), (1, 32, 128))
+    variables = student.init(jax.random.key(1), frames)
+    seen = jax.jacobian(lambda f: student.apply(variables, f)[0, 8].sum())(frames)[0]
+    latest = int(np.flatnonzero(np.abs(seen).max(axis=1))[-1])
+    assert latest == 8 + ahead
+
+
+def test_a_block_that_does_not_fit_is_named():
+    with pytest.raises(UserError, match=r"config\.student\.block=3"):
+        student_of(student_settings("toy", block=3))
 
 
 def test_a_stream_begins_with_silence_and_no_keyword(model):
