@@ -111,6 +111,9 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
     model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     params = initialise(student, jax.random.key(0)) | {"head": head}
+    # A little noise on all of them: constants that are equal, as fresh biases are, would be stored once.
+    noise = np.random.default_rng(1)
+    params = jax.tree.map(lambda p: p + 0.01 * np.abs(noise.standard_normal(p.shape)).astype(np.float32), params)
     clips = 0.05 * np.random.default_rng(0).standard_normal((2, model.clip)).astype(np.float32)
     made = make(Form(kind, streaming=True), model, params, with_silence_and_noise(clips, 0))
     path = folder / f"{size}_{kind}.tflite"
