@@ -68,6 +68,6 @@ def get_config(variant: str = "") -> ConfigDict:
         config.steps = 300
         config.optimizer.learning_rate = 1e-4
     if variant == "quickstart":
-        config.steps = 700
+        config.steps = 600
         config.log_every = 20
     return config

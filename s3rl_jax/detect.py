@@ -50,9 +50,9 @@ def main() -> None:
                 _listen(detector, name, scores, args.device)
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
-                failed.append(name)
+                failed.append(name or "microphone")
     if failed:
-        raise UserError(f"{len(failed)} of {len(args.files)} files were not heard: {', '.join(failed)}")
+        raise UserError(f"{len(failed)} of {max(len(args.files), 1)} not heard: {', '.join(failed)}")
 
 
 def _listen(detector: Detector, name: str | None, scores, device: str | None) -> None:

@@ -4,9 +4,11 @@ The front end, the state that is carried from hop to hop and the average of the 
 does not fit into eight bits, a state that is rounded at each hop drifts, and the average costs nothing.
 """
 
+import collections
 import contextlib
 import functools
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -88,6 +90,8 @@ def _slim(model) -> None:
                 found = tensor.quantization
                 found.__class__ = WrittenOnce
                 tensor.quantization = seen.setdefault((found.quantizedDimension, _scale(tensor)), found)
+            else:
+                tensor.quantization = None
 
 
 def _mark_kept(model) -> None:
@@ -115,16 +119,29 @@ def _ranges(model, recipe, calls: Calls):
     found = calibrator.Calibrator(model, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
     found.calibrate(calls, manager)
     ranges = found.get_model_qsvs()
+    # What is one tensor to both signatures has one range, so that its scales and biases are equal, and are stored once.
+    both = collections.defaultdict(list)
+    for name, held in ranges.items():
+        both[re.sub(r"(\w+)/\1\.step", r"\1.step", name)].append(held)
+    for held in both.values():
+        _unite(held)
     # A state and what is appended to it have one range, that of both: the last call's state is never seen to come in.
     for graph, names in _states(flatbuffer_utils.read_model_from_bytearray(model)):
         states = {before for before, _ in names.values()}
         for operator in (o for o in graph.operators if states & set(o.inputs)):
             keys = [graph.tensors[tensor].name.decode() for tensor in (*operator.inputs, *operator.outputs)]
-            held = [ranges[key] for key in keys if ranges.get(key)]
-            united = functools.reduce(qsv_utils.min_max_update, held, {})
-            for one in held:
-                one.update(united)
+            _unite([ranges[key] for key in keys if key in ranges])
     return ranges
+
+
+def _unite(ranges) -> None:
+    """Gives all of them the least and the greatest value of any."""
+    from ai_edge_quantizer.utils import qsv_utils
+
+    held = [one for one in ranges if one]
+    united = functools.reduce(qsv_utils.min_max_update, held, {})
+    for one in held:
+        one.update(united)
 
 
 def _states(model):

@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 
+from s3rl_jax import detect
 from s3rl_jax.deploy.microphone import devices, listen, meter
 from s3rl_jax.errors import UserError
 
@@ -65,6 +66,15 @@ def test_without_sounddevice_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(UserError, match=r"s3rl_jax\[microphone\]"):
         devices()
+
+
+def test_detect_ends_with_a_line_when_the_microphone_goes_away(chain, monkeypatch, capsys):
+    blocks = np.zeros((5, 2560), np.float32)
+    monkeypatch.setitem(sys.modules, "sounddevice", fake(blocks))
+    monkeypatch.setattr(sys, "argv", ["detect", chain["stream.tflite"], "--microphone"])
+    with pytest.raises(UserError, match="1 of 1 not heard: microphone"):
+        detect.main()
+    assert "Device unavailable" in capsys.readouterr().err
 
 
 def test_the_meter_shows_level_score_and_threshold():
