@@ -54,8 +54,6 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
         _adopt_student(config)
     clips, from_memory = open_corpus(config.data.corpus, "train", config.data.memory_gib)
     claim(workdir, config, allow_changed_config)
-    if config.get("preflight") and not (workdir / FOLDER).is_dir():
-        preflight(_to_be_exported(config), config.export)
     task, source = tasks[config.task](config, clips, workdir)
 
     def batches_of(source, from_memory):
@@ -70,12 +68,10 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
         print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
 
 
-def _to_be_exported(config) -> KeywordModel:
-    """What the run leads to: the detector, or a detector of this student with the window and hop of configs/finetune.py."""
-    if config.task == "finetune":
-        return keyword_model(config, len(parse_keywords(config.keyword)) + 1)
-    settings = {"window_seconds": 1.5, "hop_seconds": 0.16, "lead_seconds": 1.0}
-    return keyword_model(ConfigDict({"data": settings, "student": config.student.to_dict()}), 2)
+def _check_export(config, model: KeywordModel, workdir: Path) -> None:
+    """Before the first step of a run."""
+    if config.get("preflight") and not (workdir / FOLDER).is_dir():
+        preflight(model, config.export)
 
 
 def _pretrain(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
@@ -83,6 +79,10 @@ def _pretrain(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
 
 
 def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops | CachedCrops]:
+    # What will be exported is a detector of this student, of the window and hop of configs/finetune.py.
+    settings = {"window_seconds": 1.5, "hop_seconds": 0.16, "lead_seconds": 1.0}
+    detector = keyword_model(ConfigDict({"data": settings, "student": config.student.to_dict()}), 2)
+    _check_export(config, detector, workdir)
     teacher = find_teacher(config.teacher.source or _own_teacher(config, workdir), config.teacher.dtype)
     crops, wanted = _crops(config, clips), wanted_of(config, teacher.config.layers)
     if wanted.codes:
@@ -114,6 +114,7 @@ def _finetune(config, clips: Clips, workdir: Path) -> tuple[Task, Windows]:
     keywords = parse_keywords(config.keyword)
     model = keyword_model(config, len(keywords) + 1)
     source = Windows.of(clips, keywords, model.clip, config.batch_size, config.seed, config.data, model.clip - model.window)
+    _check_export(config, model, workdir)
     initial = None
     if config.init:
         trained = read_params(config.init, "config.init")

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import functools
 import io
+import logging
 import re
 from collections.abc import Mapping, Sequence
 
@@ -60,13 +61,24 @@ def quantise(model: bytes, kind: str, calls: Calls, integer_io: bool = False) ->
             recipe.update_quantization_recipe(".*", edge, algorithm_key=AlgorithmName.NO_QUANTIZE)
         # The mel filters, 66 kB of float: kept in eight bits, multiplied in float.
         recipe.add_weight_only_config(f"{KEPT}.*/{FRONT_END}/", TFLOperationName.FULLY_CONNECTED, 8)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # of its progress bars
+    with _quietly():
         ranges = None if kind == "dynamic" else _ranges(renamed, recipe, calls)
         quantised = recipe.quantize(ranges).quantized_model
     parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(quantised))
     _check_states(parsed)
     _slim(parsed)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
+
+
+@contextlib.contextmanager
+def _quietly():
+    """Without the quantiser's progress bars, and its warning that two signatures share a weight, which they should."""
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _slim(model) -> None:

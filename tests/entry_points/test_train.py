@@ -164,7 +164,7 @@ FINETUNE = ("--config=configs/finetune.py", "--workdir={tmp}/w", "--config.data.
         ((*FINETUNE, "--config.keyword=zorro"), "config.keyword=zorro"),
         ((*FINETUNE, "--config.student.size=huge"), "config.student.size"),
         ((*FINETUNE, "--config.init={tmp}"), "config.init={tmp}"),
-        ((*FINETUNE, "--config.init={detector}"), "config.init={detector}"),
+        ((*FINETUNE, "--config.init={detector}", "--config.keyword=banana"), "{detector} detects alexa"),
         ((*FINETUNE, "--config.init={distilled}", "--config.student.size=small"), "has a toy student"),
         ((*FINETUNE, "--config.data.window_seconds=0"), "window_seconds"),
         ((*FINETUNE[:2], "--config.data.corpus={tmp}"), "config.data.corpus={tmp}"),
