@@ -88,6 +88,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.clip = 1.0
 
     if variant == "quickstart":
+        config.preflight = False  # its export comes minutes later anyway
         config.steps = 200
         config.teacher.pretraining.steps = 200
         config.log_every = config.teacher.pretraining.log_every = 20

@@ -70,4 +70,5 @@ def get_config(variant: str = "") -> ConfigDict:
     if variant == "quickstart":
         config.steps = 600
         config.log_every = 20
+        config.preflight = False  # its export comes minutes later anyway
     return config

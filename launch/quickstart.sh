@@ -18,7 +18,7 @@ out=quickstart/${keyword//[^A-Za-z0-9]/_}
 
 stage() {
   echo >&2
-  echo "== $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some 8 minutes)" >&2
+  echo "== $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some 9 minutes)" >&2
 }
 
 stage "0/6 install"

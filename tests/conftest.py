@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """The tests of the chain go to one worker, so that it is run once."""
     for item in items:
