@@ -98,19 +98,17 @@ def peak_memory_mb() -> float:
 def export_untrained(size: str, kind: str, folder: Path) -> Path:
     """A streaming file with its .json, as `export` writes them, without a corpus."""
     import jax
-    import jax.numpy as jnp
     from ml_collections import ConfigDict
 
     from s3rl_jax.audio.events import REFRACTORY_SECONDS, SMOOTHING_HOPS
     from s3rl_jax.deploy.calibration import with_silence_and_noise
     from s3rl_jax.deploy.forms import Form, make
-    from s3rl_jax.models.detector import Head, KeywordModel
-    from s3rl_jax.models.students import initialise, student_of
+    from s3rl_jax.models.detector import KeywordModel
+    from s3rl_jax.models.students import student_of
 
     student = student_of(ConfigDict({"size": size, "streaming": True}))
     model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)
-    head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
-    params = initialise(student, jax.random.key(0)) | {"head": head}
+    params = model.init(jax.random.key(0))
     # A little noise on all of them: constants that are equal, as fresh biases are, would be stored once.
     noise = np.random.default_rng(1)
     params = jax.tree.map(lambda p: p + 0.01 * np.abs(noise.standard_normal(p.shape)).astype(np.float32), params)

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from s3rl_jax.deploy.convert import run_jax
 from s3rl_jax.deploy.signatures import Signature
 from s3rl_jax.models.detector import OVERLAP, KeywordModel, student_features
 from s3rl_jax.models.student import append
@@ -54,11 +53,13 @@ def with_silence_and_noise(clips: Float[np.ndarray, "clips samples"], seed: int)
     return np.concatenate([silent, clips, noise])
 
 
-def states_of(signature: Signature, calls: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
-    """The calls with the states that precede them: what a calibration feeds, which carries none."""
+def with_states(
+    signature: Signature, calls: list[dict[str, np.ndarray]], answers: list[dict[str, np.ndarray]]
+) -> list[dict[str, np.ndarray]]:
+    """The calls with the states that precede them, out of their answers: what a calibration feeds, which carries none."""
     before = {name: np.zeros(signature.inputs[name], np.float32) for name in signature.state}
     full = []
-    for call, answer in zip(calls, run_jax(signature, calls), strict=True):
+    for call, answer in zip(calls, answers, strict=True):
         full.append(call | before)
         before = {name: answer[name] for name in signature.state}
     return full

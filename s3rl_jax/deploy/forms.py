@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from s3rl_jax.deploy import signatures
-from s3rl_jax.deploy.calibration import calls_of, states_of
+from s3rl_jax.deploy.calibration import calls_of, with_states
 from s3rl_jax.deploy.convert import NotExportable, largest_difference, run_jax, run_signature, to_tflite
 from s3rl_jax.deploy.microcontroller import check_operators
 from s3rl_jax.deploy.quantise import KINDS, quantise
@@ -92,7 +92,7 @@ def make(form: Form, model: KeywordModel, params: dict[str, Any], clips: Float[n
     if not parity <= TOLERANCE:
         raise NotExportable(f"the file differs from JAX by {parity:.2g} on {len(clips)} clips; at most {TOLERANCE} is accepted")
     if form.quantize != "none":
-        states = {entry.name: states_of(entry, calls[entry.name]) for entry in entries}
+        states = {entry.name: with_states(entry, calls[entry.name], said[entry.name]) for entry in entries}
         file = quantise(file, form.quantize, states, form.io == "int8")
         loss = difference(file)
     if form.target == "tflm":

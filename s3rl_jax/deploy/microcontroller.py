@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from s3rl_jax.deploy.convert import NotExportable, operators
+from s3rl_jax.deploy.runtime import threshold_of
 
 # The kernels of TensorFlow Lite Micro (micro_mutable_op_resolver.h), as far as a speech model could ask for them.
 NAMES = """
@@ -76,6 +77,7 @@ def write_c_array(model: bytes, described: dict, path: Path) -> list[Path]:
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.stem)
     name = f"m_{name}" if name[0].isdigit() else name
     guard, arena = f"{name.upper()}_MODEL_H_", arena_estimate(model)
+    threshold = threshold_of(described["threshold"], None, path.name)
     labels = ", ".join(json.dumps(label) for label in described["labels"])
     points = "\n".join(f"//   {rate}: {threshold}" for rate, threshold in described["threshold"].items())
     header = f"""// Written by s3rl_jax.export. Keyword: {described["labels"][1:]}; false accepts an hour and their thresholds:
@@ -86,7 +88,7 @@ def write_c_array(model: bytes, described: dict, path: Path) -> list[Path]:
 extern const unsigned char {name}_model[];  // aligned to 16 bytes
 extern const size_t {name}_model_size;
 extern const char* const {name}_labels[{len(described["labels"])}];  // 0 is no keyword
-constexpr float {name}_threshold = {_threshold(described):.6f}f;  // of the mean of the keyword's posterior over the last hops
+constexpr float {name}_threshold = {threshold:.6f}f;  // of the mean of the keyword's posterior over the last hops
 constexpr int {name}_smoothing_hops = {described["smoothing"]["hops"]};
 constexpr float {name}_refractory_seconds = {described["refractory_seconds"]:.2f}f;
 constexpr int {name}_hop_samples = {described["hop"]};
@@ -151,7 +153,7 @@ def write_esphome_manifest(model: bytes, described: dict, path: Path) -> Path:
         "model": path.name,
         "trained_languages": ["en"],
         "micro": {
-            "probability_cutoff": round(_threshold(described), 4),
+            "probability_cutoff": round(threshold_of(described["threshold"], None, path.name), 4),
             "sliding_window_size": described["smoothing"]["hops"],
             "feature_step_size": 10,
             "tensor_arena_size": arena_estimate(model),
@@ -161,8 +163,3 @@ def write_esphome_manifest(model: bytes, described: dict, path: Path) -> Path:
     file = path.with_suffix(".esphome.json")
     file.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     return file
-
-
-def _threshold(described: dict) -> float:
-    thresholds = described["threshold"]
-    return thresholds.get("0.5", next(iter(thresholds.values())))

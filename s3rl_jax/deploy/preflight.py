@@ -5,14 +5,12 @@ import sys
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from s3rl_jax.deploy.convert import NotExportable
 from s3rl_jax.deploy.forms import Form, make
 from s3rl_jax.errors import UserError
-from s3rl_jax.models.detector import Head, KeywordModel
-from s3rl_jax.models.students import initialise
+from s3rl_jax.models.detector import KeywordModel
 
 
 def preflight(model: KeywordModel, settings) -> None:
@@ -31,9 +29,7 @@ def preflight(model: KeywordModel, settings) -> None:
         print(f"preflight: not checked whether this can be exported, as {', '.join(missing)} is not installed", file=sys.stderr)
         return
     begun = time.monotonic()
-    rng, head_rng = jax.random.split(jax.random.key(0))
-    head = Head(model.classes).init(head_rng, jnp.zeros((1, model.student.width)))["params"]
-    params = initialise(model.student, rng) | {"head": head}
+    params = model.init(jax.random.key(0))
     clips = 0.1 * np.random.default_rng(0).standard_normal((1, model.clip)).astype(np.float32)
     kinds, sizes = [kind.strip() for kind in settings.quantize.split(",")], []
     for kind in kinds:

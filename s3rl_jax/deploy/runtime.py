@@ -41,7 +41,7 @@ class Detector:
         self.labels: list[str] = described["labels"]
         self.sample_rate: int = described["sample_rate"]
         self.window, self.hop = described["window"], described["hop"]
-        self.threshold = _threshold(described["threshold"], operating_point, path)
+        self.threshold = threshold_of(described["threshold"], operating_point, path)
         self._smoothing = described["smoothing"]["hops"]
         self._refractory = round(described["refractory_seconds"] * self.sample_rate / self.hop)
         self._interpreter = _interpreter(path)
@@ -126,7 +126,12 @@ def _description(path: str) -> dict:
     return described
 
 
-def _threshold(thresholds: dict[str, float], wanted: str | None, path: str) -> float:
+def threshold_of(thresholds: dict[str, float], wanted: str | None, path: str) -> float:
+    """The threshold of an operating point; None: of 0.5 false accepts an hour, or the first one that there is.
+
+    Raises:
+      UserError: naming `path`, if it has no such point.
+    """
     if wanted is None:
         wanted = "0.5" if "0.5" in thresholds else next(iter(thresholds))
     if wanted not in thresholds:

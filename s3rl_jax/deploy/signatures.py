@@ -33,20 +33,20 @@ def detect(model: KeywordModel, params: dict[str, Any]) -> Signature:
 
 def stream(model: KeywordModel, params: dict[str, Any]) -> Signature:
     """One hop: `samples` and the state -> `posteriors` and the state. The first state is all zeros."""
-    return _stepped("stream", model.step, model, params, "samples", (1, model.hop), model.initial_state(1))
+    return _stepped(model.step, params, "samples", (1, model.hop), model.initial_state(1))
 
 
 def network(model: KeywordModel, params: dict[str, Any]) -> Signature:
     """One hop behind a front end of the device's own: `features`, standardised log-mel, two 10 ms frames side by side."""
     state = {name: array for name, array in model.initial_state(1).items() if name != "audio"}
     shape = (1, model.hop // FRAME, 2 * BANDS)
-    return _stepped("stream", model.step_frames, model, params, "features", shape, state)
+    return _stepped(model.step_frames, params, "features", shape, state)
 
 
-def _stepped(name, step, model, params, heard, shape, state):
+def _stepped(step, params, heard, shape, state):
     def function(arrays):
         past = {name: arrays[name] for name in state}
         logits, after = step(params, arrays[heard], past)
         return {"posteriors": jax.nn.softmax(logits[:, 0])} | after
 
-    return Signature(name, function, {heard: shape} | {n: jnp.shape(s) for n, s in state.items()}, tuple(state))
+    return Signature("stream", function, {heard: shape} | {n: jnp.shape(s) for n, s in state.items()}, tuple(state))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.dense import Dense
-from s3rl_jax.models.student import State, append
+from s3rl_jax.models.student import State, append, hide, past_lengths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +79,10 @@ class ConvolutionalStudent(nn.Module):
     ) -> tuple[Float[Array, "batch time width"], State]:
         """Encodes the next frames of a stream, any number of them; see `Student.step`."""
         config = self.config
-        state = state or {name: past.shape[1] for name, past in self.initial_state(0).items()}
+        state = state or past_lengths(self)
         x = nn.relu(batch_norm(train, "projection_norm")(Dense(config.width, use_bias=False, name="projection")(frames)))
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
-        if mask is not None:
-            x = jnp.where(mask[..., None], embedding, x)
-        if valid is not None:
-            x = jnp.where(valid[..., None], x, 0)
+        x = hide(x, embedding, mask, valid)
         after = {}
         for i, kernel in enumerate(config.kernels):
             x, after[f"past_{i}"] = Separable(config.width, kernel, name=f"block_{i}")(x, state[f"past_{i}"], train)

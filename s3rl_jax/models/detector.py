@@ -7,13 +7,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
 from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.fake_quantise import fake_quantise_params, rounding_activations
 from s3rl_jax.models.student import State, append
-from s3rl_jax.models.students import encode, variables
+from s3rl_jax.models.students import encode, initialise, variables
 
 FRAME = 2 * HOP  # samples from one student frame to the next
 OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
@@ -66,6 +66,12 @@ class KeywordModel:
     def clip(self) -> int:
         """Samples of what `logits` hears; a streaming student's is whole hops."""
         return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
+
+    def init(self, rng: Key[Array, ""]) -> dict[str, Any]:
+        """Parameters at random: `student`, `head`, and `statistics` for a student that has any."""
+        student_rng, head_rng = jax.random.split(rng)
+        head = Head(self.classes).init(head_rng, jnp.zeros((1, self.student.width)))["params"]
+        return initialise(self.student, student_rng) | {"head": head}
 
     def features(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch frames bands"]:
         """Standardised log-mel of clips in [-1, 1], 10 ms apart; of a streaming student's, after silence."""
@@ -120,7 +126,7 @@ class KeywordModel:
         """
         heard, past_audio = append(state["audio"], audio)
         with jax.named_scope(FRONT_END):
-            frames = stack_frames(standardise(log_mel(heard)))
+            frames = student_features(heard)
         logits, after = self.step_frames(params, frames, {name: state[name] for name in state if name != "audio"})
         return logits, {"audio": past_audio} | after
 

@@ -32,6 +32,23 @@ def append(
         return heard, heard[:, new.shape[1] :]
 
 
+def past_lengths(student: nn.Module) -> dict[str, int]:
+    """In the place of a state at the beginning of a clip: how long each past is."""
+    return {name: past.shape[1] for name, past in student.initial_state(0).items()}
+
+
+def hide(
+    x: Float[Array, "batch time width"],
+    embedding: Float[Array, "width"],
+    mask: Bool[Array, "batch time"] | None,
+    valid: Bool[Array, "batch time"] | None,
+) -> Float[Array, "batch time width"]:
+    """Masked frames become the embedding, frames that are not real zero; None leaves all as they are."""
+    if mask is not None:
+        x = jnp.where(mask[..., None], embedding, x)
+    return x if valid is None else jnp.where(valid[..., None], x, 0)
+
+
 @dataclasses.dataclass(frozen=True)
 class StudentConfig:
     """Sizes. `position_kernel`, `context` and `block` are in 20 ms frames.
@@ -149,14 +166,11 @@ class Student(nn.Module):
           mask: frames replaced by a learned embedding.
         """
         config = self.config
-        state = state or {name: past.shape[1] for name, past in self.initial_state(0).items()}
+        state = state or past_lengths(self)
         streaming = config.context > 0
         x = Dense(config.width, name="projection")(frames)
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
-        if mask is not None:
-            x = jnp.where(mask[..., None], embedding, x)
-        if valid is not None:
-            x = jnp.where(valid[..., None], x, 0)
+        x = hide(x, embedding, mask, valid)
         heard, past = append(state["position"], x) if streaming else (x, None)
         position = nn.Conv(
             config.width,

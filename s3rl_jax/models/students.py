@@ -44,13 +44,9 @@ def student_of(settings, field: str = "config.student") -> Student | Convolution
 
 def initialise(student: nn.Module, rng: Key[Array, ""]) -> dict[str, Any]:
     """`student`, and `statistics` for a student that has any."""
-    return kept(student.init(rng, jnp.zeros((1, 16, 2 * BANDS))))
-
-
-def kept(variables: dict[str, Any]) -> dict[str, Any]:
-    """Flax's variables of a student, by the names under which a run keeps them."""
-    statistics = {STATISTICS: variables["batch_stats"]} if "batch_stats" in variables else {}
-    return {"student": variables["params"]} | statistics
+    fresh = student.init(rng, jnp.zeros((1, 16, 2 * BANDS)))
+    statistics = {STATISTICS: fresh["batch_stats"]} if "batch_stats" in fresh else {}
+    return {"student": fresh["params"]} | statistics
 
 
 def variables(params: dict[str, Any]) -> dict[str, Any]:

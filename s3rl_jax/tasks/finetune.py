@@ -7,8 +7,8 @@ from s3rl_jax.audio.augmentation import augment, spec_augment
 from s3rl_jax.audio.logmel import SAMPLE_RATE, stack_frames, to_float
 from s3rl_jax.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
-from s3rl_jax.models.detector import FRAME, Head, KeywordModel
-from s3rl_jax.models.students import initialise, student_of
+from s3rl_jax.models.detector import FRAME, KeywordModel
+from s3rl_jax.models.students import student_of
 from s3rl_jax.tasks.task import Task
 
 
@@ -58,9 +58,7 @@ def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
         )
 
     def init(rng, batch):
-        student_rng, head_rng = jax.random.split(rng)
-        head = Head(model.classes).init(head_rng, jnp.zeros((1, model.student.width)))["params"]
-        return {"head": head} | (initial or initialise(model.student, student_rng))
+        return model.init(rng) | (initial or {})
 
     def targets(frozen, batch, rng):
         augment_rng, mask_rng = jax.random.split(rng)
