@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import keyword_labels
 from s3rl_jax.deploy.runtime import Detector
 from s3rl_jax.evaluation.evaluate import LATENESS_SECONDS, SEED
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--snr_db", type=float, default=5.0)
     args = parser.parse_args()
     keywords = tuple(Detector(args.model).labels[1:])
-    clips = in_memory(read_corpus(args.corpus, "test"))
+    clips = read_corpus(args.corpus, "test")
     speech, classes = clips.columns["kind"] == "speech", keyword_labels(clips, keywords)
     rng = np.random.default_rng(0)
     positives = rng.permutation(np.flatnonzero(speech & (classes > 0)))[:WORDS]

@@ -16,7 +16,7 @@ import numpy as np
 
 from s3rl_jax.audio.events import smooth
 from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import keyword_labels, parse_keywords
 from s3rl_jax.evaluation.scoring import scorer
 from s3rl_jax.tasks.finetune import keyword_model
@@ -44,7 +44,7 @@ def main() -> None:
 
     config = read_config(args.workdir, "--workdir", "finetune")
     keywords = parse_keywords(config.keyword)
-    clips = in_memory(read_corpus(args.corpus, args.split))
+    clips = read_corpus(args.corpus, args.split)
     measured = json.loads((Path(args.report or f"{args.workdir}/report") / "metrics.json").read_text())
     thresholds = measured["conditions"]["clean"]["threshold"]
     model = keyword_model(config, len(keywords) + 1)

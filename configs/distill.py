@@ -20,12 +20,14 @@ def get_config(variant: str = "") -> ConfigDict:
     config.batch_size = 32
     config.log_every = 50
     config.checkpoint_every = 200
+    config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
 
     config.data = ConfigDict()
     config.data.corpus = ""
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4
-    config.data.memory_gib = 4.0
+    config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data
+    config.data.mixture = ConfigDict({"corpora": ()})  # a weight for each of data.corpus; empty: by hours
     config.data.fixed_crops = False  # crops on a grid instead of anywhere, the same in each epoch; implied by teacher.cache
 
     config.teacher = ConfigDict()
@@ -73,10 +75,18 @@ def get_config(variant: str = "") -> ConfigDict:
     config.preflight = True
     config.export = ConfigDict({"quantize": "none,int8", "io": "float32", "target": ""})
 
-    config.augment = ConfigDict()
+    config.augment = ConfigDict()  # ranges are (low, high); a probability of 0 costs nothing
+    config.augment.speed_probability = 0.0  # faster or slower, pitch too: for teacher and student
+    config.augment.speed = (0.9, 1.1)
+    config.augment.shift_seconds = 0.0  # at most, either way
+    config.augment.reverb_probability = 0.3
+    config.augment.band_probability = 0.0  # that only a band passes, as through a telephone, a codec or a small loudspeaker
+    config.augment.band_low_hz = (50.0, 400.0)
+    config.augment.band_high_hz = (3000.0, 7500.0)
+    config.augment.speech_probability = 0.0  # that another example is mixed in
+    config.augment.speech_snr_db = (5.0, 20.0)
     config.augment.noise_probability = 0.8
     config.augment.snr_db = (0.0, 25.0)
-    config.augment.reverb_probability = 0.3
     config.augment.gain_db = (-10.0, 10.0)
 
     config.optimizer = ConfigDict()

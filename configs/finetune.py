@@ -5,7 +5,8 @@
 
 Without `--config.init` the student begins at random: the "no teacher" baseline. `finetune.py:quantization_aware` with
 `--config.init=runs/alexa` goes on from a detector, rounding as an int8 file does, to win back what quantisation loses.
-The paper trains 150 000 steps of 2048; the default is for minutes of keyword on a laptop.
+`finetune.py:mined` goes on with what `python -m s3rl_jax.mine` found among the negatives. The paper trains 150 000 steps
+of 2048; the default is for minutes of keyword on a laptop.
 """
 
 from ml_collections import ConfigDict
@@ -23,15 +24,16 @@ def get_config(variant: str = "") -> ConfigDict:
     config.batch_size = 64
     config.log_every = 50
     config.checkpoint_every = 250
+    config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
 
     config.data = ConfigDict()
     config.data.corpus = ""
-    config.data.memory_gib = 4.0
+    config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data
     config.data.window_seconds = 1.5
     config.data.lead_seconds = 1.0  # sound before the window, for a streaming student: as far as it looks back in a stream
     config.data.hop_seconds = 0.16  # how often a device scores
-    config.data.positive_fraction = 0.25
-    config.data.noise_fraction = 0.1
+    # Weights of what a batch is made of, and within each of these of the corpora in data.corpus (empty: by hours).
+    config.data.mixture = ConfigDict({"keyword": 0.25, "negative": 0.65, "noise": 0.1, "corpora": ()})
     config.data.context_probability = 0.7  # that another recording, not silence, surrounds a clip
 
     # Empty: that of init, else tiny. A streaming student looks back 0.32 s a layer, and is stepped hop by hop on the device;
@@ -48,10 +50,18 @@ def get_config(variant: str = "") -> ConfigDict:
     config.preflight = True
     config.export = ConfigDict({"quantize": "none,int8", "io": "float32", "target": ""})
 
-    config.augment = ConfigDict()
+    config.augment = ConfigDict()  # ranges are (low, high); a probability of 0 costs nothing
+    config.augment.speed_probability = 0.0  # faster or slower, pitch too
+    config.augment.speed = (0.9, 1.1)
+    config.augment.shift_seconds = 0.0  # at most, either way
+    config.augment.reverb_probability = 0.3
+    config.augment.band_probability = 0.2  # that only a band passes, as through a telephone, a codec or a small loudspeaker
+    config.augment.band_low_hz = (50.0, 400.0)
+    config.augment.band_high_hz = (3000.0, 7500.0)
+    config.augment.speech_probability = 0.1  # that another example without the keyword is mixed in
+    config.augment.speech_snr_db = (5.0, 20.0)
     config.augment.noise_probability = 0.8
     config.augment.snr_db = (-3.0, 25.0)
-    config.augment.reverb_probability = 0.3
     config.augment.gain_db = (-15.0, 10.0)
     # widths in 10 ms frames and in mel bands
     config.spec_augment = ConfigDict({"time_masks": 2, "time_width": 15, "band_masks": 2, "band_width": 8})
@@ -67,6 +77,10 @@ def get_config(variant: str = "") -> ConfigDict:
         config.quantization_aware = True
         config.steps = 300
         config.optimizer.learning_rate = 1e-4
+    if variant == "mined":  # a round more, from a detector that is there, with what s3rl_jax.mine found as the second corpus
+        config.steps = 400
+        config.data.mixture.corpora = (0.7, 0.3)  # of keyword, negatives and noise, as far as each has some
+        config.optimizer.learning_rate = 3e-4
     if variant == "quickstart":
         config.steps = 600
         config.log_every = 20

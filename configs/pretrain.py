@@ -18,12 +18,14 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     config.batch_size = 16
     config.log_every = 50
     config.checkpoint_every = 500
+    config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
 
     config.data = ConfigDict()
     config.data.corpus = ""
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4
-    config.data.memory_gib = 4.0  # corpora up to this size are held in memory
+    config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data
+    config.data.mixture = ConfigDict({"corpora": ()})  # a weight for each of data.corpus; empty: by hours
     config.data.fixed_crops = False  # crops on a grid instead of anywhere, the same in each epoch
 
     # The validation split, if the corpus has one: this many batches of it, every so many steps; 0: never.

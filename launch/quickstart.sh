@@ -27,9 +27,9 @@ export TF_CPP_MIN_LOG_LEVEL=3
 python=.venv/bin/python
 
 stage "1/6 prepare: speak a corpus"
-if [ ! -f "$out/corpus/corpus/1.0.0/index.json" ]; then
+if [ ! -f "$out/corpus/corpus/2.0.0/summary.json" ]; then
   rm -rf "$out/corpus"
-  "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=50 --out="$out/corpus"
+  "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=50 --engines=espeak --out="$out/corpus"
 fi
 stage "2/6 train: pre-train a teacher, distil it into a student"
 "$python" -m s3rl_jax.train --config=configs/distill.py:quickstart --workdir="$out/distilled" \

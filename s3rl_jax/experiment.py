@@ -8,9 +8,10 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.acoustics import noise_bank, response_bank
-from s3rl_jax.data.corpus import Clips, has_speech
+from s3rl_jax.data.corpus import Clips, corpus_paths, has_speech, read_corpus
 from s3rl_jax.data.crops import Crops
-from s3rl_jax.data.pipeline import batches, open_corpus
+from s3rl_jax.data.pipeline import planned, read
+from s3rl_jax.data.resident import Resident
 from s3rl_jax.data.windows import Windows, parse_keywords
 from s3rl_jax.deploy.preflight import preflight
 from s3rl_jax.errors import UserError
@@ -52,18 +53,21 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     rows = host_rows(config.batch_size, data_mesh())
     if config.task == "finetune":
         _adopt_student(config)
-    clips, from_memory = open_corpus(config.data.corpus, "train", config.data.memory_gib)
+    clips = read_corpus(config.data.corpus, "train", "config.data.corpus")
     claim(workdir, config, allow_changed_config)
     task, source = tasks[config.task](config, clips, workdir)
 
-    def batches_of(source, from_memory):
-        return lambda first, last: batches(functools.partial(source.batch, rows=rows), first, last, from_memory)
-
     held_out = None
     if config.get("validation") and config.validation.every and has_speech(config.data.corpus, "validation"):
-        held_clips, held_from_memory = open_corpus(config.data.corpus, "validation", config.data.memory_gib)
-        held_out = batches_of(_crops(config, held_clips), held_from_memory)
-    loop.train(task, batches_of(source, from_memory), config, workdir, f"{config.task} {workdir}", held_out)
+        held_back = _crops(config, read_corpus(config.data.corpus, "validation", "config.data.corpus"))
+        held_out = functools.partial(planned, functools.partial(held_back.batch, rows=rows))
+    run_loop = functools.partial(loop.train, task, config=config, workdir=workdir, name=f"{config.task} {workdir}")
+    if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
+        resident = Resident.of(clips, source.samples)
+        plans = functools.partial(planned, lambda step: resident.located(source.plan(step, rows)))
+        run_loop(plans, held_out=held_out, held=resident.held, expand=resident.carry_out)
+    else:
+        run_loop(functools.partial(read, functools.partial(source.batch, rows=rows)), held_out=held_out)
     if config.task == "distill" and (figure := plot_layer_weights(workdir)):
         print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
 
@@ -86,7 +90,7 @@ def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops | CachedC
     teacher = find_teacher(config.teacher.source or _own_teacher(config, workdir), config.teacher.dtype)
     crops, wanted = _crops(config, clips), wanted_of(config, teacher.config.layers)
     if wanted.codes:
-        beside = Path(config.data.corpus.split(",")[0].strip()) / CODEBOOKS
+        beside = corpus_paths(config.data.corpus)[0] / CODEBOOKS
         teacher = teacher._replace(codebook=codebook_of(teacher, crops, config.codebook, beside))
     if config.teacher.cache:
         folder = Path(config.teacher.cache_dir or workdir / TARGETS)
@@ -143,7 +147,7 @@ def _crops(config, clips: Clips) -> Crops:
     samples = _samples(config.data.crop_seconds, "crop_seconds")
     shortest = min(_samples(config.data.shortest_seconds, "shortest_seconds"), samples)
     fixed = config.data.fixed_crops or (config.task == "distill" and config.teacher.cache)
-    return Crops.of(clips, samples, config.batch_size, config.seed, shortest, fixed)
+    return Crops.of(clips, samples, config.batch_size, config.seed, shortest, config.data.mixture, fixed)
 
 
 def _acoustics(clips: Clips, seconds: float):

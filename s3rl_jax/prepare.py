@@ -1,5 +1,6 @@
 """python -m s3rl_jax.prepare --source=DIR_OR_MANIFEST --out=CORPUS, or --synthesize="alexa,..." --out=CORPUS."""
 
+import os
 import tempfile
 
 from s3rl_jax.commandline import Parser, run
@@ -8,28 +9,56 @@ from s3rl_jax.errors import UserError
 
 def main() -> None:
     parser = Parser(prog="s3rl_jax.prepare", description="Audio files, or a speech synthesiser, to a corpus.")
-    parser.add_argument("--source", help="a folder of WAV/FLAC/OGG/MP3 files, or a manifest.csv")
+    parser.add_argument(
+        "--source", help="a folder of WAV/FLAC/OGG/MP3 files, a manifest.csv, or tfds:NAME of a set TFDS prepared"
+    )
+    parser.add_argument("--tfds_dir", default="~/tensorflow_datasets", help="where TFDS keeps its sets")
     parser.add_argument("--synthesize", help="keywords, comma-separated, to be spoken by the embedded synthesiser")
     parser.add_argument("--minutes", type=float, default=60.0, help="how much speech to synthesise (default 60)")
+    parser.add_argument("--count", type=int, default=0, help="recordings of each keyword; 0: a share of the minutes")
+    parser.add_argument("--language", default="en", help="to speak: an espeak-ng voice, for example de (default en)")
+    parser.add_argument("--texts", help="a UTF-8 file of other things to say, a line each")
+    parser.add_argument("--engines", default="espeak,flite,festival,piper", help="those of them that the machine has")
+    parser.add_argument("--piper_voices", default="", help="a folder of piper's voices (.onnx and .onnx.json)")
     parser.add_argument("--seed", type=int, default=0, help="of the synthesiser's choices")
-    parser.add_argument("--out", required=True, help="the corpus to write; must not exist")
+    parser.add_argument("--out", required=True, help="the corpus to write; one that was begun is finished")
+    parser.add_argument("--segment_seconds", type=float, default=20.0, help="longer recordings are cut (default 20)")
+    parser.add_argument("--overlap_seconds", type=float, default=0.0, help="of two segments of a recording (default 0)")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0, the default: one a core")
+    parser.add_argument("--runner", default="", help="of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner")
+    parser.add_argument("--beam_options", default="", help="of the runner, comma-separated, for example --job_port=8099,...")
     args = parser.parse_args()
     if bool(args.source) == bool(args.synthesize):
         raise UserError("expected either --source or --synthesize")
 
-    from s3rl_jax.data.manifest import read_source
-    from s3rl_jax.data.preparation import describe, prepare
+    from s3rl_jax.data.preparation import How, prepare, prepare_portions
+    from s3rl_jax.data.source import read_source
+    from s3rl_jax.data.summary import describe
 
-    if args.source:
-        summary = prepare(read_source(args.source), args.out)
-    else:
+    workers = args.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    options = tuple(option for option in args.beam_options.split(",") if option)
+    how = How(args.segment_seconds, args.overlap_seconds, workers, args.runner, options)
+    if args.synthesize:
         from s3rl_jax.data.synthesis import synthesise
 
         with tempfile.TemporaryDirectory() as folder:
-            keywords = [word.strip() for word in args.synthesize.split(",") if word.strip()]
-            synthesise(keywords, folder, args.minutes, args.seed)
-            summary = prepare(read_source(folder), args.out)
+            synthesise(_script(args), folder, args.seed)
+            summary = prepare(read_source(folder), args.out, how)
+    elif args.source.startswith("tfds:"):
+        from s3rl_jax.data.tfds_sets import tfds_portions
+
+        summary = prepare_portions(tfds_portions(args.source.removeprefix("tfds:"), args.tfds_dir), args.out, how)
+    else:
+        summary = prepare(read_source(args.source), args.out, how)
     print(describe(summary, args.out))
+
+
+def _script(args):
+    from s3rl_jax.data.speech import Script, read_texts
+
+    keywords, engines = (tuple(p.strip() for p in text.split(",") if p.strip()) for text in (args.synthesize, args.engines))
+    texts = read_texts(args.texts) if args.texts else ()
+    return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.piper_voices)
 
 
 if __name__ == "__main__":

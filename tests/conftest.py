@@ -81,8 +81,8 @@ def source(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def corpus(source, tmp_path_factory) -> str:
-    from s3rl_jax.data.manifest import read_source
     from s3rl_jax.data.preparation import prepare
+    from s3rl_jax.data.source import read_source
 
     out = tmp_path_factory.mktemp("corpus") / "corpus"
     prepare(read_source(str(source)), str(out))

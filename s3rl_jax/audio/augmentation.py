@@ -1,34 +1,52 @@
-"""What a room and a device do to speech, as pure functions of one waveform, to be vmapped inside the step."""
+"""What is drawn for each example: how fast and when it is said, what it comes through, what else sounds, what is hidden.
+
+Keyed by (seed, step, example), so that an example is the same on any number of devices. A probability of 0 leaves an
+augmentation out of the compiled step.
+"""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-
-def power(audio: Float[Array, "samples"], length: Int[Array, ""]) -> Float[Array, ""]:
-    """Mean square of the first `length` samples."""
-    inside = jnp.arange(audio.shape[0]) < length
-    return jnp.sum(jnp.square(audio) * inside) / jnp.maximum(length, 1)
+from s3rl_jax.audio.channel import add_noise, amplify, band_spectrum, filtered, room_spectrum, transform_size
+from s3rl_jax.audio.logmel import SAMPLE_RATE
+from s3rl_jax.audio.timing import change_speed, shift
 
 
-def add_noise(
-    audio: Float[Array, "samples"], noise: Float[Array, "samples"], length: Int[Array, ""], snr_db: Float[Array, ""]
-) -> Float[Array, "samples"]:
-    """Adds `noise`, scaled so that the signal's first `length` samples stand `snr_db` above it."""
-    scale = jnp.sqrt(power(audio, length) / jnp.maximum(power(noise, length), 1e-12) * 10 ** (-snr_db / 10))
-    return audio + scale * noise
+def perturb(
+    rng: Key[Array, ""], audio: Float[Array, "batch samples"], length: Int[Array, "batch"], settings, anchor: int = 0
+) -> tuple[Float[Array, "batch samples"], Int[Array, "batch"]]:
+    """Speed and time shift: what changes when something is said, so that teacher and student must hear the same.
 
+    Args:
+      rng: keyed by (seed, step).
+      audio: in [-1, 1].
+      length: valid samples of each row.
+      settings: `speed_probability`, `speed` (low, high), `shift_seconds` (either way, at most).
+      anchor: the sample that speed leaves in its place; with 0 rows get longer and shorter at their end.
 
-def reverberate(audio: Float[Array, "samples"], response: Float[Array, "taps"]) -> Float[Array, "samples"]:
-    """Convolves with an impulse response whose direct sound is at tap 0; keeps the length and the power."""
-    size = 1 << (audio.shape[0] + response.shape[0] - 2).bit_length()
-    wet = jnp.fft.irfft(jnp.fft.rfft(audio, size) * jnp.fft.rfft(response, size), size)[: audio.shape[0]]
-    loudness = jnp.sum(jnp.square(audio)) / jnp.maximum(jnp.sum(jnp.square(wet)), 1e-12)
-    return wet * jnp.sqrt(loudness)
+    Returns:
+      Audio of the same shape, and the valid samples of each row.
+    """
+    if not settings["speed_probability"] and not settings["shift_seconds"]:
+        return audio, length
 
+    def one(rng, audio, length):
+        changed, speed, later = jax.random.split(rng, 3)
+        size = audio.shape[0]
+        if settings["speed_probability"]:
+            drawn = _uniform(speed, settings["speed"])
+            drawn = jnp.where(jax.random.bernoulli(changed, settings["speed_probability"]), drawn, 1.0)
+            audio = change_speed(audio, drawn, anchor)
+            end = anchor + (length - anchor) / drawn
+            length = jnp.where(length < size, jnp.clip(jnp.ceil(end).astype(jnp.int32), 1, size), size)
+        if settings["shift_seconds"]:
+            most = round(settings["shift_seconds"] * SAMPLE_RATE)
+            samples = jax.random.randint(later, (), -most, most + 1)
+            audio, length = shift(audio, samples), jnp.clip(length + samples, 1, size)
+        return audio, length
 
-def amplify(audio: Float[Array, "samples"], gain_db: Float[Array, ""]) -> Float[Array, "samples"]:
-    return audio * 10 ** (gain_db / 20)
+    return jax.vmap(one)(jax.random.split(rng, len(audio)), audio, length)
 
 
 def augment(
@@ -37,9 +55,10 @@ def augment(
     length: Int[Array, "batch"],
     noises: Float[Array, "clips noise_samples"],
     responses: Float[Array, "rooms taps"],
-    settings: dict,
+    settings,
+    may_be_mixed: Array | None = None,
 ) -> Float[Array, "batch samples"]:
-    """Reverberation, then noise, then gain, each drawn anew for each example.
+    """A room and a narrow band, other speech, noise, gain, in this order, each drawn anew for each example.
 
     Args:
       rng: keyed by (seed, step).
@@ -47,25 +66,48 @@ def augment(
       length: valid samples of each row.
       noises: clips at least as long as the audio; none (0 rows) leaves noise out.
       responses: impulse responses; none leaves reverberation out.
-      settings: `noise_probability`, `snr_db` (low, high), `reverb_probability`, `gain_db` (low, high).
+      settings: `reverb_probability`; `band_probability`, `band_low_hz`, `band_high_hz`; `speech_probability`,
+        `speech_snr_db`; `noise_probability`, `snr_db`; `gain_db`. All but probabilities are (low, high).
+      may_be_mixed: bool [batch], which rows may be mixed into others (of a keyword: not); None is all of them.
     """
+    batch, samples = audio.shape
+    size = transform_size(samples, responses.shape[1] if len(responses) else samples)
 
-    def one(rng, audio, length):
-        room, reverb, clip, cut, snr, noise, gain = jax.random.split(rng, 7)
-        if len(responses):
-            wet = reverberate(audio, responses[jax.random.randint(room, (), 0, len(responses))])
-            audio = jnp.where(jax.random.bernoulli(reverb, settings["reverb_probability"]), wet, audio)
-        if len(noises):
-            start = jax.random.randint(cut, (), 0, noises.shape[1] - audio.shape[0] + 1)
+    def through(rng, audio):
+        room, reverb, low, high, band = jax.random.split(rng, 5)
+        spectrum = jnp.ones(size // 2 + 1, jnp.complex64)
+        if len(responses) and settings["reverb_probability"]:
+            drawn = room_spectrum(responses[jax.random.randint(room, (), 0, len(responses))], size)
+            spectrum *= jnp.where(jax.random.bernoulli(reverb, settings["reverb_probability"]), drawn, 1.0)
+        if settings["band_probability"]:
+            drawn = band_spectrum(_uniform(low, settings["band_low_hz"]), _uniform(high, settings["band_high_hz"]), size)
+            spectrum *= jnp.where(jax.random.bernoulli(band, settings["band_probability"]), drawn, 1.0)
+        return filtered(audio, spectrum)
+
+    def with_speech(rng, audio, other, mixable, length):
+        snr, mixed = jax.random.split(rng)
+        noisy = add_noise(audio, other, length, _uniform(snr, settings["speech_snr_db"]))
+        return jnp.where(mixable & jax.random.bernoulli(mixed, settings["speech_probability"]), noisy, audio)
+
+    def with_noise(rng, audio, length):
+        clip, cut, snr, noise, gain = jax.random.split(rng, 5)
+        if len(noises) and settings["noise_probability"]:
+            start = jax.random.randint(cut, (), 0, noises.shape[1] - samples + 1)
             row = jax.random.randint(clip, (), 0, len(noises))
-            drawn = jax.lax.dynamic_slice(noises, (row, start), (1, audio.shape[0]))[0]
-            low, high = settings["snr_db"]
-            noisy = add_noise(audio, drawn, length, jax.random.uniform(snr, (), minval=low, maxval=high))
+            drawn = jax.lax.dynamic_slice(noises, (row, start), (1, samples))[0]
+            noisy = add_noise(audio, drawn, length, _uniform(snr, settings["snr_db"]))
             audio = jnp.where(jax.random.bernoulli(noise, settings["noise_probability"]), noisy, audio)
-        low, high = settings["gain_db"]
-        return amplify(audio, jax.random.uniform(gain, (), minval=low, maxval=high))
+        return amplify(audio, _uniform(gain, settings["gain_db"]))
 
-    return jax.vmap(one)(jax.random.split(rng, len(audio)), audio, length)
+    filter_rng, partner_rng, speech_rng, noise_rng = (jax.random.split(key, batch) for key in jax.random.split(rng, 4))
+    if (len(responses) and settings["reverb_probability"]) or settings["band_probability"]:
+        audio = jax.vmap(through)(filter_rng, audio)
+    if settings["speech_probability"] and batch > 1:
+        step = jax.vmap(lambda key: jax.random.randint(key, (), 1, batch))(partner_rng)
+        partner = (jnp.arange(batch) + step) % batch  # any other row
+        mixable = jnp.ones(batch, bool) if may_be_mixed is None else may_be_mixed[partner]
+        audio = jax.vmap(with_speech)(speech_rng, audio, audio[partner], mixable, length)
+    return jax.vmap(with_noise)(noise_rng, audio, length)
 
 
 def spec_augment(
@@ -96,3 +138,8 @@ def spec_augment(
         return jnp.where(hidden, 0.0, features)
 
     return jax.vmap(one)(jax.random.split(rng, len(features)), features)
+
+
+def _uniform(rng: Key[Array, ""], ends) -> Float[Array, ""]:
+    low, high = ends
+    return jax.random.uniform(rng, (), minval=low, maxval=high)

@@ -1,25 +1,26 @@
-"""A prepared corpus: TFDS array_record shards of int16 audio, with an index of what each record holds.
+"""A prepared corpus: TFDS array_record shards of int16 audio, and beside each an index of what its records hold.
 
-Written through TFDS, so that any TFDS user can read it; the audio is stored as raw bytes (two a sample, where TFDS's
-own audio feature takes up to ten), which also keeps TensorFlow out of writing and reading.
+Any TFDS user can read it. Here it is read without parsing and without TensorFlow: the index says where in a record's
+bytes the samples begin, and records are stored uncompressed (speech as int16 hardly shrinks).
 """
 
-import contextlib
 import dataclasses
 import functools
-import io
 import json
-from collections.abc import Iterable, Iterator
+import re
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int16
 
+from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.errors import UserError
 
-NAME, VERSION = "corpus", "1.0.0"
+NAME, VERSION = "corpus", "2.0.0"
 TEXTS = ("id", "kind", "label", "speaker", "condition", "lang", "licence")
-INDEX = "index.json"
+NUMBERS = ("speech_start", "speech_end", "samples", "offset")  # offset: of the samples in the record's bytes
+INDEX, SUMMARY = "index", "summary.json"
+OPEN_SHARDS = 512  # at most, below the usual limit of 1024 open files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,19 +43,17 @@ class Record:
 class Clips:
     """The records of one or several splits and corpora: columns in memory, audio on disk."""
 
-    columns: dict[str, np.ndarray]  # the fields of Record but audio, and `samples`
-    sources: tuple  # one TFDS data source for each split and corpus, in the order of the rows
+    columns: dict[str, np.ndarray]  # TEXTS, NUMBERS and `corpus`: which of the corpora it is of
+    shards: tuple[str, ...]  # paths, in the order of the rows
+    ends: np.ndarray  # how many rows there are up to and with each shard
+    corpora: int
 
     def __len__(self) -> int:
         return len(self.columns["samples"])
 
     @property
     def hours(self) -> float:
-        return float(self.columns["samples"].sum()) / 16_000 / 3600
-
-    @functools.cached_property
-    def _ends(self):
-        return np.cumsum([len(source) for source in self.sources])
+        return float(self.columns["samples"].sum()) / SAMPLE_RATE / 3600
 
     def rows(self, chosen: np.ndarray) -> np.ndarray:
         """Indices where the mask `chosen` holds."""
@@ -62,55 +61,22 @@ class Clips:
 
     def audio(self, row: int) -> Int16[np.ndarray, "samples"]:
         """Reads one recording."""
-        source = int(np.searchsorted(self._ends, row, side="right"))
-        first = self._ends[source - 1] if source else 0
-        return self.sources[source][int(row - first)]["audio"]
+        shard = int(np.searchsorted(self.ends, row, side="right"))
+        first = self.ends[shard - 1] if shard else 0
+        (record,) = _reader(self.shards[shard]).read([int(row - first)])
+        return np.frombuffer(record, "<i2", int(self.columns["samples"][row]), int(self.columns["offset"][row]))
 
 
-def write_corpus(splits: dict[str, Iterable[Record]], out: str | Path) -> Path:
-    """Writes the splits as a TFDS builder folder below `out`, and the index beside the shards.
+def corpus_paths(text: str, flag: str = "config.data.corpus") -> tuple[Path, ...]:
+    """One corpus or several, comma-separated.
 
     Raises:
-      UserError: if a corpus is there already.
+      UserError: naming `flag`, if there is none.
     """
-    import tensorflow_datasets as tfds
-
-    folder = Path(out) / NAME / VERSION
-    if folder.exists():
-        raise UserError(f"--out={out}: holds a corpus already; name another folder or remove it")
-    index: dict[str, dict[str, list]] = {}
-
-    class Corpus(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version("1.0.0")
-
-        def _info(self):
-            features = {"audio": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes")}
-            features |= {name: tfds.features.Text() for name in TEXTS}
-            features |= dict.fromkeys(("speech_start", "speech_end"), np.int64)
-            return tfds.core.DatasetInfo(
-                builder=self,
-                description="16 kHz mono int16 recordings, prepared by s3rl_jax.",
-                features=tfds.features.FeaturesDict(features),
-                disable_shuffling=True,  # the index is in the order of the records
-            )
-
-        def _split_generators(self, dl_manager):
-            return {name: self._generate_examples(name, records) for name, records in splits.items()}
-
-        def _generate_examples(self, split, records):
-            columns = index.setdefault(split, {name: [] for name in (*_indexed(), "samples")})
-            for key, record in enumerate(records):
-                example = dataclasses.asdict(record)
-                for name in _indexed():
-                    columns[name].append(example[name])
-                columns["samples"].append(len(record.audio))
-                yield key, example
-
-    tfds.disable_progress_bar()  # prepare shows its own progress; TFDS prints of downloads, and there are none
-    with contextlib.redirect_stdout(io.StringIO()):
-        Corpus(data_dir=str(out), file_format="array_record").download_and_prepare()
-    (folder / INDEX).write_text(json.dumps(index))
-    return folder
+    paths = tuple(Path(name.strip()) for name in text.split(",") if name.strip())
+    if not paths:
+        raise UserError(f"{flag} is empty; expected a folder written by python -m s3rl_jax.prepare")
+    return paths
 
 
 def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
@@ -119,46 +85,56 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
     Raises:
       UserError: naming `flag`, if there is no corpus or no such split.
     """
-    import tensorflow_datasets as tfds
-
-    names = [name.strip() for name in paths.split(",") if name.strip()]
-    if not names:
-        raise UserError(f"{flag} is empty; expected a folder written by python -m s3rl_jax.prepare")
-    parts, sources = [], []
-    for name in names:
-        folder = Path(name) / NAME / VERSION
-        if not (folder / INDEX).is_file():
-            raise UserError(f"{flag}={name}: no corpus there; expected a folder written by python -m s3rl_jax.prepare")
-        index = json.loads((folder / INDEX).read_text())
-        builder = tfds.builder_from_directory(str(folder))
+    columns: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, "corpus")}
+    shards, ends = [], [0]
+    for corpus, path in enumerate(corpus_paths(paths, flag)):
+        folder = finished(path, flag)
         for part in split.split("+"):
-            if part not in index:
-                raise UserError(f"{flag}={name}: no split {part!r}; it has {', '.join(index)}")
-            source = builder.as_data_source(split=part)
-            if len(source) != len(index[part]["samples"]):
-                raise UserError(f"{flag}={name}: {INDEX} and the shards disagree; prepare the corpus again")
-            parts.append(index[part])
-            sources.append(source)
-    columns = {name: np.array([v for part in parts for v in part[name]]) for name in (*_indexed(), "samples")}
-    return Clips(columns, tuple(sources))
+            indices = index_files(folder, part)
+            if not indices:
+                has = {file.name.rsplit("-", 1)[0] for file in (folder / INDEX).iterdir()}
+                raise UserError(f"{flag}={path}: no split {part!r}; it has {', '.join(sorted(has))}")
+            for number, file in enumerate(indices):
+                index = json.loads(file.read_text(encoding="utf-8"))
+                count = len(index["samples"])
+                for name in TEXTS:
+                    columns[name].append(np.array(index[name], np.dtypes.StringDType()))
+                for name in NUMBERS:
+                    columns[name].append(np.array(index[name], np.int64))
+                columns["corpus"].append(np.full(count, corpus, np.int32))
+                shards.append(str(folder / shard_name(part, number, len(indices))))
+                ends.append(ends[-1] + count)
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return Clips(joined, tuple(shards), np.array(ends[1:]), corpus + 1)
 
 
 def has_speech(paths: str, split: str) -> bool:
     """Whether all of the corpora that `read_corpus` would open have speech in that split."""
-    indices = [Path(name.strip()) / NAME / VERSION / INDEX for name in paths.split(",") if name.strip()]
-    return all("speech" in json.loads(index.read_text()).get(split, {"kind": ()})["kind"] for index in indices)
+    summaries = [json.loads((path / NAME / VERSION / SUMMARY).read_text()) for path in corpus_paths(paths)]
+    return all(any(row["split"] == split and row["kind"] == "speech" for row in s["splits"]) for s in summaries)
 
 
-def in_memory(clips: Clips) -> Clips:
-    """The same clips with their audio held in memory."""
-    return Clips(clips.columns, (tuple(_progressive(clips)),))
+def finished(path: Path, flag: str) -> Path:
+    """The folder of a corpus that was prepared to the end."""
+    folder = path / NAME / VERSION
+    if not (folder / SUMMARY).is_file():
+        begun = "one that is not finished: give prepare the same command again" if (folder / INDEX).is_dir() else "no corpus"
+        raise UserError(f"{flag}={path}: {begun} there; expected a folder written by python -m s3rl_jax.prepare")
+    return folder
 
 
-def _progressive(clips: Clips) -> Iterator[dict]:
-    for source in clips.sources:
-        for i in range(len(source)):
-            yield {"audio": source[i]["audio"]}
+def shard_name(split: str, number: int, count: int) -> str:
+    """As TFDS names them."""
+    return f"{NAME}-{split}.array_record-{number:05}-of-{count:05}"
 
 
-def _indexed() -> tuple[str, ...]:
-    return (*TEXTS, "speech_start", "speech_end")
+def index_files(folder: Path, split: str) -> list[Path]:
+    """Of the finished shards of a split, in order."""
+    return sorted(f for f in (folder / INDEX).iterdir() if re.fullmatch(rf"{re.escape(split)}-\d+\.json", f.name))
+
+
+@functools.lru_cache(maxsize=OPEN_SHARDS)
+def _reader(path: str):
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    return ArrayRecordReader(path, options="readahead_buffer_size:0,max_parallelism:0")

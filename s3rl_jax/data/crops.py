@@ -1,20 +1,25 @@
 """Batches of crops of unlabelled speech, for pre-training and distillation."""
 
 import dataclasses
+import itertools
 
 import numpy as np
+from jaxtyping import Int
 
 from s3rl_jax.data.corpus import Clips
-from s3rl_jax.data.order import example_rng, records_at
+from s3rl_jax.data.mixture import Mixture, corpus_weights
+from s3rl_jax.data.order import records_at, uniforms
+from s3rl_jax.data.segments import Segments
+from s3rl_jax.data.splices import Splices, carry_out
 from s3rl_jax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class Crops:
-    """`batch(step, rows)` is a pure function: the rows of the global batch that one host needs.
+    """`plan(step, rows)` and `batch(step, rows)` are pure functions: the rows of the global batch that one host needs.
 
-    A recording stands in the epoch once for each crop's worth of its length, so that a minute counts the same in short
-    recordings and in long ones. A recording shorter than the crop is padded at its end.
+    A recording stands in the epoch once for each crop's worth of its length. A recording shorter than the crop is
+    padded at its end.
 
     Crops are anywhere in their recording, new in each epoch; or, `fixed`, on a grid that covers it, the same in each
     epoch, so that what a teacher says of them can be kept.
@@ -25,15 +30,18 @@ class Crops:
     batch_size: int
     seed: int
     fixed: bool
-    recordings: np.ndarray  # for each segment of the epoch, its row of `clips`
-    places: np.ndarray  # and which of its recording's segments it is
+    pools: Segments  # those of each corpus stand together
+    bounds: tuple[int, ...]  # where the segments of each corpus begin, and the end
+    mixture: Mixture  # of corpora
 
     @classmethod
-    def of(cls, clips: Clips, samples: int, batch_size: int, seed: int, shortest: int, fixed: bool = False) -> "Crops":
-        """Takes the speech recordings of at least `shortest` samples.
+    def of(
+        cls, clips: Clips, samples: int, batch_size: int, seed: int, shortest: int, settings, fixed: bool = False
+    ) -> "Crops":
+        """Takes the speech recordings of at least `shortest` samples; `settings` is `config.data.mixture`.
 
         Raises:
-          UserError: if there are none.
+          UserError: if there are none, or for a mixture that cannot be.
         """
         length = clips.columns["samples"]
         usable = clips.rows((clips.columns["kind"] == "speech") & (length >= shortest))
@@ -41,35 +49,50 @@ class Crops:
             raise UserError("config.data.corpus: no speech recordings long enough to crop; prepare a corpus with some")
         # A grid covers the whole recording, its last two crops overlapping; anywhere, whole crops' worths are enough.
         counts = -(-length[usable] // samples) if fixed else np.maximum(1, length[usable] // samples)
-        places = np.concatenate([np.arange(count) for count in counts])
-        return cls(clips, samples, batch_size, seed, fixed, np.repeat(usable, counts), places)
+        held = np.bincount(clips.columns["corpus"][usable], counts, minlength=clips.corpora).astype(int)
+        weights = np.where(held > 0, corpus_weights(settings, clips.corpora, held), 0.0)
+        bounds = tuple(np.concatenate([[0], np.cumsum(held)]).tolist())
+        pools = Segments.of(usable, counts)
+        return cls(clips, samples, batch_size, seed, fixed, pools, bounds, Mixture.of(weights.tolist(), seed))
 
     def __len__(self) -> int:
         """Segments of an epoch."""
-        return len(self.recordings)
+        return len(self.pools)
 
-    def segments(self, step: int, rows: range) -> np.ndarray:
+    def segments(self, step: int, rows: range) -> Int[np.ndarray, "rows"]:
         """Which segments of the epoch stand in those rows of a step's batch."""
-        return records_at(self.seed, step * self.batch_size + np.arange(rows.start, rows.stop), len(self))
+        source, place = self.mixture.sources_at(step * self.batch_size + np.arange(rows.start, rows.stop))
+        chosen = np.empty_like(place)
+        for corpus, (first, end) in enumerate(itertools.pairwise(self.bounds)):
+            here = source == corpus
+            if here.any():
+                chosen[here] = first + records_at((self.seed, corpus), place[here], end - first)
+        return chosen
 
-    def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """`audio` int16 [rows, samples] and `length` int32 [rows]."""
+    def plan(self, step: int, rows: range) -> dict:
+        """`splices` and `length` int32 [rows]."""
         chosen = self.segments(step, rows)
         if self.fixed:
-            return self.cut(chosen)
-        return self._cut(chosen, lambda i, spare: int(example_rng(self.seed, step, rows[i]).integers(spare + 1)))
+            return self.grid(chosen)
+        drawn = uniforms(self.seed, step, self.batch_size, rows, 1)[:, 0]
+        return self._plan(chosen, lambda spare, place: (drawn * (spare + 1)).astype(np.int64))
 
-    def cut(self, segments: np.ndarray) -> dict[str, np.ndarray]:
-        """`audio` and `length` of segments of the grid."""
-        return self._cut(segments, lambda i, spare: min(int(self.places[segments[i]]) * self.samples, spare))
+    def grid(self, segments: Int[np.ndarray, "rows"]) -> dict:
+        """As `plan`, of segments of the grid."""
+        return self._plan(segments, lambda spare, place: np.minimum(place * self.samples, spare))
 
-    def _cut(self, segments, start_of):
-        audio = np.zeros((len(segments), self.samples), np.int16)
-        length = np.zeros(len(segments), np.int32)
-        for i, segment in enumerate(segments):
-            recording = self.clips.audio(self.recordings[segment])
-            spare = len(recording) - self.samples
-            start = start_of(i, spare) if spare > 0 else 0
-            cut = recording[start : start + self.samples]
-            audio[i, : len(cut)], length[i] = cut, len(cut)
-        return {"audio": audio, "length": length}
+    def _plan(self, segments, start_of):
+        recording, place = self.pools.find(segments)
+        length = self.clips.columns["samples"][recording]
+        start = start_of(np.maximum(length - self.samples, 0), place)
+        count = np.minimum(length - start, self.samples)
+        pieces = (piece[:, None] for piece in (recording, start, np.zeros_like(start), count))
+        return {"splices": Splices(*pieces), "length": count.astype(np.int32)}
+
+    def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
+        """`audio` int16 [rows, samples] and `length` int32 [rows], read from disk."""
+        return carry_out(self.clips, self.plan(step, rows), self.samples)
+
+    def cut(self, segments: Int[np.ndarray, "rows"]) -> dict[str, np.ndarray]:
+        """As `batch`, of segments of the grid."""
+        return carry_out(self.clips, self.grid(segments), self.samples)

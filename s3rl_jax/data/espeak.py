@@ -10,7 +10,8 @@ from jaxtyping import Int16
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: synthesis returns when the callback has had all samples
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
-_UTF8 = 1  # espeakCHARS_UTF8
+_UTF8, _PHONEMES = 1, 0x100  # espeakCHARS_UTF8, espeakPHONEMES
+_SEPARATED = ord("/") << 8  # phoneme mode: mnemonics with this between them
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
@@ -33,6 +34,7 @@ class Voice:
         )
         if self.sample_rate <= 0:
             raise RuntimeError("espeak-ng could not be started from the espeakng-loader package")
+        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._heard: list[np.ndarray] = []
         self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
@@ -41,7 +43,7 @@ class Voice:
         """Speaks.
 
         Args:
-          text: words.
+          text: words, or phoneme mnemonics of the voice's language in double square brackets.
           voice: accent and variant, for example en-us+f3.
           rate: words a minute, 80 to 450.
           pitch: 0 to 99.
@@ -50,14 +52,29 @@ class Voice:
         Returns:
           Samples at `sample_rate`.
         """
-        if self._library.espeak_SetVoiceByName(voice.encode()):
-            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        self._choose(voice)
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._heard.clear()
         encoded = text.encode() + b"\0"
-        self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, _UTF8, None, None)
+        self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, _UTF8 | _PHONEMES, None, None)
         return np.concatenate(self._heard) if self._heard else np.zeros(0, np.int16)
+
+    def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
+        """The mnemonics of the phonemes with which the voice says the text; ' before a vowel is stress."""
+        self._choose(voice)
+        rest, said = ctypes.c_char_p(text.encode()), []
+        while rest.value:  # a clause at a time
+            said.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _SEPARATED).decode())
+        found = "/".join(said).replace(" ", "/").split("/")
+        return tuple(part for part in found if part and part[0] not in "_(|")  # pauses, and switches of language
+
+    def has(self, voice: str) -> bool:
+        return not self._library.espeak_SetVoiceByName(voice.encode())
+
+    def _choose(self, voice):
+        if not self.has(voice):
+            raise ValueError(f"espeak-ng has no voice {voice!r}")
 
     def _receive(self, samples, count, events) -> int:
         if samples and count > 0:

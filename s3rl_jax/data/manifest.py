@@ -1,8 +1,7 @@
-"""What is to be read, and as what: a manifest.csv, or a folder whose names say it."""
+"""What is to be read, and as what: the rows of a manifest.csv."""
 
 import csv
 import dataclasses
-import hashlib
 from pathlib import Path
 
 from s3rl_jax.errors import UserError
@@ -10,15 +9,6 @@ from s3rl_jax.errors import UserError
 SPLITS = ("train", "validation", "test")
 KINDS = ("speech", "noise", "impulse_response")
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
-_KIND_FOLDERS = {
-    "noise": "noise",
-    "noises": "noise",
-    "_background_noise_": "noise",
-    "rir": "impulse_response",
-    "rirs": "impulse_response",
-    "impulse_response": "impulse_response",
-    "impulse_responses": "impulse_response",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,18 +25,6 @@ class Clip:
     licence: str = ""
     speech_start_s: float = -1.0
     speech_end_s: float = -1.0
-
-
-def read_source(source: str) -> list[Clip]:
-    """Reads `--source`: a manifest file, or a folder (a folder's own manifest.csv comes first)."""
-    path = Path(source)
-    if path.is_dir():
-        return read_manifest(path / "manifest.csv") if (path / "manifest.csv").is_file() else read_folder(path)
-    if not path.is_file():
-        raise UserError(f"--source={source}: no such file or folder; expected a folder of audio or a manifest.csv")
-    if path.suffix.lower() in SUFFIXES:
-        raise UserError(f"--source={source}: a single recording; expected a folder of audio or a manifest.csv")
-    return read_manifest(path)
 
 
 def read_manifest(path: Path) -> list[Clip]:
@@ -72,28 +50,11 @@ def read_manifest(path: Path) -> list[Clip]:
     return clips
 
 
-def read_folder(root: Path) -> list[Clip]:
-    """Every recording below `root`, in order of path.
-
-    A first folder named train, validation or test is the split; without one, a hash of the path sends 80 % of the
-    files to train and 10 % to each of the others. Folders named noise or rir say the kind; otherwise the innermost
-    folder is the label.
-    """
-    clips = []
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
-        folders = list(path.relative_to(root).parts[:-1])
-        split = folders.pop(0) if folders and folders[0] in SPLITS else _split_by_hash(path.relative_to(root))
-        kind = next((_KIND_FOLDERS[name.lower()] for name in folders if name.lower() in _KIND_FOLDERS), "speech")
-        clips.append(Clip(path.resolve(), split, kind, folders[-1] if folders and kind == "speech" else ""))
-    if not clips:
-        raise UserError(f"--source={root}: no audio below it; expected {', '.join(SUFFIXES)} files or a manifest.csv")
-    return clips
-
-
 def _clip(row: dict, where: str, root: Path) -> Clip:
     value = {key: (text or "").strip() for key, text in row.items() if isinstance(key, str) and isinstance(text, str | None)}
-    path = (root / value["path"]).resolve()
-    if not value["path"] or not path.is_relative_to(root):
+    path = root / value["path"].replace("\0", "")  # a NUL ends up in the message, not in the system call
+    path = path.resolve()
+    if not value["path"] or "\0" in value["path"] or not path.is_relative_to(root):
         raise UserError(f"{where}: path {value['path']!r} is not inside the manifest's folder {root}")
     if value["split"] not in SPLITS:
         raise UserError(f"{where}: split {value['split']!r}; expected one of {', '.join(SPLITS)}")
@@ -110,8 +71,3 @@ def _seconds(text: str, name: str, where: str) -> float:
         return float(text) if text else -1.0
     except ValueError:
         raise UserError(f"{where}: {name} {text!r}; expected seconds") from None
-
-
-def _split_by_hash(path: Path) -> str:
-    bucket = int(hashlib.sha256(path.as_posix().encode()).hexdigest(), 16) % 10
-    return ("test", "validation")[bucket] if bucket < 2 else "train"

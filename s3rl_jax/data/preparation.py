@@ -1,92 +1,118 @@
-"""Source files -> corpus: read, find the speech, count what was taken and what was not."""
+"""A source -> a corpus: divided into shards, which are written side by side, resumed, and summed up."""
 
-import collections
+import concurrent.futures
+import contextlib
 import csv
 import dataclasses
+import hashlib
 import itertools
 import json
+import multiprocessing
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int16
-from tqdm import tqdm
 
 from s3rl_jax.audio.read import SAMPLE_RATE, UnreadableAudio, read_audio
-from s3rl_jax.data.corpus import NAME, VERSION, Record, write_corpus
+from s3rl_jax.data.corpus import INDEX, NAME, SUMMARY, VERSION, Record, index_files, shard_name
 from s3rl_jax.data.manifest import SPLITS, Clip
+from s3rl_jax.data.shards import Portion, Rejected, Shard, speech_bounds, tfds_features, write_shard
+from s3rl_jax.data.summary import summarise
 from s3rl_jax.errors import UserError
+from s3rl_jax.progress import Progress
 
-FRAME = 320  # 20 ms
-BELOW_PEAK_DB = 25.0
+PLAN, REJECTED = "plan.json", "rejected.csv"
+SHARD_BYTES = 256 << 20  # of the source, at most
+LEAST_SHARDS, LEAST_FILES = 16, 100  # as many, so that all cores have one, of at least as many files
+SMALL_BYTES = 32 << 20  # what one process reads before another one has started
 
 
-def prepare(clips: list[Clip], out: str) -> dict:
-    """Reads every clip and writes the corpus.
+@dataclasses.dataclass(frozen=True)
+class Files(Portion):
+    """Audio files."""
 
-    Files that cannot be read are skipped, counted, and listed with the reason in `rejected.csv` in the corpus.
+    clips: tuple[Clip, ...]
+    root: Path
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def read(self) -> Iterator[Record | Rejected]:
+        for clip in self.clips:
+            try:
+                yield read_clip(clip, self.root)
+            except UnreadableAudio as reason:
+                yield Rejected(str(clip.path), str(reason))
+
+
+@dataclasses.dataclass(frozen=True)
+class How:
+    """How a corpus is prepared.
+
+    Attributes:
+      segment_seconds: longer recordings are cut into segments.
+      overlap_seconds: of two segments of a recording.
+      workers: processes on this machine.
+      runner: of Apache Beam, instead of them: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner.
+      beam_options: of the runner, as its documentation writes them.
+    """
+
+    segment_seconds: float = 20.0
+    overlap_seconds: float = 0.0
+    workers: int = 1
+    runner: str = ""
+    beam_options: tuple[str, ...] = ()
+
+
+def prepare(clips: list[Clip], out: str, how: How = How()) -> dict:
+    """Reads every clip and writes the corpus; goes on with one that was begun.
+
+    Files that cannot be read are skipped, counted, and listed with the reason in `rejected.csv` in the corpus. Of files
+    named twice the first is taken.
 
     Returns:
-      The summary that is also in `summary.json`: clips, hours and speakers for each split and kind, and rejected.
+      The summary that is also in `summary.json`.
 
     Raises:
-      UserError: if not a single file can be read.
+      UserError: if not a single file can be read, or `out` holds another corpus.
     """
-    rejected: list[tuple[str, str]] = []
-    counts = collections.defaultdict(lambda: {"clips": 0, "hours": 0.0, "speakers": set()})
-    root = Path(os.path.commonpath([clip.path.parent for clip in clips]))
-
-    def records(split: str, progress: tqdm) -> Iterator[Record]:
-        for clip in clips:
-            if clip.split != split:
-                continue
-            progress.update()
-            try:
-                record = read_clip(clip, root)
-            except UnreadableAudio as reason:
-                rejected.append((str(clip.path), str(reason)))
-                continue
-            count = counts[split, clip.kind]
-            count["clips"] += 1
-            count["hours"] += len(record.audio) / SAMPLE_RATE / 3600
-            count["speakers"] |= {clip.speaker} - {""}
-            yield record
-
-    with tqdm(total=len(clips), unit="file", disable=not sys.stderr.isatty()) as progress:
-        found = {split: _peek(records(split, progress)) for split in SPLITS}  # TFDS cannot write a split without records
-        if not any(found.values()):
-            first, reason = rejected[0]
-            raise UserError(f"none of the {len(clips)} files can be read; the first is {first}: {reason}")
-        folder = write_corpus({split: iterator for split, iterator in found.items() if iterator}, out)
-    summary = {
-        "rejected": len(rejected),
-        "splits": [
-            {"split": split, "kind": kind, **count, "hours": round(count["hours"], 4), "speakers": len(count["speakers"])}
-            for (split, kind), count in counts.items()
-        ],
-    }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2))
-    with open(folder / "rejected.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "reason"), *rejected])
-    return summary
+    first: dict[Path, Clip] = {}
+    for clip in clips:
+        first.setdefault(clip.path, clip)
+    twice = [Rejected(str(clip.path), "named twice; the first is taken") for clip in clips if first[clip.path] is not clip]
+    root = Path(os.path.commonpath([path.parent for path in first]))
+    portions = {split: _files([c for c in first.values() if c.split == split], root) for split in SPLITS}
+    return prepare_portions(portions, out, how, twice)
 
 
-def describe(summary: dict, out: str) -> str:
-    """The summary as lines for a person."""
-    lines = [
-        f"{row['split']:<10} {row['kind']:<16} {row['clips']:>7} clips {row['hours']:>9.2f} h {row['speakers']:>5} speakers"
-        for row in summary["splits"]
+def prepare_portions(portions: dict[str, list[Portion]], out: str, how: How, rejected: list[Rejected] = ()) -> dict:
+    """As `prepare`, of each split's recordings divided into one portion a shard."""
+    if not 0 <= how.overlap_seconds < how.segment_seconds:
+        raise UserError(f"--overlap_seconds={how.overlap_seconds:g}: expected less than --segment_seconds, and no less than 0")
+    folder = Path(out) / NAME / VERSION
+    segment, overlap = (round(seconds * SAMPLE_RATE) for seconds in (how.segment_seconds, how.overlap_seconds))
+    shards = [
+        Shard(str(folder), split, number, len(parts), portion, segment, overlap)
+        for split, parts in portions.items()
+        for number, portion in enumerate(parts)
     ]
-    if summary["rejected"]:
-        lines.append(f"{summary['rejected']} files were skipped; see {Path(out) / NAME / VERSION / 'rejected.csv'}")
-    return "\n".join(lines)
+    _claim(folder, shards, out)
+    missing = [shard for shard in shards if not shard.index.is_file()]
+    if how.runner:
+        _with_beam(missing, how.runner, how.beam_options)
+    else:
+        _with_processes(missing, how.workers)
+    return _finish(folder, portions, rejected)
 
 
 def read_clip(clip: Clip, root: Path) -> Record:
     """Reads one recording and finds its speech where the manifest does not say."""
     audio = read_audio(clip.path, channel=0 if clip.kind == "impulse_response" else None)
+    return record_of(clip, clip.path.relative_to(root).as_posix(), audio)
+
+
+def record_of(clip: Clip, name: str, audio) -> Record:
     if clip.kind == "impulse_response":
         audio = audio[int(np.abs(audio.astype(np.int32)).argmax()) :]  # from the direct sound on
     start, end = clip.speech_start_s, clip.speech_end_s
@@ -96,21 +122,104 @@ def read_clip(clip: Clip, root: Path) -> Record:
         begin = min(max(int(start * SAMPLE_RATE), 0), len(audio))
         stop = min(int(end * SAMPLE_RATE), len(audio)) if end > start else len(audio)
     text = {f.name: getattr(clip, f.name) for f in dataclasses.fields(clip) if f.name in Record.__annotations__}
-    name = clip.path.relative_to(root).as_posix()
     return Record(id=name, audio=audio, speech_start=begin, speech_end=stop, **text)
 
 
-def speech_bounds(audio: Int16[np.ndarray, "samples"]) -> tuple[int, int]:
-    """First and last 20 ms frame within 25 dB of the loudest one, in samples."""
-    count = len(audio) // FRAME
-    if not count:
-        return 0, len(audio)
-    energy = np.square(audio[: count * FRAME].astype(np.float64).reshape(count, FRAME)).mean(axis=1)
-    loud = np.flatnonzero(energy >= energy.max() * 10 ** (-BELOW_PEAK_DB / 10))
-    return int(loud[0]) * FRAME, (int(loud[-1]) + 1) * FRAME
+def _files(clips: list[Clip], root: Path) -> list[Files]:
+    """Consecutive files, in portions of about equal bytes. The same files always make the same portions."""
+    if not clips:
+        return []
+    sizes = np.array([clip.path.stat().st_size if clip.path.is_file() else 0 for clip in clips], np.int64)
+    count = max(-(-int(sizes.sum()) // SHARD_BYTES), min(LEAST_SHARDS, -(-len(clips) // LEAST_FILES)))
+    before = np.cumsum(sizes) - sizes  # a file goes where its first byte falls
+    portion = np.minimum(before * count // max(int(sizes.sum()), 1), count - 1)
+    starts = [*np.flatnonzero(np.diff(portion, prepend=-1)).tolist(), len(clips)]
+    return [Files(tuple(clips[a:b]), root) for a, b in itertools.pairwise(starts)]
 
 
-def _peek(records: Iterator[Record]) -> Iterator[Record] | None:
-    """The same records; None if there are none."""
-    first = next(records, None)
-    return None if first is None else itertools.chain([first], records)
+def _claim(folder: Path, shards: list[Shard], out: str) -> None:
+    """Takes the folder, or finds that it was begun with the same plan."""
+    if (folder / SUMMARY).is_file():
+        raise UserError(f"--out={out}: holds a corpus already; name another folder or remove it")
+    plan = json.dumps({"shards": len(shards), "digest": hashlib.sha256(repr(shards).encode()).hexdigest()})
+    if (folder / PLAN).is_file() and (folder / PLAN).read_text() != plan:
+        raise UserError(f"--out={out}: begun with another source or other segments; name another folder or remove it")
+    (folder / INDEX).mkdir(parents=True, exist_ok=True)
+    (folder / PLAN).write_text(plan)
+
+
+def _with_processes(shards: list[Shard], workers: int) -> None:
+    with Progress(sum(len(shard.portion) for shard in shards), "recordings", "preparing") as progress:
+        if min(workers, len(shards)) < 2 or _bytes(shards) < SMALL_BYTES:
+            for shard in shards:
+                write_shard(shard)
+                progress.advance(len(shard.portion))
+            return
+        # Forked processes would inherit the threads of libraries; fresh ones do not.
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(min(workers, len(shards)), mp_context=context) as pool:
+            pending = {pool.submit(write_shard, shard): shard for shard in shards}
+            try:
+                for done in concurrent.futures.as_completed(pending):
+                    done.result()
+                    progress.advance(len(pending[done].portion))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _bytes(shards: list[Shard]) -> int:
+    clips = (clip for shard in shards for clip in getattr(shard.portion, "clips", ()))
+    return sum(clip.path.stat().st_size for clip in clips if clip.path.is_file())
+
+
+def _with_beam(shards: list[Shard], runner: str, options: tuple[str, ...]) -> None:
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise UserError(f"--runner={runner}: Apache Beam is not installed; pip install 's3rl_jax[beam]'") from error
+    try:
+        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(list(options)))
+    except ValueError as error:
+        raise UserError(f"--runner={runner}, --beam_options: {' '.join(str(error).split())}") from error
+    with pipeline:
+        # Each shard is a task of its own, on any worker.
+        _ = pipeline | beam.Create(shards) | beam.Reshuffle() | beam.Map(write_shard)
+
+
+def _finish(folder: Path, portions: dict[str, list[Portion]], rejected: list[Rejected]) -> dict:
+    """Writes what TFDS wants to know of the shards, the rejected files, and last the summary: it says that all is there."""
+    import tensorflow_datasets as tfds
+
+    infos, indices = [], {}
+    template = tfds.core.ShardedFileTemplate(data_dir=folder, dataset_name=NAME, filetype_suffix="array_record")
+    for split, parts in portions.items():
+        indices[split] = [json.loads(file.read_text(encoding="utf-8")) for file in index_files(folder, split)]
+        lengths = [len(index["samples"]) for index in indices[split]]
+        if sum(lengths):
+            size = 2 * sum(sum(index["samples"]) for index in indices[split])
+            infos.append(tfds.core.SplitInfo(split, lengths, size, dataclasses.replace(template, split=split)))
+            continue
+        for number, file in enumerate(index_files(folder, split)):  # TFDS knows no split without records
+            (folder / shard_name(split, number, len(parts))).unlink(missing_ok=True)
+            file.unlink()
+    rejected = [*rejected, *(Rejected(*row) for parts in indices.values() for index in parts for row in index["rejected"])]
+    if not infos:
+        path, reason = rejected[0]
+        (folder / PLAN).unlink()
+        raise UserError(f"none of the {len(rejected)} files can be read; the first is {path}: {reason}")
+    with contextlib.redirect_stdout(None):
+        tfds.folder_dataset.write_metadata(
+            data_dir=folder,
+            features=tfds_features(),
+            split_infos=infos,
+            filename_template=template,
+            check_data=False,
+            description="16 kHz mono int16 recordings, prepared by s3rl_jax.",
+            disable_shuffling=True,  # the index is in the order of the records
+        )
+    with open(folder / REJECTED, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "reason"), *rejected])
+    summary = summarise(indices, rejected)
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    return summary

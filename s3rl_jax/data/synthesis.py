@@ -1,53 +1,60 @@
-"""A corpus that is spoken by a machine: the keywords, words that sound like them, other words and sentences, noise."""
+"""A corpus that machines speak: keywords, alone and among other words, what sounds like them, other speech, and noise."""
 
 import csv
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import librosa
 import numpy as np
 import soundfile
-from tqdm import tqdm
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data import noise
-from s3rl_jax.data.espeak import ACCENTS, Voice, variants
-from s3rl_jax.data.phrases import sentence, sound_alikes, word
+from s3rl_jax.data.engines import other_voices
+from s3rl_jax.data.espeak import variants
+from s3rl_jax.data.speech import Script, Speech
 from s3rl_jax.errors import UserError
+from s3rl_jax.progress import Progress
 
 # Of the speech. The test split is large because false accepts are counted per hour.
 SPLITS = {"train": 0.45, "validation": 0.05, "test": 0.5}
+SPEAKERS = (0.65, 0.1, 0.25)  # of the voices, for each split
 # Of the clips; the rest are sentences. A sentence is some four times as long as a word.
 TRAIN_SHARES = {"keyword": 0.2, "sound_alike": 0.2, "word": 0.2}
 TEST_SHARES = {"keyword": 0.08, "sound_alike": 0.12, "word": 0.2}
-LICENCE = "synthetic speech (espeak-ng), free of rights"
-COLUMNS = ("path", "split", "kind", "label", "speaker", "lang", "licence")
+OTHER_VOICES = 3  # a voice of another engine speaks as often as so many variants of espeak-ng, which resemble each other
+LEAST_MINUTES = 2
+LICENCE = "synthetic speech ({engine}), free of rights as far as the engine's voice is"
+COLUMNS = ("path", "split", "kind", "label", "speaker", "lang", "licence", "speech_start_s", "speech_end_s")
 
 
-def synthesise(keywords: list[str], folder: str, minutes: float, seed: int) -> None:
+def synthesise(script: Script, folder: str, seed: int) -> None:
     """Writes WAV files and a manifest.csv into `folder`.
 
-    Voices (a variant of espeak-ng's in several accents) of one split are in no other. Texts, voices and timing are
-    deterministic in the seed when this is the first thing that the process says; the samples of a few clips in a
-    hundred differ slightly from run to run, because espeak-ng's do.
+    Voices (a variant of espeak-ng's in several accents, or a voice of another engine) of one split are in no other. Texts,
+    voices and timing are deterministic in the seed, on a machine with the same engines, when this is the first thing that
+    the process says; the samples of a few clips in a hundred differ slightly from run to run, because espeak-ng's do.
 
     Raises:
-      UserError: for keywords without letters or too little audio to make all splits.
+      UserError: for keywords without letters, too little audio to make all splits, a language or an engine that is not there.
     """
-    if not keywords or not all(any(c.isalpha() for c in keyword) for keyword in keywords):
-        raise UserError(f"--synthesize={','.join(keywords)!r}: expected keywords, comma-separated")
-    if minutes < 2:
-        raise UserError(f"--minutes={minutes:g}: expected at least 2")
-    rng = np.random.default_rng(seed)
-    voice, root = Voice(), Path(folder)
+    if not script.keywords or not all(any(c.isalpha() for c in keyword) for keyword in script.keywords):
+        raise UserError(f"--synthesize={','.join(script.keywords)!r}: expected keywords, comma-separated")
+    if script.minutes < LEAST_MINUTES:
+        raise UserError(f"--minutes={script.minutes:g}: expected at least {LEAST_MINUTES}")
+    if script.count < 0:
+        raise UserError(f"--count={script.count}: expected 0 or more")
+    rng, root = np.random.default_rng(seed), Path(folder)
+    others = other_voices(script.engines, script.language, script.piper_voices)
+    espeak = [] if "espeak" not in script.engines else [str(name) for name in variants()]
+    if not espeak and len(others) < len(SPLITS):
+        raise UserError(f"--engines={','.join(script.engines)}: {len(others)} voices; expected one a split, {len(SPLITS)}")
+    speech = Speech(script, rng)
     rows: list[dict] = []
-    shuffled = [str(name) for name in rng.permutation(variants())]
-    ends = np.round(np.cumsum([0.0, 0.65, 0.1, 0.25]) * len(shuffled)).astype(int)
-    with tqdm(total=round(minutes * 60), unit="s", desc="speaking", disable=not sys.stderr.isatty()) as progress:
-        for (split, share), first, last in zip(SPLITS.items(), ends[:-1], ends[1:], strict=True):
-            speakers = shuffled[first:last]
-            rows += _speak_split(voice, rng, root, split, keywords, speakers, minutes * 60 * share, progress)
-            rows += _noises(rng, root, split, seconds=max(60.0, 6 * minutes * share))
+    with Progress(round(script.minutes * 60), "seconds", "speaking") as progress:
+        for (split, share), speakers in zip(SPLITS.items(), _divided(rng, espeak, others), strict=True):
+            rows += _speak_split(speech, root, split, speakers, script.minutes * 60 * share, progress)
+            rows += _noises(rng, root, split, seconds=max(60.0, 6 * script.minutes * share))
     rows += _rooms(rng, root)
     with open(root / "manifest.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
@@ -55,37 +62,66 @@ def synthesise(keywords: list[str], folder: str, minutes: float, seed: int) -> N
         writer.writerows(rows)
 
 
-def _speak_split(voice, rng, root, split, keywords, speakers, seconds, progress):
-    shares = TRAIN_SHARES if split == "train" else TEST_SHARES
-    alikes = {keyword: sound_alikes(keyword) for keyword in keywords}
+def _divided(rng, espeak, others) -> list[list]:
+    """The voices of each split. Of few other voices each split has one, if there are as many."""
+    found: list[list] = [[], [], []]
+    for voices, weight in ((espeak, 1), (others, OTHER_VOICES)):
+        order = [voices[i] for i in rng.permutation(len(voices))]
+        ends = np.round(np.cumsum([0.0, *SPEAKERS]) * len(order)).astype(int)
+        if len(SPLITS) <= len(order) < 10:
+            ends = np.array([0, len(order) - 2, len(order) - 1, len(order)])
+        for part, first, last in zip(found, ends[:-1], ends[1:], strict=True):
+            part += [voice for voice in order[first:last] for _ in range(weight)]
+    return found
+
+
+def _speak_split(speech: Speech, root: Path, split: str, speakers: list, seconds: float, progress: Progress) -> list[dict]:
+    script, rng = speech.script, speech.rng
+    owed = round(script.count * SPLITS[split]) * len(script.keywords)
     (root / split).mkdir()
     spoken, rows = 0.0, []
-    while spoken < seconds:
-        keyword = str(rng.choice(keywords))
-        kind = rng.choice([*shares, "sentence"], p=[*shares.values(), 1 - sum(shares.values())])
-        text = {
-            "keyword": lambda k=keyword: k,
-            "sound_alike": lambda k=keyword: str(rng.choice(alikes[k])),
-            "word": lambda: word(rng),
-            "sentence": lambda: sentence(rng),
-        }[kind]()
-        speaker = str(rng.choice(speakers))
-        accent = str(rng.choice(ACCENTS))
-        settings = (int(rng.integers(110, 230)), int(rng.integers(15, 85)), int(rng.integers(20, 80)))
-        samples = voice.say(text, f"{accent}+{speaker}", *settings).astype(np.float32) / 32768
-        if not np.abs(samples).max(initial=0.0) > 0:
+    for number, (kind, keyword) in enumerate(_parts(script, split, rng)):
+        if number >= owed and spoken >= seconds:
+            break
+        speaker = speakers[int(rng.integers(len(speakers)))]
+        clip = speech.clip(kind, keyword, speaker)
+        peak = np.abs(clip.samples).max(initial=0)
+        if not peak > 0:
             continue
         # At any loudness from far to near, and with a little silence around, as recordings have.
-        samples *= 10 ** (rng.uniform(-20, -3) / 20) / np.abs(samples).max()
-        silence = [np.zeros(int(rng.uniform(0.05, 0.4) * voice.sample_rate), np.float32) for _ in range(2)]
-        samples = np.concatenate([silence[0], samples, silence[1]])
+        silence = [np.zeros(int(rng.uniform(0.05, 0.4) * clip.rate), np.float32) for _ in range(2)]
+        loudness = 10 ** (rng.uniform(-20, -3) / 20) / peak
+        samples = np.concatenate([silence[0], clip.samples * loudness, silence[1]])
         name = f"{split}/{len(rows):06}.wav"
-        soundfile.write(root / name, samples, voice.sample_rate, subtype="PCM_16")
-        label = text if kind == "keyword" or kind == "word" else ""
-        rows.append(_row(path=name, split=split, kind="speech", label=label, speaker=speaker, lang=accent))
-        spoken += len(samples) / voice.sample_rate
-        progress.update(min(len(samples) / voice.sample_rate, max(progress.total - progress.n, 0)))
+        soundfile.write(root / name, samples, clip.rate, subtype="PCM_16")
+        row = {
+            "path": name,
+            "split": split,
+            "kind": "speech",
+            "label": clip.label,
+            "speaker": clip.speaker,
+            "lang": clip.accent,
+        }
+        if clip.word:
+            begin, end = (len(silence[0]) / clip.rate + edge for edge in clip.word)
+            row |= {"speech_start_s": f"{begin:.3f}", "speech_end_s": f"{end:.3f}"}
+        rows.append(row)
+        seconds_said = len(samples) / clip.rate if number >= owed else 0.0
+        spoken += seconds_said
+        progress.advance(seconds_said)
     return rows
+
+
+def _parts(script: Script, split: str, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+    """What is said next, and of which keyword: those recordings that are asked for by number, then by shares, for ever."""
+    shares = dict(TRAIN_SHARES if split == "train" else TEST_SHARES)
+    if script.count:
+        shares.pop("keyword")
+    for keyword in script.keywords:
+        yield from [("keyword", keyword)] * round(script.count * SPLITS[split])
+    kinds, odds = [*shares, "sentence"], [*shares.values(), 1 - sum(shares.values())]
+    while True:
+        yield str(rng.choice(kinds, p=odds)), str(rng.choice(script.keywords))
 
 
 def _noises(rng, root, split, seconds):
@@ -96,7 +132,9 @@ def _noises(rng, root, split, seconds):
         kind = noise.KINDS[i % len(noise.KINDS)]
         name = f"{split}/noise_{i:03}_{kind}.wav"
         soundfile.write(root / name, noise.generate(rng, kind, 10.0, clips), SAMPLE_RATE, subtype="PCM_16")
-        rows.append(_row(path=name, split=split, kind="noise", label=kind))
+        rows.append(
+            {"path": name, "split": split, "kind": "noise", "label": kind, "licence": LICENCE.format(engine="generated")}
+        )
     return rows
 
 
@@ -105,9 +143,9 @@ def _rooms(rng, root):
     for i in range(20):
         name = f"train/room_{i:02}.wav"
         soundfile.write(root / name, noise.room(rng, rng.uniform(0.15, 0.6)), SAMPLE_RATE, subtype="PCM_16")
-        rows.append(_row(path=name, split="train", kind="impulse_response", label="room"))
+        rows.append(_row("generated", path=name, split="train", kind="impulse_response"))
     return rows
 
 
-def _row(**columns):
-    return {"licence": LICENCE, **columns}
+def _row(engine, **columns):
+    return {"licence": LICENCE.format(engine=engine), **columns}

@@ -3,9 +3,13 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Int
 
 from s3rl_jax.data.corpus import Clips
-from s3rl_jax.data.order import example_rng, records_at
+from s3rl_jax.data.mixture import Mixture, corpus_weights
+from s3rl_jax.data.order import records_at, uniforms
+from s3rl_jax.data.segments import Segments
+from s3rl_jax.data.splices import Splices, carry_out
 from s3rl_jax.errors import UserError
 
 
@@ -35,7 +39,7 @@ def parse_keywords(text: str) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Windows:
-    """`batch(step, rows)` is a pure function of the seed, the step and the rows that one host needs.
+    """`plan(step, rows)` and `batch(step, rows)` are pure functions of the seed, the step and the rows one host needs.
 
     Positives and negatives come from recordings of different length, format and silence. So that nothing but the word
     tells them apart, both are cut by one rule: a stretch of the recording (the word; or, in a negative, any stretch of
@@ -48,13 +52,12 @@ class Windows:
     lead: int
     batch_size: int
     seed: int
-    positive_fraction: float
-    noise_fraction: float
     context_probability: float
-    classes: np.ndarray
-    positives: np.ndarray
-    negatives: np.ndarray  # once for each window's worth of audio, as in Crops
-    noises: np.ndarray
+    classes: Int[np.ndarray, "recordings"]
+    words: Int[np.ndarray, "recordings 2"]  # where the word of a positive begins and ends
+    sources: tuple[Segments, ...]  # recordings of a keyword, other speech, noise: of each corpus
+    mixture: Mixture  # of the sources
+    negatives: Segments  # other speech of all corpora
 
     @classmethod
     def of(
@@ -69,37 +72,49 @@ class Windows:
           lead: of them, before the window that the word must be in.
           batch_size: of the global batch.
           seed: keys every choice.
-          settings: `positive_fraction`, `noise_fraction`, `context_probability`.
+          settings: `config.data`: `context_probability`, and `mixture`, whose weights are of `keyword`, `negative` and
+            `noise`, and within each of them of the `corpora` that have some.
 
         Raises:
-          UserError: if there is no recording of a keyword, or nothing else.
+          UserError: if there is no recording of a keyword, or nothing else, or for a mixture that cannot be.
         """
-        speech = clips.columns["kind"] == "speech"
-        classes = np.where(speech, keyword_labels(clips, keywords), 0)
+        kind = clips.columns["kind"]
+        classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
         for place, keyword in enumerate(keywords):
             if not (classes == place + 1).any():
-                found = sorted({str(label) for label in clips.columns["label"][speech] if label})
+                found = sorted({str(label) for label in clips.columns["label"][kind == "speech"] if label})
                 raise UserError(
                     f"config.keyword={keyword}: no recording in the train split has that label; the corpus has "
                     f"{', '.join(found[:12])}{' ...' if len(found) > 12 else ''}"
                 )
-        negatives = clips.rows(speech & (classes == 0))
-        if not len(negatives):
+        negative = (kind == "speech") & (classes == 0)
+        if not negative.any():
             raise UserError("config.data.corpus: no other speech than the keyword; negatives are needed")
-        worth = np.maximum(1, clips.columns["samples"][negatives] // samples)
+        # A word is a word however long its recording; of what else there is, a minute counts as a minute.
+        worth = np.where(classes > 0, 1, np.maximum(1, clips.columns["samples"] // samples))
+        sources, weights = [], []
+        for role, chosen in (("keyword", classes > 0), ("negative", negative), ("noise", kind == "noise")):
+            held = np.bincount(clips.columns["corpus"][chosen], worth[chosen], minlength=clips.corpora)
+            share = np.where(held > 0, corpus_weights(settings.mixture, clips.corpora, held), 0.0)
+            if held.any() and not share.any():
+                raise UserError(f"config.data.mixture.corpora: every corpus that has any {role} has weight 0")
+            for corpus in np.flatnonzero(share):
+                rows = clips.rows(chosen & (clips.columns["corpus"] == corpus))
+                sources.append(Segments.of(rows, worth[rows]))
+                weights.append(settings.mixture[role] * share[corpus] / share.sum())
+        everything = clips.rows(negative)
         return cls(
             clips,
             samples,
             lead,
             batch_size,
             seed,
-            settings.positive_fraction,
-            settings.noise_fraction,
             settings.context_probability,
             classes,
-            clips.rows(speech & (classes > 0)),
-            np.repeat(negatives, worth),
-            clips.rows(clips.columns["kind"] == "noise"),
+            _word_bounds(clips, classes, int(0.8 * (samples - lead))),
+            tuple(sources),
+            Mixture.of(weights, seed),
+            Segments.of(everything, worth[everything]),
         )
 
     @property
@@ -107,56 +122,56 @@ class Windows:
         """Samples that the word must be within, the last ones of a clip."""
         return self.samples - self.lead
 
+    def plan(self, step: int, rows: range) -> dict:
+        """`splices`, `length` int32 [rows] and `label` int32 [rows]."""
+        recording = self._recordings(step * self.batch_size + np.arange(rows.start, rows.stop))
+        drawn = iter(uniforms(self.seed, step, self.batch_size, rows, 7).T)
+        length = self.clips.columns["samples"][recording]
+        # What must be inside the window: the word, or any stretch as long as words are.
+        size = np.minimum(length, ((0.3 + 0.5 * next(drawn)) * self.window).astype(np.int64))
+        start = _upto(next(drawn), length - size)
+        positive = self.classes[recording] > 0
+        start, stop = np.where(positive, self.words[recording].T, [start, start + size])
+        first = start - self.lead - _upto(next(drawn), self.window - (stop - start))  # of the window, in the recording
+        low, high = np.maximum(first, 0), np.minimum(first + self.samples, length)
+        pieces = [(recording, low, low - first, high - low)]
+        for gap, at_end in ((low - first, True), (self.samples - (high - first), False)):
+            # Another negative: its end, where it precedes the recording, else its beginning.
+            other, _ = self.negatives.find(_upto(next(drawn), len(self.negatives) - 1))
+            there = self.clips.columns["samples"][other]
+            count = np.where(next(drawn) < self.context_probability, np.minimum(gap, there), 0)
+            pieces.append((other, there - count if at_end else 0 * there, gap - count if at_end else high - first, count))
+        return {
+            "splices": Splices(*(np.stack(columns, axis=1) for columns in zip(*pieces, strict=True))),
+            "length": np.full(len(rows), self.samples, np.int32),
+            "label": self.classes[recording].astype(np.int32),
+        }
+
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """`audio` int16 [rows, samples], `length` int32 [rows], `label` int32 [rows]."""
-        audio = np.zeros((len(rows), self.samples), np.int16)
-        label = np.zeros(len(rows), np.int32)
-        positives = round(self.positive_fraction * self.batch_size)
-        noises = round(self.noise_fraction * self.batch_size) if len(self.noises) else 0
-        for i, row in enumerate(rows):
-            rng = example_rng(self.seed, step, row)
-            if row < positives:
-                record = self._record(self.positives, 1, step * positives + row)
-            elif row < positives + noises:
-                record = self._record(self.noises, 2, step * noises + row - positives)
-            else:
-                others = self.batch_size - positives - noises
-                record = self._record(self.negatives, 3, step * others + row - positives - noises)
-            audio[i], label[i] = self._window(record, rng), self.classes[record]
-        return {"audio": audio, "length": np.full(len(rows), self.samples, np.int32), "label": label}
+        """`audio` int16 [rows, samples], `length` int32 [rows], `label` int32 [rows], read from disk."""
+        return carry_out(self.clips, self.plan(step, rows), self.samples)
 
-    def _record(self, pool, stream, position):
-        return int(pool[records_at(self.seed * 4 + stream, np.array([position]), len(pool))[0]])
+    def _recordings(self, positions):
+        which, place = self.mixture.sources_at(positions)
+        recording = np.empty_like(place)
+        for source, segments in enumerate(self.sources):
+            here = which == source
+            if here.any():
+                recording[here], _ = segments.find(records_at((self.seed, source), place[here], len(segments)))
+        return recording
 
-    def _window(self, record, rng):
-        recording = self.clips.audio(record)
-        start, stop = self._stretch(record, recording, rng)
-        lead = self.lead + int(rng.integers(self.window - (stop - start) + 1))  # samples of clip before the stretch
-        window = np.zeros(self.samples, np.int16)
-        first = start - lead  # where the window begins in the recording
-        low, high = max(0, first), min(len(recording), first + self.samples)
-        window[low - first : high - first] = recording[low:high]
-        for gap in (slice(0, low - first), slice(high - first, self.samples)):
-            if gap.stop > gap.start and rng.random() < self.context_probability:
-                window[gap] = self._context(gap.stop - gap.start, at_end=gap.start == 0, rng=rng)
-        return window
 
-    def _stretch(self, record, recording, rng):
-        """What must be inside the window: the word, or any stretch as long as words are."""
-        if self.classes[record] > 0:
-            start, stop = (int(self.clips.columns[name][record]) for name in ("speech_start", "speech_end"))
-            longest = int(0.8 * self.window)
-            return (start, stop) if stop - start <= longest else loudest(recording, start, stop, longest)
-        size = min(len(recording), int(rng.uniform(0.3, 0.8) * self.window))
-        start = int(rng.integers(len(recording) - size + 1))
-        return start, start + size
+def _upto(drawn, most):
+    """Uniform integers of 0..most out of uniform numbers of [0, 1)."""
+    return (drawn * (most + 1)).astype(np.int64)
 
-    def _context(self, size, at_end, rng):
-        """A piece of another negative: its end, where it precedes the window's recording, else its beginning."""
-        other = self.clips.audio(int(self.negatives[rng.integers(len(self.negatives))]))
-        piece = other[-size:] if at_end else other[:size]
-        padding = (size - len(piece), 0) if at_end else (0, size - len(piece))
-        return np.pad(piece, padding)
+
+def _word_bounds(clips, classes, longest):
+    """Of positives: where the corpus says that the word is, or the loudest part of that if it is too long."""
+    bounds = np.stack([clips.columns["speech_start"], clips.columns["speech_end"]], axis=1)
+    for row in clips.rows((classes > 0) & (bounds[:, 1] - bounds[:, 0] > longest)):
+        bounds[row] = loudest(clips.audio(row), *bounds[row], longest)
+    return bounds
 
 
 def loudest(audio: np.ndarray, start: int, stop: int, size: int) -> tuple[int, int]:

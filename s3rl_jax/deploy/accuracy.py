@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import parse_keywords
 from s3rl_jax.deploy.calibration import calls_of
 from s3rl_jax.deploy.convert import run_signature
@@ -35,7 +35,7 @@ def measure(
     Raises:
       UserError: if there is no such corpus or split, or no keyword in it.
     """
-    stream = build_stream(in_memory(read_corpus(corpus, split)), parse_keywords(keyword), SEED)
+    stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword), SEED)
     ours = figures(trial_of(stream, _posteriors(file, form, model, params, stream.audio), model.hop))[0]
     theirs = figures(trial_of(stream, scorer(model, params)(stream.audio), model.hop))[0]
     frr = "frr_at_fa_per_hour"

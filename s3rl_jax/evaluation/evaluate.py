@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from s3rl_jax.audio.events import REFRACTORY_SECONDS, smooth
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import parse_keywords
 from s3rl_jax.evaluation import curves, report
 from s3rl_jax.evaluation.scoring import scorer
@@ -37,7 +37,7 @@ def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
     """
     config = read_config(workdir, "--workdir", "finetune")
     keywords = parse_keywords(config.keyword)
-    clips = in_memory(read_corpus(corpus, split))
+    clips = read_corpus(corpus, split)
     stream = build_stream(clips, keywords, SEED)
     model = keyword_model(config, len(keywords) + 1)
     score, hop = scorer(model, read_params(workdir, "--workdir")), model.hop

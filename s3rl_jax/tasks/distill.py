@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from s3rl_jax.audio.augmentation import augment
+from s3rl_jax.audio.augmentation import augment, perturb
 from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.audio.masking import masked_mean, span_mask, valid_frames
 from s3rl_jax.errors import UserError
@@ -94,6 +94,11 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     active, wanted = active_objectives(config), wanted_of(config, teacher.config.layers)
     if config.projection not in ("linear", "mlp"):
         raise UserError(f"config.projection={config.projection!r}: expected linear or mlp")
+    if config.teacher.cache and (config.augment.speed_probability or config.augment.shift_seconds):
+        raise UserError(
+            "config.teacher.cache: what the teacher said is of unchanged timing; expected speed_probability and "
+            "shift_seconds of config.augment to be 0"
+        )
     projection = Projection(config.projection, teacher.config.hidden_size)
     groups, entries, part = teacher.code_vectors.shape if wanted.codes else (0, 0, 0)
     code_projection, code_logits = Dense(groups * part), Dense(groups * entries)
@@ -112,8 +117,8 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
         return params
 
     def targets(frozen, batch, rng):
-        augment_rng, mask_rng = jax.random.split(rng)
-        audio, length = to_float(batch["audio"]), batch["length"]
+        timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
+        audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment)
         noisy = augment(augment_rng, audio, length, to_float(frozen["noises"]), frozen["responses"], config.augment)
         time = common_frames(teacher.config, audio.shape[1])
         valid = valid_frames(common_frames(teacher.config, length), time)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from s3rl_jax.audio.augmentation import augment, spec_augment
+from s3rl_jax.audio.augmentation import augment, perturb, spec_augment
 from s3rl_jax.audio.logmel import SAMPLE_RATE, stack_frames, to_float
 from s3rl_jax.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
@@ -61,11 +61,14 @@ def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
         return model.init(rng) | (initial or {})
 
     def targets(frozen, batch, rng):
-        augment_rng, mask_rng = jax.random.split(rng)
-        audio = to_float(batch["audio"])
+        timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
+        # The word is in the window, the end of the clip: what it is played faster or slower about is the window's middle.
+        middle = model.clip - model.window // 2
+        audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment, middle)
+        others = batch["label"] == 0  # a keyword mixed into a negative would be in it
         noises, responses = to_float(frozen["noises"]), frozen["responses"]
-        features = model.features(augment(augment_rng, audio, batch["length"], noises, responses, config.augment))
-        return {"frames": stack_frames(spec_augment(mask_rng, features, **config.spec_augment))}
+        audio = augment(augment_rng, audio, length, noises, responses, config.augment, others)
+        return {"frames": stack_frames(spec_augment(mask_rng, model.features(audio), **config.spec_augment))}
 
     def loss(params, targets, batch, rng, weights):
         frozen, rounded = config.encoder == "frozen", config.quantization_aware

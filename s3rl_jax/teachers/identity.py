@@ -2,22 +2,13 @@
 
 import hashlib
 import json
-from typing import Any
 
 import jax
 import numpy as np
 
 from s3rl_jax.data.corpus import Clips
+from s3rl_jax.digest import digest
 from s3rl_jax.tasks.teacher import Teacher
-
-
-def digest(tree: Any) -> str:
-    """Of arrays and their names."""
-    found = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        found.update(jax.tree_util.keystr(path).encode())
-        found.update(np.ascontiguousarray(np.asarray(leaf)).tobytes())
-    return found.hexdigest()[:16]
 
 
 def teacher_digest(teacher: Teacher) -> str:

@@ -19,9 +19,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tqdm import tqdm
 
 from s3rl_jax.data.crops import Crops
+from s3rl_jax.data.splices import carry_out
+from s3rl_jax.digest import digest
 from s3rl_jax.errors import UserError
 from s3rl_jax.tasks.teacher import Teacher, Wanted, listener
-from s3rl_jax.teachers.identity import corpus_digest, digest, teacher_digest
+from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
 SHARD = 1024  # segments
 ABOUT = "targets.json"
@@ -35,10 +37,18 @@ class CachedCrops:
     folder: Path
     names: tuple[str, ...]
 
+    @property
+    def samples(self) -> int:
+        return self.crops.samples
+
+    def plan(self, step: int, rows: range) -> dict:
+        """What `Crops.plan` gives, and the rows' targets."""
+        segments = self.crops.segments(step, rows)
+        return self.crops.grid(segments) | {f"teacher_{name}": self._rows(name, segments) for name in self.names}
+
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
         """What `Crops.batch` gives, and the rows' targets."""
-        segments = self.crops.segments(step, rows)
-        return self.crops.cut(segments) | {f"teacher_{name}": self._rows(name, segments) for name in self.names}
+        return carry_out(self.crops.clips, self.plan(step, rows), self.samples)
 
     def _rows(self, name: str, segments: np.ndarray) -> np.ndarray:
         rows = np.stack([_open(_shard_path(self.folder, s // SHARD, name))[s % SHARD] for s in segments.tolist()])

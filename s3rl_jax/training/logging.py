@@ -21,18 +21,21 @@ class RunLog:
         self._terminal = sys.stderr.isatty()
         self._warned: set[str] = set()
 
-    def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Logs the metrics of `step` and the rate since the last logged one."""
+    def log(self, step: int, metrics: dict[str, float], waited: float) -> None:
+        """Logs the metrics of `step`, and, since the last logged one, the rate and the share of `waited` seconds."""
         now = time.monotonic()
-        rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
+        elapsed = max(now - self._last_time, 1e-9)
+        rate, input_wait = (step - self._last_step) / elapsed, waited / elapsed
         self._last_step, self._last_time = step, now
-        self._jsonl.write(json.dumps({"step": step, "steps_per_second": round(rate, 4), **metrics}) + "\n")
+        self._jsonl.write(
+            json.dumps({"step": step, "steps_per_second": round(rate, 4), "input_wait": round(input_wait, 4), **metrics}) + "\n"
+        )
         self._jsonl.flush()
         for name, value in metrics.items():
             self._events.add_scalar(name, value, step)
         shown = " ".join(f"{name} {value:.4g}" for name, value in metrics.items() if not name.startswith("layer_weight"))
         left = _duration((self._steps - step) / max(rate, 1e-9))
-        line = f"{self._name} {step}/{self._steps} {rate:.2f} steps/s, {left} left: {shown}"
+        line = f"{self._name} {step}/{self._steps} {rate:.2f} steps/s, {input_wait:.1%} waiting for input, {left} left: {shown}"
         print(f"\r\x1b[K{line}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
 
     def warn(self, step: int, warning: str) -> None:

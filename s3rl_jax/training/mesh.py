@@ -15,9 +15,9 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def split(mesh: Mesh) -> NamedSharding:
-    """Along the batch, the first axis."""
-    return NamedSharding(mesh, PartitionSpec("data"))
+def split(mesh: Mesh, axis: int = 0) -> NamedSharding:
+    """Along the batch, which is the first axis, or another one."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, "data"))
 
 
 def host_rows(batch_size: int, mesh: Mesh) -> range:
@@ -32,6 +32,6 @@ def host_rows(batch_size: int, mesh: Mesh) -> range:
     return range(jax.process_index() * share, (jax.process_index() + 1) * share)
 
 
-def to_devices(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """This host's rows, as their part of the global arrays."""
-    return {name: jax.make_array_from_process_local_data(split(mesh), rows) for name, rows in batch.items()}
+def to_devices(batch: dict[str, np.ndarray], mesh: Mesh, axis: int = 0) -> dict[str, jax.Array]:
+    """This host's rows, which are along `axis`, as their part of the global arrays."""
+    return {name: jax.make_array_from_process_local_data(split(mesh, axis), rows) for name, rows in batch.items()}

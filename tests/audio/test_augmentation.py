@@ -1,29 +1,17 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import signal
 
 from s3rl_jax.audio import augmentation as augmentations
 
-SETTINGS = {"noise_probability": 1.0, "snr_db": (5.0, 5.0), "reverb_probability": 0.0, "gain_db": (0.0, 0.0)}
-
-
-@pytest.mark.parametrize("snr", [-5.0, 0.0, 20.0])
-def test_snr_is_what_was_asked_for(rng, snr):
-    audio, noise = rng.standard_normal(8000), 3 * rng.standard_normal(8000)
-    length = 5000
-    audio[length:] = 0
-    added = np.asarray(augmentations.add_noise(audio, noise, length, snr)) - audio
-    measured = 10 * np.log10(np.mean(audio[:length] ** 2) / np.mean(added[:length] ** 2))
-    assert measured == pytest.approx(snr, abs=1e-3)
-
-
-def test_reverberation_is_scipys_convolution_at_the_same_power(rng):
-    audio, response = rng.standard_normal(4000), rng.standard_normal(900) * 0.99 ** np.arange(900)
-    ours = np.asarray(augmentations.reverberate(audio, response))
-    reference = signal.fftconvolve(audio, response)[:4000]
-    reference *= np.sqrt(np.mean(audio**2) / np.mean(reference**2))
-    np.testing.assert_allclose(ours, reference, atol=1e-4)
+OFF = {
+    **dict.fromkeys(("speed_probability", "shift_seconds", "reverb_probability", "band_probability"), 0.0),
+    **dict.fromkeys(("speech_probability", "noise_probability"), 0.0),
+    "gain_db": (0.0, 0.0),
+}
+SETTINGS = {**OFF, "noise_probability": 1.0, "snr_db": (5.0, 5.0)}
+NONE = np.zeros((0, 10), np.float32)
 
 
 def test_examples_are_augmented_differently_and_reproducibly(rng):
@@ -32,7 +20,7 @@ def test_examples_are_augmented_differently_and_reproducibly(rng):
         audio,
         np.full(4, 2000),
         rng.standard_normal((5, 2500)).astype(np.float32),
-        np.zeros((0, 10), np.float32),
+        NONE,
         SETTINGS,
     )
     once = np.asarray(augmentations.augment(jax.random.key(1), *arguments))
@@ -48,9 +36,8 @@ def test_examples_are_augmented_differently_and_reproducibly(rng):
 
 def test_without_noise_and_rooms_only_the_gain_is_left(rng):
     audio = rng.standard_normal((2, 500)).astype(np.float32)
-    settings = {**SETTINGS, "gain_db": (6.0, 6.0)}
-    none = np.zeros((0, 500), np.float32)
-    out = augmentations.augment(jax.random.key(0), audio, np.full(2, 500), none, none, settings)
+    settings = {**SETTINGS, "gain_db": (6.0, 6.0), "reverb_probability": 1.0}
+    out = augmentations.augment(jax.random.key(0), audio, np.full(2, 500), NONE, NONE, settings)
     np.testing.assert_allclose(out, audio * 10 ** (6 / 20), rtol=1e-5)
 
 
@@ -63,3 +50,69 @@ def test_spec_augment_hides_no_more_than_allowed(rng):
         assert example.all(axis=1).sum() <= 30
         assert example.all(axis=0).sum() <= 16
     assert hidden.any()
+
+
+def test_other_speech_is_mixed_in_at_its_snr_and_never_a_keyword(rng):
+    audio = np.eye(8, 4000, dtype=np.float32) + np.tile(np.arange(8)[:, None], (1, 4000)).astype(np.float32)
+    allowed = np.arange(8) % 2 == 0
+    settings = {**OFF, "speech_probability": 1.0, "speech_snr_db": (10.0, 10.0)}
+    seen = set()
+    for seed in range(20):
+        mixed = augmentations.augment(jax.random.key(seed), audio, np.full(8, 4000), NONE, NONE, settings, allowed)
+        added = np.asarray(mixed) - audio
+        for row in range(1, 8):
+            if not added[row].any():
+                continue
+            # Which row it was: the one whose own sample stands out, by one over its level.
+            (other,) = np.flatnonzero(np.abs(added[row] - np.median(added[row])) > 1e-4)[:8]
+            assert allowed[other]
+            assert other != row
+            seen.add((row, int(other)))
+            snr = 10 * np.log10(np.mean(audio[row] ** 2) / np.mean(added[row] ** 2))
+            assert snr == pytest.approx(10, abs=0.01)
+    assert len(seen) > 12, "any row with any other one"
+
+
+def test_a_room_and_a_band_are_one_filter(rng):
+    from s3rl_jax.audio.channel import band_limit, reverberate
+
+    audio = rng.standard_normal((1, 4000)).astype(np.float32)
+    response = jnp.asarray(rng.standard_normal((1, 500)) * 0.99 ** np.arange(500), jnp.float32)
+    settings = {**OFF, "reverb_probability": 1.0, "band_probability": 1.0}
+    settings |= {"band_low_hz": (300.0, 300.0), "band_high_hz": (3000.0, 3000.0)}
+    out = augmentations.augment(jax.random.key(0), audio, np.full(1, 4000), NONE, response, settings)
+    wanted = np.asarray(band_limit(reverberate(audio[0], response[0]), 300.0, 3000.0))
+    np.testing.assert_allclose(out[0][200:-200], wanted[200:-200], atol=0.05)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_timing_moves_the_sound_and_its_length_alike(rng, later):
+    audio = np.zeros((16, 8000), np.float32)
+    audio[:, 1000:4000] = rng.standard_normal(3000)
+    settings = {**OFF, "speed_probability": 1.0, "speed": (0.8, 1.25)}
+    if later:
+        settings |= {"shift_seconds": 0.03}
+    moved, length = augmentations.perturb(jax.random.key(0), audio, np.full(16, 4000), settings)
+    for row, end in zip(np.asarray(moved), np.asarray(length), strict=True):
+        last = np.flatnonzero(np.abs(row) > 1e-3)[-1]
+        assert end - 8 <= last + 1 <= end + 3
+    assert len(set(np.asarray(length).tolist())) > 8
+    same, length = augmentations.perturb(jax.random.key(0), audio, np.full(16, 4000), OFF)
+    assert same is audio
+    assert (length == 4000).all()
+
+
+def test_an_example_is_the_same_among_any_others(rng):
+    audio = rng.standard_normal((4, 2000)).astype(np.float32)
+    settings = {**SETTINGS, "speed_probability": 0.5, "speed": (0.9, 1.1), "reverb_probability": 0.5, "gain_db": (-5.0, 5.0)}
+    rooms, noises = jnp.asarray(rng.standard_normal((3, 100))), jnp.asarray(rng.standard_normal((5, 2000)))
+
+    def augmented(audio):
+        timing, rest = jax.random.split(jax.random.key(3))
+        return augmentations.augment(
+            rest, *augmentations.perturb(timing, audio, np.full(4, 2000), settings), noises, rooms, settings
+        )
+
+    changed = audio.copy()
+    changed[2:] = 0.5
+    np.testing.assert_array_equal(augmented(audio)[:2], augmented(changed)[:2])

@@ -1,25 +1,27 @@
+import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.crops import Crops
-from s3rl_jax.data.order import records_at
-from s3rl_jax.data.pipeline import batches
+from s3rl_jax.data.pipeline import planned, read
+from s3rl_jax.data.resident import Resident
 from s3rl_jax.data.windows import Windows, keyword_labels, loudest, parse_keywords
 from s3rl_jax.errors import UserError
 
-SETTINGS = ConfigDict({"positive_fraction": 0.5, "noise_fraction": 0.125, "context_probability": 0.5})
+MIXTURE = ConfigDict({"keyword": 0.5, "negative": 0.375, "noise": 0.125, "corpora": ()})
+SETTINGS = ConfigDict({"mixture": MIXTURE, "context_probability": 0.5})
 
 
 @pytest.fixture(scope="module")
 def clips(corpus):
-    return in_memory(read_corpus(corpus, "train"))
+    return read_corpus(corpus, "train")
 
 
 @pytest.fixture(scope="module")
 def crops(clips):
-    return Crops.of(clips, 8000, batch_size=8, seed=3, shortest=1000)
+    return Crops.of(clips, 8000, batch_size=8, seed=3, shortest=1000, settings=MIXTURE)
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +29,14 @@ def windows(clips):
     return Windows.of(clips, ("alexa",), 16_000, 16, 3, SETTINGS)
 
 
-def test_every_epoch_has_every_record_once():
-    positions = np.arange(30)
-    for epoch in range(3):
-        order = records_at(0, positions[epoch * 10 : epoch * 10 + 10], 10)
-        assert sorted(order) == list(range(10))
-    assert not np.array_equal(records_at(0, positions[:10], 10), records_at(0, positions[10:20], 10))
-    np.testing.assert_array_equal(records_at(0, np.array([25]), 10), records_at(0, positions, 10)[25:26])
-
-
+@pytest.mark.parametrize("hosts", [1, 2, 4])
 @pytest.mark.parametrize("name", ["crops", "windows"])
-def test_a_batch_is_a_pure_function_and_hosts_share_it(name, request):
+def test_the_global_batch_is_the_same_for_any_number_of_hosts(name, hosts, request):
     source = request.getfixturevalue(name)
     whole = source.batch(5, range(source.batch_size))
-    again = source.batch(5, range(source.batch_size))
-    half = source.batch_size // 2
-    parts = [source.batch(5, range(half)), source.batch(5, range(half, 2 * half))]
+    share = source.batch_size // hosts
+    parts = [source.batch(5, range(host * share, (host + 1) * share)) for host in range(hosts)]
     for key, value in whole.items():
-        np.testing.assert_array_equal(value, again[key])
         np.testing.assert_array_equal(value, np.concatenate([part[key] for part in parts]))
     assert not np.array_equal(whole["audio"], source.batch(6, range(source.batch_size))["audio"])
 
@@ -59,14 +51,68 @@ def test_crops_are_cut_out_of_recordings(clips, crops):
 
 def test_a_minute_counts_the_same_in_short_and_in_long_recordings(clips, crops):
     row = int(np.argmax(np.where(clips.columns["kind"] == "speech", clips.columns["samples"], 0)))
-    assert (crops.recordings == row).sum() == clips.columns["samples"][row] // 8000
+    recordings, _ = crops.pools.find(np.arange(len(crops)))
+    assert (recordings == row).sum() == clips.columns["samples"][row] // 8000
+
+
+def test_an_epoch_hears_every_segment_once(crops):
+    seen = np.concatenate([crops.segments(step, range(8)) for step in range(-(-2 * len(crops) // 8))])
+    np.testing.assert_array_equal(np.bincount(seen[: len(crops)]), np.ones(len(crops)))
+    assert not np.array_equal(seen[: len(crops)], seen[len(crops) : 2 * len(crops)])
+
+
+def test_fixed_crops_cover_their_recording(clips):
+    fixed = Crops.of(clips, 8000, batch_size=8, seed=3, shortest=1000, settings=MIXTURE, fixed=True)
+    row = int(np.argmax(np.where(clips.columns["kind"] == "speech", clips.columns["samples"], 0)))
+    recordings, _ = fixed.pools.find(np.arange(len(fixed)))
+    start, count = (fixed.grid(np.flatnonzero(recordings == row))["splices"][i][:, 0] for i in (1, 3))
+    covered = np.concatenate([np.arange(s, s + n) for s, n in zip(start, count, strict=True)])
+    assert set(covered) == set(range(clips.columns["samples"][row]))
+
+
+def test_corpora_stand_in_a_batch_as_often_as_their_weights_say(corpus):
+    both = read_corpus(f"{corpus},{corpus}", "train")
+    mixture = ConfigDict({**MIXTURE, "corpora": (3.0, 1.0)})
+    crops = Crops.of(both, 8000, 100, 0, 1000, mixture)
+    recordings = np.concatenate([crops.plan(step, range(100))["splices"].recording[:, 0] for step in range(10)])
+    assert (both.columns["corpus"][recordings] == 0).sum() == 750
+    windows = Windows.of(both, ("alexa",), 16_000, 100, 0, ConfigDict({**SETTINGS, "mixture": mixture}))
+    plans = [windows.plan(step, range(100)) for step in range(10)]
+    recordings = np.concatenate([plan["splices"].recording[:, 0] for plan in plans])
+    positive = np.concatenate([plan["label"] for plan in plans]) > 0
+    assert positive.sum() == 500
+    assert (both.columns["corpus"][recordings[positive]] == 0).sum() == 375
+    assert (both.columns["kind"][recordings] == "noise").sum() == 125
+    with pytest.raises(UserError, match=r"mixture\.corpora: 3 weights.*2 corpora"):
+        Crops.of(both, 8000, 8, 0, 1000, ConfigDict({"corpora": (1.0, 1.0, 1.0)}))
+
+
+@pytest.mark.parametrize("name", ["crops", "windows"])
+def test_the_accelerator_cuts_what_the_disk_gives(name, request, clips):
+    source = request.getfixturevalue(name)
+    resident = Resident.of(clips, source.samples)
+    rows = range(source.batch_size)
+    for step in (0, 7):
+        made = jax.jit(resident.carry_out)(resident.held, resident.located(source.plan(step, rows)))
+        wanted = source.batch(step, rows)
+        assert made.keys() == wanted.keys()
+        for key, value in wanted.items():
+            np.testing.assert_array_equal(made[key], value)
+
+
+def test_recordings_that_do_not_fit_a_row_begin_the_next_one(clips, crops, monkeypatch):
+    width = int(clips.columns["samples"].max())
+    monkeypatch.setattr("s3rl_jax.data.resident.WIDTH", width)
+    resident = Resident.of(clips, 8000)
+    assert resident.held.shape[0] > 3
+    made = resident.carry_out(resident.held, resident.located(crops.plan(2, range(8))))
+    np.testing.assert_array_equal(made["audio"], crops.batch(2, range(8))["audio"])
 
 
 def test_positives_hold_the_word_at_any_place(clips, windows):
     places = []
     for step in range(12):
         batch = windows.batch(step, range(16))
-        assert batch["label"].sum() == 8
         for audio in batch["audio"][batch["label"] == 1]:
             # The chirp's energy is centred: 90 % of it within its own length, wholly inside the window.
             energy = np.cumsum(np.square(audio.astype(float)))
@@ -78,11 +124,11 @@ def test_positives_hold_the_word_at_any_place(clips, windows):
 def test_what_surrounds_a_clip_tells_nothing_of_the_label(windows):
     # Edges of clips (digital silence beside sound) must be as frequent in positives as in negatives.
     silent = {0: [], 1: []}
-    for step in range(40):
-        batch = windows.batch(step, range(10))  # rows 0-7 are positive, 8-9 noise
-        speech = windows.batch(step, range(10, 16))
-        silent[1] += [(audio == 0).mean() > 0.05 for audio in batch["audio"][:8]]
-        silent[0] += [(audio == 0).mean() > 0.05 for audio in speech["audio"]]
+    for step in range(60):
+        batch, recording = windows.batch(step, range(16)), windows.plan(step, range(16))["splices"].recording[:, 0]
+        for audio, label, kind in zip(batch["audio"], batch["label"], windows.clips.columns["kind"][recording], strict=True):
+            if kind == "speech":
+                silent[int(label)].append((audio == 0).mean() > 0.05)
     assert abs(np.mean(silent[0]) - np.mean(silent[1])) < 0.15
 
 
@@ -108,13 +154,13 @@ def test_the_loudest_stretch_is_found():
     assert (start, stop) == (600, 650)
 
 
-def test_tf_data_and_memory_give_the_same_batches_from_any_step(crops):
+@pytest.mark.parametrize("pipeline", [planned, read])
+def test_batches_come_in_order_from_any_step(crops, pipeline):
     def make(step):
         return crops.batch(step, range(8))
 
-    for from_memory in (True, False):
-        got = list(batches(make, 3, 7, from_memory))
-        assert len(got) == 4
-        for step, batch in enumerate(got, start=3):
-            for key, value in make(step).items():
-                np.testing.assert_array_equal(batch[key], value)
+    got = list(pipeline(make, 3, 7))
+    assert len(got) == 4
+    for step, batch in enumerate(got, start=3):
+        for key, value in make(step).items():
+            np.testing.assert_array_equal(batch[key], value)

@@ -6,9 +6,10 @@ import pytest
 import soundfile
 import tensorflow_datasets as tfds
 
-from s3rl_jax.data.corpus import has_speech, in_memory, read_corpus
-from s3rl_jax.data.manifest import read_source
-from s3rl_jax.data.preparation import prepare, speech_bounds
+from s3rl_jax.data.corpus import has_speech, read_corpus
+from s3rl_jax.data.preparation import prepare
+from s3rl_jax.data.shards import speech_bounds
+from s3rl_jax.data.source import read_source
 from s3rl_jax.errors import UserError
 
 
@@ -39,7 +40,7 @@ def test_an_impulse_response_begins_with_the_direct_sound(corpus):
 
 
 def test_any_tfds_user_can_read_it(corpus):
-    builder = tfds.builder_from_directory(f"{corpus}/corpus/1.0.0")
+    builder = tfds.builder_from_directory(f"{corpus}/corpus/2.0.0")
     assert builder.info.splits["test"].num_examples == 17
     example = next(iter(builder.as_data_source(split="test")))
     assert example["audio"].dtype == np.int16
@@ -50,7 +51,7 @@ def test_several_splits_and_corpora_are_one(corpus):
     single = read_corpus(corpus, "validation")
     assert len(both) == 2 * (len(single) + 17)
     np.testing.assert_array_equal(both.audio(len(single) + 17 + 2), single.audio(2))
-    np.testing.assert_array_equal(in_memory(both).audio(len(both) - 1), both.audio(len(both) - 1))
+    assert both.columns["corpus"].tolist() == [0] * (len(both) // 2) + [1] * (len(both) // 2)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_bad_files_are_skipped_counted_and_listed(tmp_path, rng):
     summary = prepare(read_source(str(tmp_path / "source")), str(tmp_path / "out"))
     assert summary["rejected"] == 3
     assert sum(row["clips"] for row in summary["splits"]) == 1
-    listed = (tmp_path / "out/corpus/1.0.0/rejected.csv").read_text()
+    listed = (tmp_path / "out/corpus/2.0.0/rejected.csv").read_text()
     assert all(name in listed for name in ("nan.wav", "empty.wav", "cut.flac"))
     assert "good.wav" not in listed
 
@@ -81,11 +82,11 @@ def test_nothing_readable_is_an_error_and_an_old_corpus_is_not_overwritten(tmp_p
     (tmp_path / "a.wav").write_bytes(b"nothing")
     with pytest.raises(UserError, match="none of the 1 files"):
         prepare(read_source(str(tmp_path)), str(tmp_path / "out"))
-    before = (Path(corpus) / "corpus/1.0.0/index.json").read_bytes()
+    before = (Path(corpus) / "corpus/2.0.0/summary.json").read_bytes()
     with pytest.raises(UserError, match="--out"):
         prepare(read_source(str(source)), corpus)
-    assert (Path(corpus) / "corpus/1.0.0/index.json").read_bytes() == before
-    assert json.loads(before)["train"]["samples"]
+    assert (Path(corpus) / "corpus/2.0.0/summary.json").read_bytes() == before
+    assert json.loads(before)["splits"]
 
 
 def test_bounds_of_silence_and_of_the_shortest_clips():

@@ -6,7 +6,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3rl_jax.data.manifest import read_folder, read_source
+from s3rl_jax.data.source import read_folder, read_source
 from s3rl_jax.errors import UserError
 
 

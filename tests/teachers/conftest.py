@@ -5,11 +5,14 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
+from ml_collections import ConfigDict
 
-from s3rl_jax.data.corpus import in_memory, read_corpus
+from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.teacher import Teacher
+
+EVENLY = ConfigDict({"corpora": ()})
 
 
 def toy(seed=0, **changes) -> Teacher:
@@ -20,9 +23,9 @@ def toy(seed=0, **changes) -> Teacher:
 
 @pytest.fixture(scope="session")
 def clips(corpus):
-    return in_memory(read_corpus(corpus, "train"))
+    return read_corpus(corpus, "train")
 
 
 @pytest.fixture(scope="session")
 def crops(clips):
-    return Crops.of(clips, 12_880, 8, 0, 4800, fixed=True)
+    return Crops.of(clips, 12_880, 8, 0, 4800, EVENLY, fixed=True)

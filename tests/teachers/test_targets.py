@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import jax
@@ -12,7 +13,7 @@ from s3rl_jax.tasks.distill import distill, wanted_of
 from s3rl_jax.tasks.teacher import Wanted, hear
 from s3rl_jax.teachers import targets
 from s3rl_jax.training.loop import train
-from tests.teachers.conftest import toy
+from tests.teachers.conftest import EVENLY, toy
 
 ALL = Wanted((0, 2), means=True, frames=True, codes=True)
 
@@ -40,10 +41,10 @@ def test_the_cache_holds_what_the_teacher_says(teacher, crops, tmp_path):
 
 
 def test_fixed_crops_cover_every_recording_and_are_the_same_in_each_epoch(clips):
-    crops = Crops.of(clips, 12_880, 8, 0, 4800, fixed=True)
-    seen = {}
+    crops = Crops.of(clips, 12_880, 8, 0, 4800, EVENLY, fixed=True)
+    seen, (recordings, _) = {}, crops.pools.find(np.arange(len(crops)))
     for segment in range(len(crops)):
-        seen.setdefault(int(crops.recordings[segment]), []).append(crops.cut(np.array([segment])))
+        seen.setdefault(int(recordings[segment]), []).append(crops.cut(np.array([segment])))
     for row, cuts in seen.items():
         recording = clips.audio(row)
         if len(recording) > crops.samples:
@@ -74,7 +75,7 @@ def test_an_interrupted_pass_goes_on_with_the_shard_that_is_missing(teacher, cro
 
 def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, clips, tmp_path):
     targets.cached_targets(teacher, ALL, crops, tmp_path)
-    shorter = Crops.of(clips, 9680, 8, 0, 4800, fixed=True)
+    shorter = Crops.of(clips, 9680, 8, 0, 4800, EVENLY, fixed=True)
     for other, wanted, cut, named in (
         (toy(seed=1), ALL, crops, "teacher"),
         (teacher, ALL._replace(layers=(1,)), crops, "layers"),
@@ -85,7 +86,8 @@ def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, 
             targets.cached_targets(other, wanted, cut, tmp_path)
     fewer = clips.columns["id"].copy()
     fewer[0] = "another.wav"
-    renamed = Crops.of(type(clips)(clips.columns | {"id": fewer}, clips.sources), 12_880, 8, 0, 4800, fixed=True)
+    other = dataclasses.replace(clips, columns=clips.columns | {"id": fewer})
+    renamed = Crops.of(other, 12_880, 8, 0, 4800, EVENLY, fixed=True)
     with pytest.raises(UserError, match="corpus was"):
         targets.cached_targets(teacher, ALL, renamed, tmp_path)
     (tmp_path / targets.ABOUT).write_text("[]")

@@ -1,6 +1,7 @@
 """The loop on a task of its own: a line to be fitted."""
 
 import json
+import time
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from ml_collections import ConfigDict
 from s3rl_jax.errors import UserError
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.training.loop import NonFiniteLoss, make_step, train
+from s3rl_jax.training.loop import NonFiniteLoss, make_step, steps_per_dispatch, train
 from s3rl_jax.training.mesh import data_mesh, host_rows
 from s3rl_jax.training.optimizer import optimizer
 
@@ -70,6 +71,57 @@ def test_an_interrupted_run_ends_bit_for_bit_as_an_undisturbed_one(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, whole, resumed)
     again = train(line(), batches, config(), tmp_path / "cut", "line")
     jax.tree.map(np.testing.assert_array_equal, whole, again)
+
+
+@pytest.mark.parametrize("most", [1, 5])
+def test_several_steps_a_dispatch_are_the_same_steps(tmp_path, most):
+    plain = train(line(), batches, config(steps=23), tmp_path / "one", "line")
+    held = jnp.arange(4.0)  # what every device holds, of which a step takes what its inputs say
+
+    def inputs(first, last):
+        for step, batch in zip(range(first, last), batches(first, last), strict=True):
+            yield {**batch, "which": np.full(16, step % 4, np.int32)}
+
+    def expand(held, inputs):
+        return {"x": inputs["x"], "y": inputs["y"] + held[inputs["which"]] - inputs["which"]}
+
+    arguments = {"held": held, "expand": expand}
+    made = config(steps=23, steps_per_dispatch=most)
+    several = train(line(), inputs, made, tmp_path / "several", "line", **arguments)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), plain, several)
+    rows = [json.loads(row) for row in (tmp_path / "several/metrics.jsonl").read_text().splitlines()]
+    one = [json.loads(row) for row in (tmp_path / "one/metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [row["step"] for row in one]
+    np.testing.assert_allclose([row["loss"] for row in rows], [row["loss"] for row in one], rtol=1e-4)
+
+    def broken(first, last):
+        yield from inputs(first, min(last, 11))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(line(), broken, made, tmp_path / "cut", "line", **arguments)
+    resumed = train(line(), inputs, made, tmp_path / "cut", "line", **arguments)
+    jax.tree.map(np.testing.assert_array_equal, several, resumed)
+
+
+def test_waiting_is_what_nothing_runs_in(tmp_path):
+    def slow(first, last):
+        for batch in batches(first, last):
+            time.sleep(0.05)
+            yield batch
+
+    for name, source in (("slow", slow), ("quick", batches)):
+        train(line(), source, config(), tmp_path / name, "line")
+    waits = {
+        n: json.loads((tmp_path / n / "metrics.jsonl").read_text().splitlines()[-1])["input_wait"] for n in ("slow", "quick")
+    }
+    assert 0 <= waits["quick"] < waits["slow"] <= 1
+
+
+def test_a_number_of_steps_that_cannot_be_is_named():
+    with pytest.raises(UserError, match="steps_per_dispatch=-1"):
+        steps_per_dispatch(config(steps_per_dispatch=-1))
+    assert steps_per_dispatch(config()) == 1, "on a CPU"
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):

@@ -1,0 +1,67 @@
+"""Which source each example of an endless stream comes from, by weights: exact over every thousand examples."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from s3rl_jax.errors import UserError
+
+CYCLE = 1000  # examples, in which each source stands as often as its weight says
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """A cycle of examples holds each source its share of times, in an order drawn anew for each cycle.
+
+    So the sources of any positions, and how many examples of its source came before each, need no state and no count
+    of what went before.
+    """
+
+    counts: tuple[int, ...]  # of each source in a cycle
+    seed: int
+
+    @classmethod
+    def of(cls, weights: list[float], seed: int) -> "Mixture":
+        """Apportions a cycle by largest remainders; a source with any weight stands in it at least once.
+
+        Raises:
+          UserError: for a negative weight, or if all are 0.
+        """
+        if min(weights) < 0 or not sum(weights) > 0:
+            raise UserError(f"config.data.mixture: weights {weights}; expected numbers of 0 or more, not all 0")
+        shares = np.array(weights) / sum(weights) * CYCLE
+        counts = np.where(np.array(weights) > 0, np.maximum(1, np.floor(shares)), 0).astype(int)
+        while counts.sum() < CYCLE:
+            counts[np.argmax(shares - counts)] += 1
+        while counts.sum() > CYCLE:  # what small shares were given too much, the largest pays
+            counts[np.argmax(counts)] -= 1
+        return cls(tuple(counts.tolist()), seed)
+
+    def sources_at(self, positions: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """The source of each position of the stream, and its place among the examples of that source."""
+        cycles, places = np.divmod(np.asarray(positions, np.int64), CYCLE)
+        sources, ranks = np.empty_like(places), np.empty_like(places)
+        for cycle in np.unique(cycles):
+            here = cycles == cycle
+            order = np.random.default_rng((self.seed, int(cycle))).permutation(CYCLE)
+            kind = np.empty(CYCLE, np.int64)
+            kind[order] = np.repeat(np.arange(len(self.counts)), self.counts)
+            # Places in which a source stands, in order of time, are its examples 0, 1, 2 ... of this cycle.
+            rank = np.empty(CYCLE, np.int64)
+            rank[np.argsort(kind, kind="stable")] = np.concatenate([np.arange(count) for count in self.counts])
+            sources[here] = kind[places[here]]
+            ranks[here] = rank[places[here]] + cycle * np.array(self.counts)[sources[here]]
+        return sources, ranks
+
+
+def corpus_weights(settings, corpora: int, hours: Float[np.ndarray, "corpora"]) -> Float[np.ndarray, "corpora"]:
+    """`config.data.mixture.corpora`: a weight for each corpus of `config.data.corpus`; empty: as much as each holds.
+
+    Raises:
+      UserError: if there are more or fewer weights than corpora.
+    """
+    given = tuple(settings.corpora)
+    if given and len(given) != corpora:
+        raise UserError(f"config.data.mixture.corpora: {len(given)} weights; config.data.corpus names {corpora} corpora")
+    return np.array(given, float) if given else np.asarray(hours, float)
