@@ -9,12 +9,16 @@ and without what was mined, and evaluates all three on the test split. Prints a 
 
 import argparse
 import csv
+import dataclasses
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from s3rl_jax.data.preparation import prepare
+from s3rl_jax.data.source import read_source
+from s3rl_jax.data.summary import describe
 
 FRR = (0.05, 0.1, 0.2)  # at which false accepts are compared
 
@@ -24,25 +28,18 @@ def command(module: str, *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", f"s3rl_jax.{module}", *arguments], check=True, stdout=sys.stderr)
 
 
-def divide(source: Path, out: Path, keyword: str) -> None:
-    """Writes two manifests beside the source's recordings: who is heard with labels, and who without."""
-    with open(source, encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    chosen = {"labelled": [], "unlabelled": []}
-    for row in rows:
-        with_labels = row["split"] != "train" or row.get("kind") not in ("speech", "", None) or row["label"].lower() == keyword
-        bucket = int(hashlib.sha256(row.get("speaker", "").encode()).hexdigest(), 16) % 4
-        chosen["labelled" if with_labels or bucket == 0 else "unlabelled"].append(row)
-    for name, part in chosen.items():
-        manifest = source.with_name(f".mining-{os.getpid()}-{name}.csv")  # paths are relative to where it stands
-        try:
-            with open(manifest, "w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, rows[0].keys(), extrasaction="ignore")
-                writer.writeheader()
-                writer.writerows({**row, "label": "" if name == "unlabelled" else row["label"]} for row in part)
-            command("prepare", f"--source={manifest}", f"--out={out / name}")
-        finally:
-            manifest.unlink(missing_ok=True)
+def divide(source: str, out: Path, keyword: str) -> None:
+    """Prepares two corpora: of who is heard with labels, and of who is heard without."""
+    chosen: dict[str, list] = {"labelled": [], "unlabelled": []}
+    for clip in read_source(source):
+        kept = clip.split != "train" or clip.kind != "speech" or clip.label.lower() == keyword
+        bucket = int(hashlib.sha256(clip.speaker.encode()).hexdigest(), 16) % 4
+        if kept or bucket == 0:
+            chosen["labelled"].append(clip)
+        else:
+            chosen["unlabelled"].append(dataclasses.replace(clip, label=""))
+    for name, clips in chosen.items():
+        print(describe(prepare(clips, str(out / name)), str(out / name)), file=sys.stderr)
 
 
 def false_accepts(report: Path) -> dict[str, dict[str, float]]:
@@ -60,7 +57,7 @@ def false_accepts(report: Path) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", required=True, type=Path)
+    parser.add_argument("--source", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--keyword", default="alexa")
     parser.add_argument("--steps", type=int, default=800)
