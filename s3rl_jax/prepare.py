@@ -1,6 +1,7 @@
 """python -m s3rl_jax.prepare --source=DIR_OR_MANIFEST --out=CORPUS, or --synthesize="alexa,..." --out=CORPUS."""
 
 import os
+import shlex
 import tempfile
 
 from s3rl_jax.commandline import Parser, run
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--overlap_seconds", type=float, default=0.0, help="of two segments of a recording (default 0)")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0, the default: one a core")
     parser.add_argument("--runner", default="", help="of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner")
-    parser.add_argument("--beam_options", default="", help="of the runner, comma-separated, for example --job_port=8099,...")
+    parser.add_argument("--beam_options", default="", help="of the runner, for example '--project=p --region=r'")
     args = parser.parse_args()
     if bool(args.source) == bool(args.synthesize):
         raise UserError("expected either --source or --synthesize")
@@ -36,8 +37,7 @@ def main() -> None:
     from s3rl_jax.data.summary import describe
 
     workers = args.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-    options = tuple(option for option in args.beam_options.split(",") if option)
-    how = How(args.segment_seconds, args.overlap_seconds, workers, args.runner, options)
+    how = How(args.segment_seconds, args.overlap_seconds, workers, args.runner, tuple(shlex.split(args.beam_options)))
     if args.synthesize:
         from s3rl_jax.data.synthesis import synthesise
 
