@@ -10,6 +10,9 @@ from s3rl_jax.errors import UserError
 _KIND_FOLDERS = {
     "noise": "noise",
     "noises": "noise",
+    "music": "noise",  # MUSAN: music, noise, speech
+    "pointsource_noises": "noise",  # of RIRS_NOISES (OpenSLR 28)
+    "simulated_rirs": "impulse_response",
     "_background_noise_": "noise",
     "rir": "impulse_response",
     "rirs": "impulse_response",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from s3rl_jax.audio.masking import valid_frames
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.errors import UserError
 from s3rl_jax.models.codebook import KMeansCodebook
+from s3rl_jax.progress import Progress
 from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, listener
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
@@ -62,16 +62,18 @@ def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int,
     time = common_frames(teacher.config, crops.samples)
     model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, reassignment_ratio=0.01)
     pending, total, heard = [], np.zeros(teacher.config.hidden_size), 0
-    for step in tqdm(range(batches), unit="batch", disable=not sys.stderr.isatty()):
-        batch = crops.batch(step, range(crops.batch_size))
-        valid = np.asarray(valid_frames(common_frames(teacher.config, batch["length"]), time))
-        frames = np.asarray(listen(params, batch["audio"], batch["length"])["hidden"])[:, 0][valid]
-        total, heard = total + frames.sum(axis=0, dtype=np.float64), heard + len(frames)
-        pending.append(frames)
-        # The first call chooses the starting centroids out of what it is given: enough for several a cluster.
-        if sum(map(len, pending)) >= (1 if hasattr(model, "cluster_centers_") else 10 * clusters):
-            model.partial_fit(np.concatenate(pending))
-            pending.clear()
+    with Progress(batches, "batches", "fitting") as progress:
+        for step in range(batches):
+            batch = crops.batch(step, range(crops.batch_size))
+            valid = np.asarray(valid_frames(common_frames(teacher.config, batch["length"]), time))
+            frames = np.asarray(listen(params, batch["audio"], batch["length"])["hidden"])[:, 0][valid]
+            total, heard = total + frames.sum(axis=0, dtype=np.float64), heard + len(frames)
+            pending.append(frames)
+            progress.advance(1)
+            # The first call chooses the starting centroids out of what it is given: enough for several a cluster.
+            if sum(map(len, pending)) >= (1 if hasattr(model, "cluster_centers_") else 10 * clusters):
+                model.partial_fit(np.concatenate(pending))
+                pending.clear()
     if pending and sum(map(len, pending)) >= clusters:
         model.partial_fit(np.concatenate(pending))
     if not hasattr(model, "cluster_centers_"):

@@ -16,12 +16,12 @@ import ml_dtypes
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from tqdm import tqdm
 
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.data.splices import carry_out
 from s3rl_jax.digest import digest
 from s3rl_jax.errors import UserError
+from s3rl_jax.progress import Progress
 from s3rl_jax.tasks.teacher import Teacher, Wanted, listener
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
@@ -113,11 +113,9 @@ def _compute(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path, shard
     )
     params = jax.device_put(teacher.params, NamedSharding(mesh, PartitionSpec()))
     size = -(-crops.batch_size // jax.process_count() // mesh.size) * mesh.size
-    terminal = sys.stderr.isatty()
-    if not terminal:
-        print(f"the teacher hears {len(shards) * SHARD} segments: {folder}", file=sys.stderr)
-    with tqdm(total=len(shards) * SHARD, unit="segment", disable=not terminal) as progress:
-        for done, shard in enumerate(shards, start=1):
+    print(f"the teacher hears {len(shards) * SHARD} segments: {folder}", file=sys.stderr)
+    with Progress(len(shards) * SHARD, "segments", "hearing") as progress:
+        for shard in shards:
             segments = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(crops)))
             said = []
             for first in range(0, len(segments), size):
@@ -125,11 +123,9 @@ def _compute(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path, shard
                 batch = crops.cut(np.resize(part, size))  # the last one is filled up: one shape, one compilation
                 heard = jax.device_get(listen(params, batch["audio"], batch["length"]))
                 said.append({name: _packed(name, rows[: len(part)]) for name, rows in heard.items()})
-                progress.update(len(part))
+                progress.advance(len(part))
             for name in said[0]:
                 _write(_shard_path(folder, shard, name), np.concatenate([part[name] for part in said]))
-            if not terminal:
-                print(f"shard {done}/{len(shards)}", file=sys.stderr, flush=True)
 
 
 def _packed(name: str, rows: np.ndarray) -> np.ndarray:

@@ -50,6 +50,16 @@ def test_librispeech_brings_speakers_and_words(tmp_path, rng):
     ]
 
 
+def test_musan_and_rirs_are_noise_and_rooms(tmp_path, rng):
+    for name in ("musan/music/fma/a.wav", "musan/noise/free-sound/b.wav", "musan/speech/us-gov/c.wav"):
+        write(tmp_path / name, rng)
+    for name in ("RIRS_NOISES/simulated_rirs/smallroom/Room001/d.wav", "RIRS_NOISES/pointsource_noises/e.wav"):
+        write(tmp_path / name, rng)
+    kinds = {clip.path.name: clip.kind for clip in read_source(str(tmp_path))}
+    wanted = {"a.wav": "noise", "b.wav": "noise", "c.wav": "speech", "d.wav": "impulse_response", "e.wav": "noise"}
+    assert kinds == wanted
+
+
 class SpeechCommands(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """The features of TFDS's own."""
 
