@@ -24,7 +24,7 @@ class Progress:
             self._said, rate = now, self._done / (now - self._begun)
             left = (self._total - self._done) / max(rate, 1e-9)
             print(
-                f"{self._what}: {self._done}/{self._total} {self._unit}, {rate:.3g} a second, {left:.0f} s left",
+                f"{self._what}: {self._done:.0f}/{self._total} {self._unit}, {rate:.3g} a second, {left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )
