@@ -1,14 +1,13 @@
 """Batches of crops of unlabelled speech, for pre-training and distillation."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 from jaxtyping import Int
 
 from s3rl_jax.data.corpus import Clips
 from s3rl_jax.data.mixture import Mixture, corpus_weights
-from s3rl_jax.data.order import records_at, uniforms
+from s3rl_jax.data.order import uniforms
 from s3rl_jax.data.segments import Segments
 from s3rl_jax.data.splices import Splices, carry_out
 from s3rl_jax.errors import UserError
@@ -50,7 +49,7 @@ class Crops:
         # A grid covers the whole recording, its last two crops overlapping; anywhere, whole crops' worths are enough.
         counts = -(-length[usable] // samples) if fixed else np.maximum(1, length[usable] // samples)
         held = np.bincount(clips.columns["corpus"][usable], counts, minlength=clips.corpora).astype(int)
-        weights = np.where(held > 0, corpus_weights(settings, clips.corpora, held), 0.0)
+        weights = corpus_weights(settings, held)
         bounds = tuple(np.concatenate([[0], np.cumsum(held)]).tolist())
         pools = Segments.of(usable, counts)
         return cls(clips, samples, batch_size, seed, fixed, pools, bounds, Mixture.of(weights.tolist(), seed))
@@ -61,13 +60,9 @@ class Crops:
 
     def segments(self, step: int, rows: range) -> Int[np.ndarray, "rows"]:
         """Which segments of the epoch stand in those rows of a step's batch."""
-        source, place = self.mixture.sources_at(step * self.batch_size + np.arange(rows.start, rows.stop))
-        chosen = np.empty_like(place)
-        for corpus, (first, end) in enumerate(itertools.pairwise(self.bounds)):
-            here = source == corpus
-            if here.any():
-                chosen[here] = first + records_at((self.seed, corpus), place[here], end - first)
-        return chosen
+        positions = step * self.batch_size + np.arange(rows.start, rows.stop)
+        corpus, segment = self.mixture.records_at(positions, np.diff(self.bounds).tolist())
+        return np.array(self.bounds)[corpus] + segment
 
     def plan(self, step: int, rows: range) -> dict:
         """`splices` and `length` int32 [rows]."""

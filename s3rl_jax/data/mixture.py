@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float, Int
 
+from s3rl_jax.data.order import records_at
 from s3rl_jax.errors import UserError
 
 CYCLE = 1000  # examples, in which each source stands as often as its weight says
@@ -54,14 +55,26 @@ class Mixture:
             ranks[here] = rank[places[here]] + cycle * np.array(self.counts)[sources[here]]
         return sources, ranks
 
+    def records_at(
+        self, positions: Int[np.ndarray, "n"], sizes: list[int]
+    ) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """The source of each position, and which of that source's `sizes` records: shuffled epochs of each source."""
+        sources, places = self.sources_at(positions)
+        records = np.empty_like(places)
+        for source in np.unique(sources).tolist():
+            here = sources == source
+            records[here] = records_at((self.seed, source), places[here], sizes[source])
+        return sources, records
 
-def corpus_weights(settings, corpora: int, hours: Float[np.ndarray, "corpora"]) -> Float[np.ndarray, "corpora"]:
-    """`config.data.mixture.corpora`: a weight for each corpus of `config.data.corpus`; empty: as much as each holds.
+
+def corpus_weights(settings, held: Float[np.ndarray, "corpora"]) -> Float[np.ndarray, "corpora"]:
+    """`config.data.mixture.corpora`: a weight for each corpus of `config.data.corpus`, empty: as much as each has `held`;
+    0 for what has nothing.
 
     Raises:
       UserError: if there are more or fewer weights than corpora.
     """
     given = tuple(settings.corpora)
-    if given and len(given) != corpora:
-        raise UserError(f"config.data.mixture.corpora: {len(given)} weights; config.data.corpus names {corpora} corpora")
-    return np.array(given, float) if given else np.asarray(hours, float)
+    if given and len(given) != len(held):
+        raise UserError(f"config.data.mixture.corpora: {len(given)} weights; config.data.corpus names {len(held)} corpora")
+    return np.where(held > 0, given or held, 0.0)

@@ -19,6 +19,7 @@ from s3rl_jax.data.corpus import INDEX, NAME, SUMMARY, VERSION, Record, index_fi
 from s3rl_jax.data.manifest import SPLITS, Clip
 from s3rl_jax.data.shards import Portion, Rejected, Shard, speech_bounds, tfds_features, write_shard
 from s3rl_jax.data.summary import summarise
+from s3rl_jax.durable import durably
 from s3rl_jax.errors import UserError
 from s3rl_jax.progress import Progress
 
@@ -34,6 +35,7 @@ class Files(Portion):
 
     clips: tuple[Clip, ...]
     root: Path
+    bytes: int
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -134,7 +136,7 @@ def _files(clips: list[Clip], root: Path) -> list[Files]:
     before = np.cumsum(sizes) - sizes  # a file goes where its first byte falls
     portion = np.minimum(before * count // max(int(sizes.sum()), 1), count - 1)
     starts = [*np.flatnonzero(np.diff(portion, prepend=-1)).tolist(), len(clips)]
-    return [Files(tuple(clips[a:b]), root) for a, b in itertools.pairwise(starts)]
+    return [Files(tuple(clips[a:b]), root, int(sizes[a:b].sum())) for a, b in itertools.pairwise(starts)]
 
 
 def _claim(folder: Path, shards: list[Shard], out: str) -> None:
@@ -150,7 +152,7 @@ def _claim(folder: Path, shards: list[Shard], out: str) -> None:
 
 def _with_processes(shards: list[Shard], workers: int) -> None:
     with Progress(sum(len(shard.portion) for shard in shards), "recordings", "preparing") as progress:
-        if min(workers, len(shards)) < 2 or _bytes(shards) < SMALL_BYTES:
+        if min(workers, len(shards)) < 2 or sum(shard.portion.bytes for shard in shards) < SMALL_BYTES:
             for shard in shards:
                 write_shard(shard)
                 progress.advance(len(shard.portion))
@@ -165,11 +167,6 @@ def _with_processes(shards: list[Shard], workers: int) -> None:
                     progress.advance(len(pending[done].portion))
             finally:
                 pool.shutdown(cancel_futures=True)
-
-
-def _bytes(shards: list[Shard]) -> int:
-    clips = (clip for shard in shards for clip in getattr(shard.portion, "clips", ()))
-    return sum(clip.path.stat().st_size for clip in clips if clip.path.is_file())
 
 
 def _with_beam(shards: list[Shard], runner: str, options: tuple[str, ...]) -> None:
@@ -221,5 +218,6 @@ def _finish(folder: Path, portions: dict[str, list[Portion]], rejected: list[Rej
     with open(folder / REJECTED, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "reason"), *rejected])
     summary = summarise(indices, rejected)
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    with durably(folder / SUMMARY) as file:
+        json.dump(summary, file, indent=2)
     return summary

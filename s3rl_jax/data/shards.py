@@ -7,7 +7,6 @@ process, one of several, or a Beam worker. Its index is written last: a shard wi
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -17,6 +16,7 @@ from jaxtyping import Int16
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.corpus import INDEX, NUMBERS, TEXTS, Record, shard_name
+from s3rl_jax.durable import durably
 
 FRAME = 320  # 20 ms
 BELOW_PEAK_DB = 25.0
@@ -33,6 +33,8 @@ class Rejected(NamedTuple):
 
 class Portion(Protocol):
     """Some recordings of a source."""
+
+    bytes: int  # about how many are to be read
 
     def __len__(self) -> int: ...
 
@@ -94,7 +96,8 @@ def write_shard(shard: Shard) -> None:
                 index[name].append(example[name])
     writer.close()
     unfinished.replace(path)
-    _write_durably(shard.index, json.dumps(index))
+    with durably(shard.index) as file:
+        json.dump(index, file)
 
 
 def segments(record: Record, segment: int, overlap: int) -> Iterator[Record]:
@@ -129,12 +132,3 @@ def checks(audio: Int16[np.ndarray, "samples"]) -> dict:
         "clipped": int((magnitude >= FULL_SCALE).sum()),
         "digest": hashlib.blake2b(audio.tobytes(), digest_size=8).hexdigest(),
     }
-
-
-def _write_durably(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".tmp")
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

@@ -94,14 +94,8 @@ def _speak_split(speech: Speech, root: Path, split: str, speakers: list, seconds
         samples = np.concatenate([silence[0], clip.samples * loudness, silence[1]])
         name = f"{split}/{len(rows):06}.wav"
         soundfile.write(root / name, samples, clip.rate, subtype="PCM_16")
-        row = {
-            "path": name,
-            "split": split,
-            "kind": "speech",
-            "label": clip.label,
-            "speaker": clip.speaker,
-            "lang": clip.accent,
-        }
+        who = {"speaker": clip.speaker, "lang": clip.accent}
+        row = _row(clip.engine, path=name, split=split, kind="speech", label=clip.label, **who)
         if clip.word:
             begin, end = (len(silence[0]) / clip.rate + edge for edge in clip.word)
             row |= {"speech_start_s": f"{begin:.3f}", "speech_end_s": f"{end:.3f}"}
@@ -132,9 +126,7 @@ def _noises(rng, root, split, seconds):
         kind = noise.KINDS[i % len(noise.KINDS)]
         name = f"{split}/noise_{i:03}_{kind}.wav"
         soundfile.write(root / name, noise.generate(rng, kind, 10.0, clips), SAMPLE_RATE, subtype="PCM_16")
-        rows.append(
-            {"path": name, "split": split, "kind": "noise", "label": kind, "licence": LICENCE.format(engine="generated")}
-        )
+        rows.append(_row("generated", path=name, split=split, kind="noise", label=kind))
     return rows
 
 

@@ -33,6 +33,7 @@ class Examples(Portion):
     last: int
     split: str
     licence: str
+    bytes: int
 
     def __len__(self) -> int:
         return self.last - self.first
@@ -92,7 +93,17 @@ def tfds_portions(name: str, data_dir: str) -> dict[str, list[Portion]]:
         split = _split_of(source_split)
         for first in range(0, info.num_examples, EXAMPLES):
             last = min(first + EXAMPLES, info.num_examples)
-            portions[split].append(Examples(str(found[-1]), source_split, first, last, split, licence))
+            portions[split].append(
+                Examples(
+                    str(found[-1]),
+                    source_split,
+                    first,
+                    last,
+                    split,
+                    licence,
+                    info.num_bytes * (last - first) // info.num_examples,
+                )
+            )
     return portions
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Int
 
 from s3rl_jax.data.corpus import Clips
 from s3rl_jax.data.mixture import Mixture, corpus_weights
-from s3rl_jax.data.order import records_at, uniforms
+from s3rl_jax.data.order import uniforms
 from s3rl_jax.data.segments import Segments
 from s3rl_jax.data.splices import Splices, carry_out
 from s3rl_jax.errors import UserError
@@ -95,7 +95,7 @@ class Windows:
         sources, weights = [], []
         for role, chosen in (("keyword", classes > 0), ("negative", negative), ("noise", kind == "noise")):
             held = np.bincount(clips.columns["corpus"][chosen], worth[chosen], minlength=clips.corpora)
-            share = np.where(held > 0, corpus_weights(settings.mixture, clips.corpora, held), 0.0)
+            share = corpus_weights(settings.mixture, held)
             if held.any() and not share.any():
                 raise UserError(f"config.data.mixture.corpora: every corpus that has any {role} has weight 0")
             for corpus in np.flatnonzero(share):
@@ -152,12 +152,10 @@ class Windows:
         return carry_out(self.clips, self.plan(step, rows), self.samples)
 
     def _recordings(self, positions):
-        which, place = self.mixture.sources_at(positions)
-        recording = np.empty_like(place)
+        which, segment = self.mixture.records_at(positions, [len(source) for source in self.sources])
+        recording = np.empty_like(segment)
         for source, segments in enumerate(self.sources):
-            here = which == source
-            if here.any():
-                recording[here], _ = segments.find(records_at((self.seed, source), place[here], len(segments)))
+            recording[which == source], _ = segments.find(segment[which == source])
         return recording
 
 

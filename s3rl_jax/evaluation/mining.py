@@ -40,6 +40,10 @@ class Cuttings(Portion):
     def __len__(self) -> int:
         return len(self.stretches)
 
+    @property
+    def bytes(self) -> int:
+        return sum(2 * (stop - start) for _, start, stop in self.stretches)
+
     def read(self) -> Iterator[Record]:
         clips = read_corpus(self.corpus, self.split)
         for row, start, stop in self.stretches:

@@ -7,7 +7,6 @@ file an array. Hidden states are kept in bfloat16, code indices as int16.
 import dataclasses
 import functools
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from s3rl_jax.data.crops import Crops
 from s3rl_jax.data.splices import carry_out
 from s3rl_jax.digest import digest
+from s3rl_jax.durable import durably
 from s3rl_jax.errors import UserError
 from s3rl_jax.progress import Progress
 from s3rl_jax.tasks.teacher import Teacher, Wanted, listener
@@ -125,21 +125,13 @@ def _compute(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path, shard
                 said.append({name: _packed(name, rows[: len(part)]) for name, rows in heard.items()})
                 progress.advance(len(part))
             for name in said[0]:
-                _write(_shard_path(folder, shard, name), np.concatenate([part[name] for part in said]))
+                with durably(_shard_path(folder, shard, name), "wb") as file:
+                    np.save(file, np.concatenate([part[name] for part in said]), allow_pickle=False)
 
 
 def _packed(name: str, rows: np.ndarray) -> np.ndarray:
     """bfloat16 as its 16 bits: .npy files know no bfloat16."""
     return rows.astype(np.int16) if name == "index" else rows.astype(ml_dtypes.bfloat16).view(np.uint16)
-
-
-def _write(path: Path, rows: np.ndarray) -> None:
-    unfinished = path.with_suffix(".tmp")
-    with open(unfinished, "wb") as file:
-        np.save(file, rows, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _shard_path(folder: Path, shard: int, name: str) -> Path:

@@ -155,7 +155,7 @@ def train(
     def measure(state):
         asked = enumerate(held_out(0, config.validation.batches))
         found = [measure_fn(state.params, state.step, frozen, meshes.to_devices(batch, mesh), place) for place, batch in asked]
-        return {f"validation/{name}": value for name, value in _means([jax.tree.map(jnp.atleast_1d, m) for m in found]).items()}
+        return {f"validation/{name}": value for name, value in _means(found).items()}
 
     log = RunLog(workdir, config.steps, first, name)
     since_logged: list[dict] = []
@@ -234,4 +234,6 @@ def _stacked(stream: Iterator[Inputs], count: int, most: int) -> Inputs:
 
 def _means(metrics: list[dict]) -> dict[str, float]:
     """What is logged: the mean over the steps since the last line, so that a small batch's noise does not mislead."""
-    return jax.tree.map(lambda *values: float(np.mean(np.concatenate(values))), *jax.device_get(metrics))
+    return jax.tree.map(
+        lambda *values: float(np.mean(np.concatenate([np.ravel(value) for value in values]))), *jax.device_get(metrics)
+    )

@@ -32,6 +32,8 @@ def test_the_keyword_and_everything_else_is_spoken_in_each_split(spoken):
             assert (clips.columns["label"] == "alexa").sum() >= 2
             assert (speech & (clips.columns["label"] == "")).sum() >= 2  # sound-alikes by phonemes
             assert (speech & (clips.columns["label"] != "alexa")).sum() >= 10
+        assert all("espeak-ng" in licence for licence in clips.columns["licence"][speech])
+        assert all(clips.columns["licence"])
         for row in clips.rows(speech):
             assert np.abs(clips.audio(row).astype(int)).max() > 500
     assert not speakers["train"] & speakers["test"], "no voice stands in two splits"
