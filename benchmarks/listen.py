@@ -21,8 +21,9 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import keyword_labels
 from s3rl_jax.deploy.runtime import Detector
-from s3rl_jax.evaluation.evaluate import LATENESS_SECONDS, SEED
-from s3rl_jax.evaluation.stream import build_stream, with_noise
+from s3rl_jax.evaluation.conditions import SEED, with_noise
+from s3rl_jax.evaluation.evaluate import LATENESS_SECONDS
+from s3rl_jax.evaluation.stream import build_stream
 
 WORDS, OTHERS, MINUTES = 10, 40, 10
 

@@ -8,12 +8,13 @@ of 512; the default is for hours of audio on a laptop.
 """
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
 from configs import pretrain
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    config = ConfigDict()
+    config = ConfigDict(convert_dict=False)
     config.task = "distill"
     config.seed = 0
     config.steps = 1500
@@ -22,8 +23,14 @@ def get_config(variant: str = "") -> ConfigDict:
     config.checkpoint_every = 200
     config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
 
+    # Many students for one pass of the teacher: all combinations of what is listed, each in WORKDIR/members. For example
+    # {'loss.gamma': [0, 0.3, 1], 'seed': [0, 1]}; loss.<name>, teacher.layers and seed can differ.
+    config.sweep = placeholder(object)
+    config.mesh = ConfigDict({"sweep": 0})  # groups of devices that members are divided over; 0: as many as go
+
     config.data = ConfigDict()
     config.data.corpus = ""
+    config.data.seed = -1  # of the order, crops, augmentation and masks; -1: config.seed
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4
     config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data
@@ -40,7 +47,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.teacher.cache_dir = ""  # where else, to share it between runs
     own = pretrain.get_config()
     config.teacher.pretraining = ConfigDict(
-        {k: own[k] for k in own if k not in ("task", "model", "data", "teacher", "student")}
+        {k: own[k] for k in own if k not in ("task", "model", "data", "teacher", "student", "sweep", "mesh")}
     )
 
     # The teacher's own quantiser where it has one (auto), or k-means over a layer (0: three quarters up), fitted first
@@ -51,11 +58,13 @@ def get_config(variant: str = "") -> ConfigDict:
     config.projection = "linear"  # or mlp
 
     # Weights; 0 turns an objective off. alpha and beta weigh the off-diagonal of the feature and the batch view,
-    # cosine (lambda) the cosine term of the regressions, gamma the teacher's codebook by vectors, code_classes by classes.
+    # cosine (lambda) the cosine term of the regressions, gamma the teacher's codebook by vectors, code_classes by classes,
+    # own_codebook one that the student learns with its own quantiser, as wav2vec 2.0 does.
     config.loss = ConfigDict()
     config.loss.dual_view = 1.0
     config.loss.gamma = 1.0
     config.loss.code_classes = 0.0
+    config.loss.own_codebook = 0.0
     config.loss.feature_view = 0.0
     config.loss.batch_view = 0.0
     config.loss.frame_regression = 0.0
@@ -69,6 +78,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.kappa = 0.1
     config.distractors = 100
     config.mask = ConfigDict({"probability": 0.065, "span": 10})
+    # Of loss.own_codebook: its size, the weight of its diversity loss, and its Gumbel temperature.
+    config.own_codebook = ConfigDict({"groups": 2, "entries": 64, "diversity": 0.5, "start": 1.0, "end": 0.5, "decay": 0.999})
 
     # Before the first step: whether the student can be exported in these forms; see s3rl_jax.export. Several kinds of quantize
     # are comma-separated.

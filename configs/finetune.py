@@ -5,19 +5,30 @@
 
 Without `--config.init` the student begins at random: the "no teacher" baseline. `finetune.py:quantization_aware` with
 `--config.init=runs/alexa` goes on from a detector, rounding as an int8 file does, to win back what quantisation loses.
-`finetune.py:mined` goes on with what `python -m s3rl_jax.mine` found among the negatives. The paper trains 150 000 steps
-of 2048; the default is for minutes of keyword on a laptop.
+`finetune.py:mined` goes on with what `python -m s3rl_jax.mine` found among the negatives. `finetune.py:speech_commands_12`
+and `:speech_commands_35` are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the
+default is for minutes of keyword on a laptop.
 """
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+WORDS_12 = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+WORDS_12_SHARES = {"keyword": 10 / 12, "negative": 1 / 12, "noise": 1 / 12}  # of batches: other words, and silence
+WORDS_35 = (
+    *WORDS_12,
+    *("backward", "bed", "bird", "cat", "dog", "eight", "five", "follow", "forward", "four", "happy", "house", "learn"),
+    *("marvin", "nine", "one", "seven", "sheila", "six", "three", "tree", "two", "visual", "wow", "zero"),
+)
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    config = ConfigDict()
+    config = ConfigDict(convert_dict=False)
     config.task = "finetune"
     config.keyword = "alexa"  # one or several, comma-separated
     config.init = ""  # a workdir of distill, of pretrain with model=student, or of finetune to go on from; empty: random
     config.encoder = "trained"  # or frozen
+    config.measure = "stream"  # what evaluate does: a detector in a stream, or "clips" into classes
     config.quantization_aware = False  # round weights and activations as an int8 file does
     config.seed = 0
     config.steps = 1000
@@ -25,9 +36,13 @@ def get_config(variant: str = "") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 250
     config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
+    # Many runs at once, all combinations of what is listed; loss.<name>, init and seed can differ. See configs/distill.py.
+    config.sweep = placeholder(object)
+    config.mesh = ConfigDict({"sweep": 0})
 
     config.data = ConfigDict()
     config.data.corpus = ""
+    config.data.seed = -1  # of the order, crops, augmentation and masks; -1: config.seed
     config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data
     config.data.window_seconds = 1.5
     config.data.lead_seconds = 1.0  # sound before the window, for a streaming student: as far as it looks back in a stream
@@ -83,6 +98,15 @@ def get_config(variant: str = "") -> ConfigDict:
         config.steps = 400
         config.data.mixture.corpora = (0.7, 0.3)  # of keyword, negatives and noise, as far as each has some
         config.optimizer.learning_rate = 3e-4
+    if variant in ("speech_commands_12", "speech_commands_35"):
+        config.measure = "clips"
+        config.keyword = ",".join(WORDS_35 if variant.endswith("35") else (*WORDS_12, "_silence_"))
+        config.student.streaming = False
+        config.data.window_seconds, config.data.lead_seconds = 1.0, 0.0
+        config.data.context_probability = 0.0
+        shares = {"keyword": 1.0, "negative": 0.0, "noise": 0.0} if variant.endswith("35") else WORDS_12_SHARES
+        config.data.mixture.update(shares)
+        config.steps, config.checkpoint_every = 20_000, 1000
     if variant == "quickstart":
         config.steps = 600
         config.log_every = 20

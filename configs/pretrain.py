@@ -7,10 +7,11 @@ The default is the tiny teacher for hours of audio on a laptop. `pretrain.py:bas
 """
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
 
 def get_config(variant: str = "teacher") -> ConfigDict:
-    config = ConfigDict()
+    config = ConfigDict(convert_dict=False)
     config.task = "pretrain"
     config.model = "student" if variant == "student" else "teacher"
     config.seed = 0
@@ -19,9 +20,13 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 500
     config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
+    # Many runs at once, all combinations of what is listed; loss.<name> and seed can differ. See configs/distill.py.
+    config.sweep = placeholder(object)
+    config.mesh = ConfigDict({"sweep": 0})
 
     config.data = ConfigDict()
     config.data.corpus = ""
+    config.data.seed = -1  # of the order, crops, augmentation and masks; -1: config.seed
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4
     config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data

@@ -18,22 +18,31 @@ from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation.layer_weights import plot_layer_weights
 from s3rl_jax.models.detector import KeywordModel
 from s3rl_jax.models.students import STATISTICS
-from s3rl_jax.tasks.distill import distill, wanted_of
-from s3rl_jax.tasks.finetune import finetune, keyword_model
-from s3rl_jax.tasks.pretrain import pretrain
+from s3rl_jax.tasks import distill as distilling
+from s3rl_jax.tasks import finetune as finetuning
+from s3rl_jax.tasks import pretrain as pretraining
+from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.teachers.kmeans import codebook_of
 from s3rl_jax.teachers.source import find_teacher
 from s3rl_jax.teachers.targets import CachedCrops, cached_targets
 from s3rl_jax.training import loop
 from s3rl_jax.training.checkpoint import FOLDER, read_params
-from s3rl_jax.training.mesh import data_mesh, host_rows
+from s3rl_jax.training.members import Member, data_seed, members_of
+from s3rl_jax.training.mesh import host_rows, make_mesh
+from s3rl_jax.training.sweep import Sweep
 from s3rl_jax.workdir import claim, read_config
 
 NOISE_PIECES = 4000  # at most: 2 s each, 256 MB on the device
 RESPONSE_SECONDS = 0.5
 CODEBOOKS = "codebooks"  # in the corpus's folder
 TARGETS = "teacher_targets"  # in the workdir
+# What members of a sweep may differ in: what is no constant of the compiled step.
+MAY_DIFFER = {
+    "pretrain": ("loss.", "seed"),
+    "distill": ("loss.", "teacher.layers", "seed"),
+    "finetune": ("loss.", "init", "seed"),
+}
 
 
 def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -> None:
@@ -48,28 +57,34 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     for field in ("steps", "log_every", "checkpoint_every", "batch_size"):
         if config[field] < 1:
             raise UserError(f"config.{field}={config[field]}: expected at least 1")
-    if config.seed < 0:
-        raise UserError(f"config.seed={config.seed}: expected 0 or more")
-    rows = host_rows(config.batch_size, data_mesh())
+    rows = host_rows(config.batch_size, make_mesh())
+    members = members_of(config, MAY_DIFFER[config.task])
+    for each in (config, *(member.config for member in members)):
+        if each.seed < 0:
+            raise UserError(f"config.seed={each.seed}: expected 0 or more")
     if config.task == "finetune":
-        _adopt_student(config)
+        _adopt_students(config, members)
     clips = read_corpus(config.data.corpus, "train", "config.data.corpus")
     claim(workdir, config, allow_changed_config)
-    task, source = tasks[config.task](config, clips, workdir)
+    task, source, sweep = tasks[config.task](config, clips, workdir, members)
+    if sweep:
+        sweep.claim(workdir, allow_changed_config)
 
     held_out = None
     if config.get("validation") and config.validation.every and has_speech(config.data.corpus, "validation"):
         held_back = _crops(config, read_corpus(config.data.corpus, "validation", "config.data.corpus"))
         held_out = functools.partial(planned, functools.partial(held_back.batch, rows=rows))
-    run_loop = functools.partial(loop.train, task, config=config, workdir=workdir, name=f"{config.task} {workdir}")
+    name = f"{config.task} {workdir}" + (f" ({len(members)} members)" if members else "")
+    run_loop = functools.partial(loop.train, task, config=config, workdir=workdir, name=name, sweep=sweep)
     if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
         resident = Resident.of(clips, source.samples)
         plans = functools.partial(planned, lambda step: resident.located(source.plan(step, rows)))
         run_loop(plans, held_out=held_out, held=resident.held, expand=resident.carry_out)
     else:
         run_loop(functools.partial(read, functools.partial(source.batch, rows=rows)), held_out=held_out)
-    if config.task == "distill" and (figure := plot_layer_weights(workdir)):
-        print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
+    for folder in sweep.folders(workdir) if sweep else [workdir]:
+        if config.task == "distill" and (figure := plot_layer_weights(folder)):
+            print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
 
 
 def _check_export(config, model: KeywordModel, workdir: Path) -> None:
@@ -78,17 +93,23 @@ def _check_export(config, model: KeywordModel, workdir: Path) -> None:
         preflight(model, config.export)
 
 
-def _pretrain(config, clips: Clips, workdir: Path) -> tuple[Task, Crops]:
-    return pretrain(config), _crops(config, clips)
+def _pretrain(config, clips: Clips, workdir: Path, members: tuple[Member, ...]) -> tuple[Task, Crops, Sweep | None]:
+    weights = tuple(pretraining.weights_of(member.config) for member in members)
+    return pretraining.pretrain(config), _crops(config, clips), Sweep(members, weights) if members else None
 
 
-def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops | CachedCrops]:
+def _distill(
+    config, clips: Clips, workdir: Path, members: tuple[Member, ...]
+) -> tuple[Task, Crops | CachedCrops, Sweep | None]:
     # What will be exported is a detector of this student, of the window and hop of configs/finetune.py.
     settings = {"window_seconds": 1.5, "hop_seconds": 0.16, "lead_seconds": 1.0}
     detector = keyword_model(ConfigDict({"data": settings, "student": config.student.to_dict()}), 2)
     _check_export(config, detector, workdir)
-    teacher = find_teacher(config.teacher.source or _own_teacher(config, workdir), config.teacher.dtype)
-    crops, wanted = _crops(config, clips), wanted_of(config, teacher.config.layers)
+    teacher = find_teacher(config.teacher.source or own_teacher(config, workdir), config.teacher.dtype)
+    if members:
+        config = distilling.together([member.config for member in members])
+    crops, wanted = _crops(config, clips), distilling.wanted_of(config, teacher.config.layers)
+    weights = tuple(distilling.weights_of(member.config, wanted.layers) for member in members)
     if wanted.codes:
         beside = corpus_paths(config.data.corpus)[0] / CODEBOOKS
         teacher = teacher._replace(codebook=codebook_of(teacher, crops, config.codebook, beside))
@@ -97,10 +118,11 @@ def _distill(config, clips: Clips, workdir: Path) -> tuple[Task, Crops | CachedC
         source = cached_targets(teacher, wanted, crops, folder)
     else:
         source = crops
-    return distill(config, teacher, *_acoustics(clips, config.data.crop_seconds)), source
+    task = distilling.distill(config, teacher, *_acoustics(clips, config.data.crop_seconds))
+    return task, source, Sweep(members, weights) if members else None
 
 
-def _own_teacher(config, workdir: Path) -> Path:
+def own_teacher(config, workdir: Path) -> Path:
     """Pre-trains `config.teacher.pretraining` in WORKDIR/teacher, or finds it there."""
     folder = workdir / "teacher"
     print(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {folder}", file=sys.stderr)
@@ -114,16 +136,34 @@ def _own_teacher(config, workdir: Path) -> Path:
     return folder
 
 
-def _finetune(config, clips: Clips, workdir: Path) -> tuple[Task, Windows]:
+def _finetune(config, clips: Clips, workdir: Path, members: tuple[Member, ...]) -> tuple[Task, Windows, Sweep | None]:
     keywords = parse_keywords(config.keyword)
     model = keyword_model(config, len(keywords) + 1)
-    source = Windows.of(clips, keywords, model.clip, config.batch_size, config.seed, config.data, model.clip - model.window)
+    lead = model.clip - model.window
+    source = Windows.of(clips, keywords, model.clip, config.batch_size, data_seed(config), config.data, lead)
     _check_export(config, model, workdir)
-    initial = None
-    if config.init:
-        trained = read_params(config.init, "config.init")
-        initial = {name: trained[name] for name in ("student", STATISTICS, "head") if name in trained}
-    return finetune(config, model, initial, *_acoustics(clips, model.clip / SAMPLE_RATE)), source
+    sweep, initial = None, _beginning(config.init)
+    if members:
+        starts = tuple(_beginning(member.config.init) for member in members)
+        sweep = Sweep(members, tuple(finetuning.weights_of(member.config) for member in members), starts)
+    return finetuning.finetune(config, model, initial, *_acoustics(clips, model.clip / SAMPLE_RATE)), source, sweep
+
+
+def _beginning(init: str) -> dict | None:
+    """What a detector begins with: the student of a distillation or pre-training, or a detector."""
+    if not init:
+        return None
+    trained = read_params(init, "config.init")
+    return {name: trained[name] for name in ("student", STATISTICS, "head") if name in trained}
+
+
+def _adopt_students(config, members: tuple[Member, ...]) -> None:
+    for each in [member.config for member in members] or [config]:
+        _adopt_student(each)
+    for member in members:
+        if member.config.student != members[0].config.student:
+            raise UserError(f"config.sweep: {member.name} has another student than {members[0].name}; expected the same one")
+        config.student.update(member.config.student)
 
 
 def _adopt_student(config) -> None:
@@ -147,7 +187,7 @@ def _crops(config, clips: Clips) -> Crops:
     samples = _samples(config.data.crop_seconds, "crop_seconds")
     shortest = min(_samples(config.data.shortest_seconds, "shortest_seconds"), samples)
     fixed = config.data.fixed_crops or (config.task == "distill" and config.teacher.cache)
-    return Crops.of(clips, samples, config.batch_size, config.seed, shortest, config.data.mixture, fixed)
+    return Crops.of(clips, samples, config.batch_size, data_seed(config), shortest, config.data.mixture, fixed)
 
 
 def _acoustics(clips: Clips, seconds: float):

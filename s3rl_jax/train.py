@@ -1,51 +1,16 @@
 """python -m s3rl_jax.train --config=configs/distill.py --workdir=W [--config.field=value ...]."""
 
 import sys
-from pathlib import Path
 
-from absl import flags
-from ml_collections import config_flags
-
+from s3rl_jax import configuration
 from s3rl_jax.commandline import run
-from s3rl_jax.errors import UserError
-
-_CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file of configs/, or of your own.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints, metrics and logs; a run in it is continued.")
-_ALLOW = flags.DEFINE_bool("allow_changed_config", False, "Continue a run although its configuration was another.")
-
-
-def _parse(arguments: list[str]) -> None:
-    try:
-        rest = flags.FLAGS(arguments)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(_first_line(error)) from error
-    if len(rest) > 1:
-        raise UserError(f"{rest[1]!r}: not a flag; expected --name=value")
-    for name in ("config", "workdir"):
-        if not any(argument.removeprefix("-").startswith(f"-{name}") for argument in arguments):
-            raise UserError(f"--{name} is missing; for example --config=configs/distill.py --workdir=runs/distilled")
-    try:
-        if not callable(_CONFIG.value.get):
-            raise TypeError("get_config returns no ConfigDict")
-    except (OSError, AttributeError, TypeError) as error:  # config_flags keeps what went wrong until the value is asked for
-        raise UserError(f"--config: not a file whose get_config gives a ConfigDict: {' '.join(str(error).split())}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error.args[0] if isinstance(error, KeyError) and error.args else error) or repr(error)).splitlines()[0]
 
 
 def main() -> None:
-    _parse(sys.argv)
+    arguments = configuration.parse(sys.argv, "--config=configs/distill.py --workdir=runs/distilled")
     from s3rl_jax import experiment
-    from s3rl_jax.training.loop import NonFiniteLoss
 
-    try:
-        experiment.run(_CONFIG.value, Path(_WORKDIR.value), _ALLOW.value)
-    except NonFiniteLoss as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    print(f"done: {_WORKDIR.value}", file=sys.stderr)
+    configuration.train(experiment.run, *arguments)
 
 
 if __name__ == "__main__":

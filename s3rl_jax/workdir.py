@@ -20,10 +20,14 @@ def read_config(workdir: str | Path, flag: str, task: str | None = None) -> Conf
     if not path.is_file():
         raise UserError(f"{flag}={workdir}: no {CONFIG} there; expected a workdir of python -m s3rl_jax.train")
     try:
-        config = ConfigDict(json.loads(path.read_text()))
+        values = _values(path)
+        config = ConfigDict({name: value for name, value in values.items() if name != "sweep"})
         found = config.task
     except (ValueError, AttributeError) as error:
         raise UserError(f"{flag}={workdir}: {CONFIG} is not one that s3rl_jax.train wrote") from error
+    if values.get("sweep"):
+        members = sorted(member.name for member in (path.parent / "members").glob("*"))
+        raise UserError(f"{flag}={workdir}: a sweep; expected one of its members, {workdir}/members/: {', '.join(members)}")
     if task is not None and found != task:
         raise UserError(f"{flag}={workdir}: a workdir of task {found}; expected {task}")
     return config
@@ -38,7 +42,10 @@ def claim(workdir: Path, config: ConfigDict, allow_change: bool) -> None:
     path = workdir / CONFIG
     wanted = json.loads(config.to_json())
     if path.is_file() and not allow_change:
-        begun = json.loads(read_config(workdir, "--workdir").to_json())
+        try:
+            begun = _values(path)
+        except ValueError as error:
+            raise UserError(f"--workdir={workdir}: {CONFIG} is not one that s3rl_jax.train wrote") from error
         if differing := list(_differences(begun, wanted, "config")):
             raise UserError(
                 f"--workdir={workdir}: begun with another configuration: {'; '.join(differing)}. "
@@ -46,6 +53,13 @@ def claim(workdir: Path, config: ConfigDict, allow_change: bool) -> None:
             )
     workdir.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(wanted, indent=2))
+
+
+def _values(path: Path) -> dict:
+    values = json.loads(path.read_text())
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected an object")
+    return values
 
 
 def _differences(begun, wanted, name):

@@ -12,6 +12,8 @@ from s3rl_jax.data.segments import Segments
 from s3rl_jax.data.splices import Splices, carry_out
 from s3rl_jax.errors import UserError
 
+SILENCE, UNKNOWN = "_silence_", "_unknown_"  # as Speech Commands calls what is no word, and what is another one
+
 
 def keyword_labels(clips: Clips, keywords: tuple[str, ...]) -> np.ndarray:
     """Class of each record: 1 + the keyword's place, 0 for anything else, -1 where a keyword is only part of the text.
@@ -54,6 +56,7 @@ class Windows:
     seed: int
     context_probability: float
     classes: Int[np.ndarray, "recordings"]
+    label: Int[np.ndarray, "recordings"]  # the same, but that noise may be a class, SILENCE
     words: Int[np.ndarray, "recordings 2"]  # where the word of a positive begins and ends
     sources: tuple[Segments, ...]  # recordings of a keyword, other speech, noise: of each corpus
     mixture: Mixture  # of the sources
@@ -81,15 +84,19 @@ class Windows:
         kind = clips.columns["kind"]
         classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
         for place, keyword in enumerate(keywords):
-            if not (classes == place + 1).any():
+            if not (classes == place + 1).any() and not (keyword == SILENCE and (kind == "noise").any()):
                 found = sorted({str(label) for label in clips.columns["label"][kind == "speech"] if label})
                 raise UserError(
                     f"config.keyword={keyword}: no recording in the train split has that label; the corpus has "
                     f"{', '.join(found[:12])}{' ...' if len(found) > 12 else ''}"
                 )
+        label = np.where(kind == "noise", keywords.index(SILENCE) + 1, classes) if SILENCE in keywords else classes
         negative = (kind == "speech") & (classes == 0)
-        if not negative.any():
-            raise UserError("config.data.corpus: no other speech than the keyword; negatives are needed")
+        if not negative.any() and (settings.mixture.negative or settings.context_probability):
+            raise UserError(
+                "config.data.corpus: no other speech than the keyword; negatives are needed, unless "
+                "config.data.mixture.negative and config.data.context_probability are 0"
+            )
         # A word is a word however long its recording; of what else there is, a minute counts as a minute.
         worth = np.where(classes > 0, 1, np.maximum(1, clips.columns["samples"] // samples))
         sources, weights = [], []
@@ -102,7 +109,7 @@ class Windows:
                 rows = clips.rows(chosen & (clips.columns["corpus"] == corpus))
                 sources.append(Segments.of(rows, worth[rows]))
                 weights.append(settings.mixture[role] * share[corpus] / share.sum())
-        everything = clips.rows(negative)
+        everything = clips.rows(negative if negative.any() else classes > 0)  # in the latter case it is not heard
         return cls(
             clips,
             samples,
@@ -111,6 +118,7 @@ class Windows:
             seed,
             settings.context_probability,
             classes,
+            label,
             _word_bounds(clips, classes, int(0.8 * (samples - lead))),
             tuple(sources),
             Mixture.of(weights, seed),
@@ -144,7 +152,7 @@ class Windows:
         return {
             "splices": Splices(*(np.stack(columns, axis=1) for columns in zip(*pieces, strict=True))),
             "length": np.full(len(rows), self.samples, np.int32),
-            "label": self.classes[recording].astype(np.int32),
+            "label": self.label[recording].astype(np.int32),
         }
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:

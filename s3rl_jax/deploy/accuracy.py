@@ -9,7 +9,8 @@ from s3rl_jax.data.windows import parse_keywords
 from s3rl_jax.deploy.calibration import calls_of
 from s3rl_jax.deploy.convert import run_signature
 from s3rl_jax.deploy.forms import Form, signatures_of
-from s3rl_jax.evaluation.evaluate import SEED, figures, trial_of
+from s3rl_jax.evaluation.conditions import SEED
+from s3rl_jax.evaluation.evaluate import figures, trial_of
 from s3rl_jax.evaluation.scoring import scorer
 from s3rl_jax.evaluation.stream import build_stream
 from s3rl_jax.models.detector import KeywordModel
@@ -36,8 +37,8 @@ def measure(
       UserError: if there is no such corpus or split, or no keyword in it.
     """
     stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword), SEED)
-    ours = figures(trial_of(stream, _posteriors(file, form, model, params, stream.audio), model.hop))[0]
-    theirs = figures(trial_of(stream, scorer(model, params)(stream.audio), model.hop))[0]
+    ours = figures(trial_of(stream, _posteriors(file, form, model, params, stream.audio), model.hop), stream)[0]
+    theirs = figures(trial_of(stream, scorer(model, params)(stream.audio), model.hop), stream)[0]
     frr = "frr_at_fa_per_hour"
     return {
         "corpus": corpus,

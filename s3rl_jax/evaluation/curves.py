@@ -11,6 +11,7 @@ from sklearn import metrics
 from s3rl_jax.audio.events import firings
 
 RATES = ("0.1", "0.5", "1", "10")  # false accepts per hour, as they are written in metrics.json
+REJECTS = ("0.01", "0.02", "0.05", "0.1", "0.2")  # shares of the words
 MOST_THRESHOLDS = 1000
 
 
@@ -96,16 +97,42 @@ def operating_point(curve: Curve, rate: float) -> dict:
     rejects = int(curve.false_rejects[first])
     if curve.false_accepts[first] > allowed:  # even the highest threshold fires too often: nothing is accepted
         rejects = curve.words
-    interval = stats.binomtest(rejects, curve.words).proportion_ci(method="wilson")
     accepts = int(curve.false_accepts[first])
     return {
         "threshold": float(curve.threshold[first]),
         "frr": rejects / curve.words,
-        "frr_interval": [float(interval.low), float(interval.high)],
+        "frr_interval": list(wilson(rejects, curve.words)),
         "false_accepts": accepts,
         "fa_per_hour_upper": float(stats.chi2.ppf(0.95, 2 * (accepts + 1)) / 2 / curve.hours),
         "resolved": bool(allowed >= 1),
     }
+
+
+def false_accepts_at(curve: Curve, rejects: float) -> dict:
+    """The highest threshold that misses no more than a share `rejects` of the words.
+
+    Returns:
+      `fa_per_hour` and its `interval` (Poisson, exact, 95 %), `threshold`.
+    """
+    place = max(int(np.searchsorted(curve.false_rejects, rejects * curve.words, side="right")) - 1, 0)
+    accepts = int(curve.false_accepts[place])
+    return {
+        "threshold": float(curve.threshold[place]),
+        "fa_per_hour": accepts / curve.hours,
+        "interval": [rate / curve.hours for rate in poisson(accepts)],
+    }
+
+
+def wilson(rejects: int, words: int) -> tuple[float, float]:
+    """95 % interval of a share."""
+    interval = stats.binomtest(rejects, words).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def poisson(events: int) -> tuple[float, float]:
+    """Exact 95 % interval of what is expected where `events` were counted (Garwood 1936)."""
+    low = float(stats.chi2.ppf(0.025, 2 * events) / 2) if events else 0.0
+    return low, float(stats.chi2.ppf(0.975, 2 * (events + 1)) / 2)
 
 
 def equal_error_and_area(trial: Trial, stretch_hops: int) -> tuple[float, float]:

@@ -4,7 +4,9 @@ import csv
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -13,21 +15,52 @@ from s3rl_jax.audio.events import REFRACTORY_SECONDS, smooth
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import parse_keywords
+from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation import curves, report
-from s3rl_jax.evaluation.scoring import scorer
-from s3rl_jax.evaluation.stream import Stream, build_stream, with_noise
+from s3rl_jax.evaluation.breakdown import breakdown, speaker_interval
+from s3rl_jax.evaluation.classification import CLIPS, classify
+from s3rl_jax.evaluation.conditions import conditions_of
+from s3rl_jax.evaluation.listening import Listening
+from s3rl_jax.evaluation.relative import relative_far
+from s3rl_jax.evaluation.scoring import Score, scorer
+from s3rl_jax.evaluation.stream import Stream
 from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.training.checkpoint import read_params
 from s3rl_jax.workdir import read_config
 
-SNRS = (10, 5, 0)
 LATENESS_SECONDS = 1.0  # how long after the word's end a detection still counts as one of it
 AFTERMATH_SECONDS = 1.0  # and how long after that it is no false accept, as the word may still be in the window
-SEED = 20230820  # of the stream's order: the same for every detector
+RELATIVE_RATE = 10.0  # false accepts an hour of the baseline, at whose false rejects detectors are compared
 
 
-def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
+class Detector(NamedTuple):
+    """A fine-tuned run, ready to score."""
+
+    workdir: str
+    keywords: tuple[str, ...]
+    score: Score
+    hop: int
+
+
+def evaluate(
+    workdir: str,
+    corpus: str,
+    split: str,
+    out: str,
+    conditions: tuple[str, ...] = (),
+    by_noise: bool = False,
+    baselines: tuple[str, ...] = (),
+) -> dict:
     """Scores a fine-tuned detector and writes the report.
+
+    Args:
+      workdir: of the detector.
+      corpus: one or several, comma-separated.
+      split: one or several, joined with +.
+      out: folder of the report.
+      conditions: names; empty: all that the split can show.
+      by_noise: whether each kind of noise makes conditions of its own.
+      baselines: other detectors of the same keyword, which hear the same; the first is what `relative_far` is relative to.
 
     Returns:
       What is in metrics.json.
@@ -36,55 +69,75 @@ def evaluate(workdir: str, corpus: str, split: str, out: str) -> dict:
       UserError: if `workdir` holds no detector or the split has no keyword in it.
     """
     config = read_config(workdir, "--workdir", "finetune")
-    keywords = parse_keywords(config.keyword)
     clips = read_corpus(corpus, split)
-    stream = build_stream(clips, keywords, SEED)
-    model = keyword_model(config, len(keywords) + 1)
-    score, hop = scorer(model, read_params(workdir, "--workdir")), model.hop
-    conditions = {"clean": None}
-    if (clips.columns["kind"] == "noise").any():
-        conditions |= {f"snr_{snr}": float(snr) for snr in SNRS}
-    else:
-        print(f"--split={split} has no noise recordings: clean condition only", file=sys.stderr)
-
     folder = Path(out)
+    if config.get("measure", "stream") == CLIPS:
+        if baselines or conditions:
+            raise UserError(f"--workdir={workdir}: its clips are classified; --baseline and --conditions are for streams")
+        return classify(workdir, config, clips, split, folder, corpus)
+    detector = _detector(workdir, "--workdir")
+    others = [_detector(baseline, "--baseline", detector) for baseline in baselines]
+    made, missing = conditions_of(clips, detector.keywords, conditions, by_noise)
+    for name, why in missing.items():
+        print(f"{name} is not measured: {why}", file=sys.stderr)
+
     folder.mkdir(parents=True, exist_ok=True)
-    results, tables = {}, {}
+    results, tables, relative, listening = {}, {}, {}, Listening()
     begun = time.monotonic()
     with open(folder / "scores.csv", "w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["file", "time", "label", "posterior"])
-        for done, (name, snr) in enumerate(conditions.items(), start=1):
-            heard = stream if snr is None else with_noise(stream, clips, snr, SEED)
-            posteriors = score(heard.audio)
-            times = (f"{(i + 1) * hop / SAMPLE_RATE:.3f}" for i in range(len(posteriors)))
-            summed = posteriors[:, 1:].sum(axis=1)
-            rows.writerows((name, time, config.keyword, f"{p:.6f}") for time, p in zip(times, summed, strict=True))
-            trial = trial_of(stream, posteriors, hop)
-            results[name], tables[name] = figures(trial)
-            left = (time.monotonic() - begun) / done * (len(conditions) - done)
+        for done, (name, make) in enumerate(made.items(), start=1):
+            stream = make()
+            posteriors = detector.score(stream.audio)
+            _write_scores(rows, name, config.keyword, posteriors, detector.hop)
+            trial = trial_of(stream, posteriors, detector.hop)
+            results[name], tables[name] = figures(trial, stream)
+            tables[name]["baselines"] = {}
+            for other in others:
+                theirs = trial_of(stream, other.score(stream.audio), other.hop)
+                tables[name]["baselines"][other.workdir] = curves.det_curve(theirs)
+                relative.setdefault(other.workdir, {})[name] = _relative(trial, theirs, stream)
+            listening.keep(name, stream, trial, results[name])
+            left = (time.monotonic() - begun) / done * (len(made) - done)
             print(f"{name}: {stream.seconds / 3600:.2f} h scored, {left:.0f} s left", file=sys.stderr)
 
+    first = next(iter(results.values()))
     measured = {
         "keyword": config.keyword,
-        "positives": sum(part.positive for part in stream.parts),
-        "negative_hours": round(trial.negative_hours, 4),
+        "positives": first["positives"],
+        "negative_hours": first["negative_hours"],
         "split": split,
         "workdir": str(workdir),
         "corpus": corpus,
         "conditions": results,
+        "not_measured": missing,
     }
+    if baselines:
+        of_first = relative[baselines[0]]
+        measured["relative_far"] = {"baseline": baselines[0], **{name: ratio for name, (ratio, _) in of_first.items()}}
+        measured["relative_far_interval_95"] = {name: interval for name, (_, interval) in of_first.items()}
+        measured["relative_far_at"] = f"the baseline's false rejects at {RELATIVE_RATE:g} false accepts an hour"
     (folder / "metrics.json").write_text(json.dumps(measured, indent=2))
     _write_det(folder / "det.csv", tables)
-    _write_words(folder / "words.csv", stream, tables)
-    (folder / "index.html").write_text(report.page(measured, tables, stream), encoding="utf-8")
+    _write_words(folder / "words.csv", tables)
+    page = report.page(measured, tables, listening, report.About.of(workdir, config, clips))
+    (folder / "index.html").write_text(page, encoding="utf-8")
     return measured
+
+
+def _detector(workdir: str, flag: str, first: Detector | None = None) -> Detector:
+    config = read_config(workdir, flag, "finetune")
+    keywords = parse_keywords(config.keyword)
+    if first and set(keywords) != set(first.keywords):
+        raise UserError(f"{flag}={workdir}: detects {config.keyword}; expected {', '.join(first.keywords)}, as --workdir does")
+    model = keyword_model(config, len(keywords) + 1)
+    return Detector(str(workdir), keywords, scorer(model, read_params(workdir, flag)), model.hop)
 
 
 def _zones(stream: Stream, hop: int) -> np.ndarray:
     late = int(LATENESS_SECONDS * SAMPLE_RATE)
-    spans = [(p.speech_start // hop, -(-(p.speech_stop + late) // hop)) for p in stream.parts if p.positive]
-    return np.array(spans, np.int64)
+    return np.array([(p.speech_start // hop, -(-(p.speech_stop + late) // hop)) for p in stream.words], np.int64)
 
 
 def trial_of(stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop: int) -> curves.Trial:
@@ -95,25 +148,50 @@ def trial_of(stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop:
     return curves.Trial(scores, _zones(stream, hop), seconds, deaf, late)
 
 
-def figures(trial: curves.Trial) -> tuple[dict, dict]:
+def figures(trial: curves.Trial, stream: Stream) -> tuple[dict, dict]:
     """A condition's part of metrics.json, and the tables behind it."""
     curve = curves.det_curve(trial)
     points = {rate: curves.operating_point(curve, float(rate)) for rate in curves.RATES}
     stretch = round(float(np.diff(trial.zones, axis=1).mean()))
     eer, auc = curves.equal_error_and_area(trial, stretch)
+    speakers = [part.speaker or part.id for part in stream.words]
+    missed = {rate: trial.peaks < p["threshold"] for rate, p in points.items()}
+    accepts = {share: curves.false_accepts_at(curve, float(share)) for share in curves.REJECTS}
+    shown = next((rate for rate, p in points.items() if p["resolved"]), curves.RATES[-1])
     result = {
+        "positives": curve.words,
+        "negative_hours": round(curve.hours, 4),
         "frr_at_fa_per_hour": {rate: round(p["frr"], 5) for rate, p in points.items()},
-        "frr_interval_95": {rate: [round(v, 5) for v in p["frr_interval"]] for rate, p in points.items()},
+        "frr_interval_95": {rate: _rounded(p["frr_interval"], 5) for rate, p in points.items()},
+        "frr_interval_95_speakers": {rate: _rounded(speaker_interval(lost, speakers), 5) for rate, lost in missed.items()},
+        "fa_per_hour_at_frr": {share: round(p["fa_per_hour"], 3) for share, p in accepts.items()},
+        "fa_per_hour_interval_95": {share: _rounded(p["interval"], 3) for share, p in accepts.items()},
         "eer": round(eer, 5),
         "auc": round(auc, 6),
         "threshold": {rate: round(p["threshold"], 6) for rate, p in points.items()},
         "false_accepts": {rate: p["false_accepts"] for rate, p in points.items()},
         "fa_per_hour_upper_95": {rate: round(p["fa_per_hour_upper"], 3) for rate, p in points.items()},
         "too_few_hours_for": [rate for rate, p in points.items() if not p["resolved"]],
+        "breakdown_at_fa_per_hour": shown,
+        **breakdown(trial, stream, points[shown]["threshold"]),
     }
-    fired = trial.false_accepts(points["10"]["threshold"])
-    worst = sorted(((float(trial.scores[i]), (i + 1) * trial.hop_seconds) for i in fired), reverse=True)[:20]
-    return result, {"curve": curve, "peaks": trial.peaks, "false_accepts": worst}
+    return result, {"curve": curve, "trial": trial, "words": stream.words}
+
+
+def _relative(trial: curves.Trial, theirs: curves.Trial, stream: Stream):
+    speakers = [part.speaker or part.id for part in stream.words]
+    ratio, interval = relative_far([trial], [theirs], speakers, RELATIVE_RATE)
+    return None if ratio is None else round(ratio, 4), _rounded(interval, 4)
+
+
+def _rounded(values: Sequence[float | None] | None, digits: int):
+    return values and [None if value is None else round(value, digits) for value in values]
+
+
+def _write_scores(rows, name: str, keyword: str, posteriors, hop: int) -> None:
+    times = (f"{(i + 1) * hop / SAMPLE_RATE:.3f}" for i in range(len(posteriors)))
+    summed = posteriors[:, 1:].sum(axis=1)
+    rows.writerows((name, time, keyword, f"{p:.6f}") for time, p in zip(times, summed, strict=True))
 
 
 def _write_det(path: Path, tables: dict) -> None:
@@ -126,13 +204,12 @@ def _write_det(path: Path, tables: dict) -> None:
                 rows.writerow([name, f"{threshold:.6f}", f"{accepts / c.hours:.4f}", f"{rejects / c.words:.5f}"])
 
 
-def _write_words(path: Path, stream: Stream, tables: dict) -> None:
+def _write_words(path: Path, tables: dict) -> None:
     """When each word is said, and its highest score: with scores.csv, all that another harness needs."""
-    words = [part for part in stream.parts if part.positive]
     with open(path, "w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["file", "id", "start", "end", "peak"])
+        rows.writerow(["file", "id", "start", "end", "peak", "speaker"])
         for name, table in tables.items():
-            for part, peak in zip(words, table["peaks"], strict=True):
+            for part, peak in zip(table["words"], table["trial"].peaks, strict=True):
                 start, stop = part.speech_start / SAMPLE_RATE, part.speech_stop / SAMPLE_RATE
-                rows.writerow([name, part.id, f"{start:.3f}", f"{stop:.3f}", f"{peak:.6f}"])
+                rows.writerow([name, part.id, f"{start:.5f}", f"{stop:.5f}", f"{peak:.6f}", part.speaker])

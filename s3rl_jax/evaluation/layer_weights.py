@@ -9,6 +9,17 @@ FIGURE = "report/layer_weights.svg"
 
 def plot_layer_weights(workdir: Path) -> Path | None:
     """Draws WORKDIR/report/layer_weights.svg out of metrics.jsonl; None if the run has no layer weights."""
+    figure = layer_figure(workdir)
+    if figure is None:
+        return None
+    path = workdir / FIGURE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def layer_figure(workdir: Path):
+    """The drawing, a matplotlib Figure; None if the run has no layer weights."""
     rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if any(name.startswith(PREFIX) for name in row)]
     if not rows:
@@ -28,7 +39,4 @@ def plot_layer_weights(workdir: Path) -> Path | None:
     end.axhline(1 / len(layers), color="grey", linestyle=":", label="all alike")
     end.set(xlabel="layer (0: the transformer's input)", title=f"After step {rows[-1]['step']}")
     end.legend(fontsize="small")
-    path = workdir / FIGURE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
-    return path
+    return figure

@@ -1,4 +1,4 @@
-"""The student trained as wav2vec 2.0, without a teacher: the paper's self-supervised baseline."""
+"""A student with a codebook of its own, as wav2vec 2.0 has one: the paper's baselines without a teacher's."""
 
 import flax.linen as nn
 from jaxtyping import Array, Bool, Float
@@ -9,13 +9,32 @@ from s3rl_jax.models.quantizer import Quantizer
 from s3rl_jax.models.student import Student, StudentConfig
 
 
+class OwnCodebook(nn.Module):
+    """A quantiser over log-mel frames, and where a student's frames and its code vectors are compared."""
+
+    groups: int = 2
+    entries: int = 64
+    dim: int = 128
+
+    @nn.compact
+    def __call__(
+        self, frames: Float[Array, "batch time stacked"], hidden: Float[Array, "batch time width"], temperature
+    ) -> dict:
+        vectors, probabilities, index = Quantizer(self.groups, self.entries, self.dim, name="quantizer")(frames, temperature)
+        return {
+            "context": Dense(self.dim, name="project_hidden")(hidden),
+            "codes": Dense(self.dim, name="project_codes")(vectors),
+            "probabilities": probabilities,
+            "index": index,
+        }
+
+
 class SelfSupervisedStudent(nn.Module):
-    """A student with a quantiser of its own over its input frames; called and answering as `Wav2Vec2` does."""
+    """A student and a codebook over its input frames; called and answering as `Wav2Vec2` does."""
 
     config: StudentConfig
     codebook_groups: int = 2
     codebook_entries: int = 64
-    dim: int = 128
 
     @nn.compact
     def __call__(
@@ -28,13 +47,5 @@ class SelfSupervisedStudent(nn.Module):
     ) -> dict:
         frames = student_features(audio)
         hidden = Student(self.config, name="student")(frames, valid, mask)
-        quantizer = Quantizer(self.codebook_groups, self.codebook_entries, self.dim, name="quantizer")
-        vectors, probabilities, index = quantizer(frames, temperature)
-        return {
-            "latents": frames,
-            "hidden": [hidden],
-            "context": Dense(self.dim, name="project_hidden")(hidden),
-            "codes": Dense(self.dim, name="project_codes")(vectors),
-            "probabilities": probabilities,
-            "index": index,
-        }
+        codebook = OwnCodebook(self.codebook_groups, self.codebook_entries, name="codebook")
+        return {"latents": frames, "hidden": [hidden], **codebook(frames, hidden, temperature)}

@@ -3,23 +3,28 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
 from s3rl_jax.audio.augmentation import augment, perturb
-from s3rl_jax.audio.logmel import to_float
+from s3rl_jax.audio.logmel import BANDS, to_float
 from s3rl_jax.audio.masking import masked_mean, span_mask, valid_frames
 from s3rl_jax.errors import UserError
 from s3rl_jax.losses import cross_correlation, regression
 from s3rl_jax.losses.codebook import code_classes, teacher_codebook
+from s3rl_jax.losses.contrastive import contrastive, diversity, sample_distractors
 from s3rl_jax.models.codebook import look_up
 from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
+from s3rl_jax.models.self_supervised import OwnCodebook
 from s3rl_jax.models.students import encode, initialise, student_of
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
 
+TOP_LAYER = 99  # no teacher has more
 VIEWS = ("dual_view", "feature_view", "batch_view")
 CODES = ("gamma", "code_classes")
-OBJECTIVES = (*VIEWS, *CODES, "frame_regression", "utterance_regression")
+MASKED = (*CODES, "own_codebook")  # the student predicts codes at masked frames
+OBJECTIVES = (*VIEWS, *MASKED, "frame_regression", "utterance_regression")
 
 
 class Projection(nn.Module):
@@ -69,15 +74,47 @@ def active_objectives(config) -> set[str]:
 def wanted_of(config, teacher_layers: int) -> Wanted:
     """What the objectives of a config need to hear from a teacher of that many layers."""
     active = active_objectives(config)
-    layers = tuple(parse_layers(str(config.teacher.layers), teacher_layers)) if active - set(CODES) else ()
+    layers = tuple(parse_layers(str(config.teacher.layers), teacher_layers)) if active - set(MASKED) else ()
     return Wanted(layers, means=bool(layers), frames="frame_regression" in active, codes=bool(active & set(CODES)))
+
+
+def weights_of(config, layers: tuple[int, ...]):
+    """step -> what the objectives are weighed by; `layers` are those that targets hold, of which a config may use fewer.
+
+    Returns:
+      A function to the weights of `config.loss`; `layers` bool [layers], which of them are used; `masked`, whether an
+      objective is at work that masks frames; the `temperature` of a codebook of one's own.
+    """
+    active, own = active_objectives(config), config.own_codebook
+    used = set(parse_layers(str(config.teacher.layers), max(layers))) if active - set(MASKED) else set(layers)
+    masked = bool(active & set(MASKED))
+
+    def weights(step):
+        named = {name: jnp.float32(weight) for name, weight in config.loss.items()}
+        temperature = jnp.maximum(own.start * own.decay ** step.astype(jnp.float32), own.end)
+        chosen = jnp.array([layer in used for layer in layers], bool)
+        return named | {"layers": chosen, "masked": jnp.bool_(masked), "temperature": temperature}
+
+    return weights
+
+
+def together(configs) -> ConfigDict:
+    """One config whose task does all that those of a sweep's members need: its objectives and layers are theirs together."""
+    made = ConfigDict(configs[0].to_dict())
+    for name in OBJECTIVES:
+        made.loss[name] = float(any(config.loss[name] for config in configs))
+    heard = [str(config.teacher.layers) for config in configs if active_objectives(config) - set(MASKED)]
+    ranges = [parse_layers(text, TOP_LAYER) for text in heard if text != "all"]
+    everything = "all" in heard or not ranges
+    made.teacher.layers = "all" if everything else ",".join(map(str, sorted(set().union(*ranges))))
+    return made
 
 
 def distill(config, teacher: Teacher, noises, responses) -> Task:
     """Any subset of the objectives, each with a weight in `config.loss`; a weight of 0 leaves an objective out.
 
-    L = dual_view L_DVCC + gamma L_code + feature_view L_C + batch_view L_G + code_classes L_class + frame and utterance
-    regression
+    L = dual_view L_DVCC + gamma L_code + feature_view L_C + batch_view L_G + code_classes L_class + own_codebook
+    (L_contrastive + d L_diversity) + frame and utterance regression
 
     With `config.teacher.cache`, batches bring what the teacher said (`teacher_means`, ...), and it is not run.
 
@@ -102,6 +139,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     projection = Projection(config.projection, teacher.config.hidden_size)
     groups, entries, part = teacher.code_vectors.shape if wanted.codes else (0, 0, 0)
     code_projection, code_logits = Dense(groups * part), Dense(groups * entries)
+    own_codebook = OwnCodebook(config.own_codebook.groups, config.own_codebook.entries)
 
     def init(rng, batch):
         student_rng, projection_rng, code_rng, class_rng = jax.random.split(rng, 4)
@@ -114,6 +152,9 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
             params["code_projection"] = code_projection.init(code_rng, hidden)["params"]
         if "code_classes" in active:
             params["code_logits"] = code_logits.init(class_rng, hidden)["params"]
+        if "own_codebook" in active:
+            frames = jnp.zeros((1, 1, 2 * BANDS))
+            params["own_quantizer"] = own_codebook.init(jax.random.fold_in(rng, 4), frames, hidden[None], None)["params"]
         return params
 
     def targets(frozen, batch, rng):
@@ -123,8 +164,10 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
         time = common_frames(teacher.config, audio.shape[1])
         valid = valid_frames(common_frames(teacher.config, length), time)
         found = {"frames": student_features(noisy)[:, :time], "valid": valid}
-        if wanted.codes:
+        if active & set(MASKED):
             found["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
+        if "own_codebook" in active:
+            found["clean_frames"] = student_features(audio)[:, :time]
         if config.teacher.cache:
             said = {name.removeprefix("teacher_"): batch[name] for name in batch if name.startswith("teacher_")}
         else:
@@ -135,10 +178,11 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
 
     def loss(params, targets, batch, rng, weights):
         valid = targets["valid"]
-        hidden, moved = encode(encoder, params, targets["frames"], valid, targets.get("mask"))
+        mask = targets["mask"] & weights["masked"] if "mask" in targets else None
+        hidden, moved = encode(encoder, params, targets["frames"], valid, mask)
         terms, metrics = {}, {}
         if wanted.layers:
-            layer_weights = jax.nn.softmax(params["layer_logits"])
+            layer_weights = jax.nn.softmax(params["layer_logits"], where=weights["layers"])
             metrics |= {f"layer_weight_{n}": w for n, w in zip(wanted.layers, layer_weights, strict=True)}
             h = jnp.einsum("l,bld->bd", layer_weights, targets["means"])
             o = projection.apply({"params": params["projection"]}, masked_mean(hidden, valid))
@@ -158,22 +202,27 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
         if "gamma" in active:
             picks = code_projection.apply({"params": params["code_projection"]}, hidden)
             terms["gamma"], metrics["codebook_accuracy"] = teacher_codebook(
-                rng, picks, targets["codes"], targets["mask"], config.distractors, config.kappa
+                rng, picks, targets["codes"], mask, config.distractors, config.kappa
             )
             metrics["codebook"] = terms["gamma"]
         if "code_classes" in active:
             logits = code_logits.apply({"params": params["code_logits"]}, hidden)
             logits = logits.reshape(*logits.shape[:2], groups, entries)
-            terms["code_classes"], metrics["class_accuracy"] = code_classes(logits, targets["index"], targets["mask"])
-        metrics |= {name: terms[name] for name in active if name.endswith(("regression", "classes"))}
+            terms["code_classes"], metrics["class_accuracy"] = code_classes(logits, targets["index"], mask)
+        if "own_codebook" in active:
+            gumbel_rng, own_rng = jax.random.split(jax.random.fold_in(rng, 1))
+            inputs = (targets["clean_frames"], hidden, weights["temperature"])
+            own = own_codebook.apply({"params": params["own_quantizer"]}, *inputs, rngs={"gumbel": gumbel_rng})
+            distractors = sample_distractors(own_rng, mask, config.distractors)
+            picked, metrics["own_accuracy"] = contrastive(own["context"], own["codes"], mask, distractors, config.kappa)
+            uneven, metrics["own_perplexity"] = diversity(own["probabilities"], mask)
+            terms["own_codebook"] = picked + config.own_codebook.diversity * uneven
+        metrics |= {name: terms[name] for name in active if name.endswith(("regression", "classes", "own_codebook"))}
         return sum(weights[name] * terms[name] for name in sorted(active)), metrics | moved
-
-    def weights(step):
-        return {name: jnp.float32(weight) for name, weight in config.loss.items()}
 
     frozen = {"noises": noises, "responses": responses}
     if not config.teacher.cache:
         frozen["teacher"] = teacher.params
     if "gamma" in active:
         frozen["code_vectors"] = teacher.code_vectors
-    return Task(init, targets, loss, weights, frozen)
+    return Task(init, targets, loss, weights_of(config, wanted.layers), frozen)

@@ -35,6 +35,11 @@ def keyword_model(config, classes: int) -> KeywordModel:
     return model
 
 
+def weights_of(config):
+    """step -> the weights of `config.loss`."""
+    return lambda step: {name: jnp.float32(weight) for name, weight in config.loss.items()}
+
+
 def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
     """Trains the head, and the student unless `config.encoder` is frozen.
 
@@ -81,8 +86,5 @@ def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
             "keyword_accuracy": jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1),
         } | moved
 
-    def weights(step):
-        return {name: jnp.float32(weight) for name, weight in config.loss.items()}
-
     trainable = ("head",) if config.encoder == "frozen" else None
-    return Task(init, targets, loss, weights, {"noises": noises, "responses": responses}, trainable)
+    return Task(init, targets, loss, weights_of(config), {"noises": noises, "responses": responses}, trainable)

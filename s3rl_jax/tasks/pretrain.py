@@ -77,11 +77,6 @@ def pretrain(config) -> Task:
     def measure(params, targets, batch, rng, weights):
         return terms(params, targets, rng, None, deterministic=True)[1]
 
-    def weights(step):
-        start, end, decay = config.gumbel.start, config.gumbel.end, config.gumbel.decay
-        named = {name: jnp.float32(weight) for name, weight in config.loss.items()}
-        return named | {"temperature": jnp.maximum(start * decay ** step.astype(jnp.float32), end)}
-
     def watch(metrics, done):
         return collapse_warnings(metrics, done, *_codebook_size(model), config.distractors)
 
@@ -91,7 +86,18 @@ def pretrain(config) -> Task:
             audio = wav2vec2.normalise(audio, valid_frames(length, audio.shape[1]))
         return audio, valid_frames(frames(length), frames(audio.shape[1]))
 
-    return Task(init, targets, loss, weights, frozen={}, measure=measure, watch=watch)
+    return Task(init, targets, loss, weights_of(config), frozen={}, measure=measure, watch=watch)
+
+
+def weights_of(config):
+    """step -> the weights of `config.loss`, and the `temperature` of the Gumbel softmax."""
+
+    def weights(step):
+        start, end, decay = config.gumbel.start, config.gumbel.end, config.gumbel.decay
+        named = {name: jnp.float32(weight) for name, weight in config.loss.items()}
+        return named | {"temperature": jnp.maximum(start * decay ** step.astype(jnp.float32), end)}
+
+    return weights
 
 
 def collapse_warnings(metrics: dict[str, float], done: float, groups: int, entries: int, distractors: int) -> list[str]:

@@ -10,14 +10,32 @@ from pathlib import Path
 from tensorboardX import SummaryWriter
 
 
+class Record:
+    """What a script reads: a line of metrics.jsonl and TensorBoard events for each logged step."""
+
+    def __init__(self, workdir: Path, first: int):
+        self._jsonl = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(workdir), purge_step=first)
+
+    def write(self, step: int, metrics: dict[str, float], about: dict[str, float] | None = None) -> None:
+        """Writes metrics, and to metrics.jsonl alone what is `about` the step: rate and waiting."""
+        self._jsonl.write(json.dumps({"step": step, **(about or {}), **metrics}) + "\n")
+        self._jsonl.flush()
+        for name, value in metrics.items():
+            self._events.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._jsonl.close()
+        self._events.close()
+
+
 class RunLog:
     """Writes each logged step three ways. On a terminal the line is rewritten in place; in a log it is a new line."""
 
     def __init__(self, workdir: Path, steps: int, first: int, name: str):
         self._steps, self._name = steps, name
         self._last_step, self._last_time = first, time.monotonic()
-        self._jsonl = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(workdir), purge_step=first)
+        self._record = Record(workdir, first)
         self._terminal = sys.stderr.isatty()
         self._warned: set[str] = set()
 
@@ -27,12 +45,7 @@ class RunLog:
         elapsed = max(now - self._last_time, 1e-9)
         rate, input_wait = (step - self._last_step) / elapsed, waited / elapsed
         self._last_step, self._last_time = step, now
-        self._jsonl.write(
-            json.dumps({"step": step, "steps_per_second": round(rate, 4), "input_wait": round(input_wait, 4), **metrics}) + "\n"
-        )
-        self._jsonl.flush()
-        for name, value in metrics.items():
-            self._events.add_scalar(name, value, step)
+        self._record.write(step, metrics, {"steps_per_second": round(rate, 4), "input_wait": round(input_wait, 4)})
         shown = " ".join(f"{name} {value:.4g}" for name, value in metrics.items() if not name.startswith("layer_weight"))
         left = _duration((self._steps - step) / max(rate, 1e-9))
         line = f"{self._name} {step}/{self._steps} {rate:.2f} steps/s, {input_wait:.1%} waiting for input, {left} left: {shown}"
@@ -48,8 +61,7 @@ class RunLog:
     def close(self) -> None:
         if self._terminal:
             print(file=sys.stderr)
-        self._jsonl.close()
-        self._events.close()
+        self._record.close()
 
 
 def non_finite(metrics: dict[str, float]) -> list[str]:

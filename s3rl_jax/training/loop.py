@@ -11,83 +11,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from s3rl_jax.errors import UserError
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.training import mesh as meshes
 from s3rl_jax.training.checkpoint import Checkpoints
 from s3rl_jax.training.logging import RunLog, non_finite
+from s3rl_jax.training.members import data_seed
 from s3rl_jax.training.optimizer import optimizer
-from s3rl_jax.training.state import TrainState, step_key
+from s3rl_jax.training.state import TrainState
+from s3rl_jax.training.step import Expand, make_measure, make_step, make_steps
+from s3rl_jax.training.sweep import MemberRecords, Sweep
 
 Inputs = dict[str, np.ndarray]
 Batches = Callable[[int, int], Iterator[Inputs]]
-Expand = Callable[[Any, Any], Any]  # (what is held on the devices, inputs of a step) -> its batch
 AT_ONCE = 8  # steps a dispatch, on accelerators
 
 
 class NonFiniteLoss(RuntimeError):
     """A loss term became NaN or infinite; the last checkpoint is from before."""
-
-
-def make_step(task: Task, transform: optax.GradientTransformation, seed: int):
-    """One step as a pure function of (state, frozen, batch): targets, loss, gradient, update."""
-
-    def train_step(state: TrainState, frozen, batch):
-        target_rng, loss_rng = jax.random.split(step_key(seed, state.step))
-        targets = jax.lax.stop_gradient(task.targets(frozen, batch, target_rng))
-        weights = task.weights(state.step)
-        (loss, metrics), gradient = jax.value_and_grad(task.loss, has_aux=True)(state.params, targets, batch, loss_rng, weights)
-        updates, opt_state = transform.update(gradient, state.opt_state, state.params)
-        moved = {name: metrics.pop(name) for name in set(metrics) & set(state.params)}
-        params = optax.apply_updates(state.params, updates) | moved
-        metrics = {"loss": loss, **metrics, "gradient_norm": optax.global_norm(gradient)}
-        return TrainState(state.step + 1, params, opt_state), metrics
-
-    return train_step
-
-
-def make_steps(task: Task, transform: optax.GradientTransformation, seed: int, expand: Expand, most: int):
-    """Several steps as one pure function of (state, frozen, held, inputs, count): the first `count` of `most` inputs.
-
-    The loop has the same body however many steps it makes, so that a run gives the same bits wherever it is cut.
-    """
-    one_step = make_step(task, transform, seed)
-
-    def step_of(state, frozen, held, inputs, i):
-        return one_step(state, frozen, expand(held, jax.tree.map(lambda rows: rows[i], inputs)))
-
-    def train_steps(state: TrainState, frozen, held, inputs, count):
-        if most == 1:
-            state, metrics = step_of(state, frozen, held, inputs, 0)
-            return state, jax.tree.map(lambda value: value[None], metrics)
-        logged = jax.eval_shape(step_of, state, frozen, held, inputs, 0)[1]
-        empty = jax.tree.map(lambda value: jnp.zeros((most, *value.shape), value.dtype), logged)
-
-        def body(i, carry):
-            state, metrics = step_of(carry[0], frozen, held, inputs, i)
-            return state, jax.tree.map(lambda all_steps, value: all_steps.at[i].set(value), carry[1], metrics)
-
-        return jax.lax.fori_loop(0, count, body, (state, empty))
-
-    return train_steps
-
-
-def make_measure(task: Task, seed: int):
-    """Metrics of a held-out batch as a pure function of (params, step, frozen, batch, place); the same noise each time."""
-
-    def measure(params, step, frozen, batch, place):
-        # Keyed by the batch's place alone, so that one measurement differs from another by the parameters only.
-        target_rng, loss_rng = jax.random.split(step_key(seed, place))
-        targets = task.targets(frozen, batch, target_rng)
-        weights = task.weights(step)
-        if task.measure:
-            return task.measure(params, targets, batch, loss_rng, weights)
-        loss, metrics = task.loss(params, targets, batch, loss_rng, weights)
-        return {"loss": loss} | {name: value for name, value in metrics.items() if name not in params}
-
-    return measure
 
 
 def train(
@@ -99,6 +41,7 @@ def train(
     held_out: Batches | None = None,
     held: Any = (),
     expand: Expand = lambda held, inputs: inputs,
+    sweep: Sweep | None = None,
 ) -> Any:
     """Runs a task to `config.steps`, from the newest checkpoint of `workdir` if there is one.
 
@@ -115,15 +58,18 @@ def train(
         validation/...
       held: arrays that every device holds, of which inputs say what to take.
       expand: (held, inputs) -> batch, compiled into the step.
+      sweep: trains all of its members; each also gets a folder as if it had been trained alone.
 
     Returns:
-      The trained parameters.
+      The trained parameters; of a sweep, with a first axis of members.
 
     Raises:
       NonFiniteLoss: naming the step and the terms.
     """
-    mesh = meshes.data_mesh()
+    mesh = meshes.make_mesh(len(sweep) if sweep else 1, config.mesh.sweep if sweep else 0)
     everywhere = meshes.replicated(mesh)
+    of_members = meshes.along(mesh, "sweep") if sweep else everywhere
+    divided = TrainState(everywhere, of_members, of_members)
     transform = optimizer(config.optimizer, config.steps, task.trainable)
     checkpoints = Checkpoints(workdir)
     first = checkpoints.latest() or 0
@@ -131,33 +77,40 @@ def train(
     most = steps_per_dispatch(config)
     held = jax.device_put(held, everywhere)
 
-    @functools.partial(jax.jit, out_shardings=everywhere)
+    @functools.partial(jax.jit, out_shardings=divided)
     def create(held, inputs):
-        params = task.init(jax.random.key(config.seed), expand(held, inputs))
-        return TrainState(jnp.int32(0), params, transform.init(params))
+        batch = expand(held, inputs)
+        if sweep is None:
+            params = task.init(jax.random.key(config.seed), batch)
+            return TrainState(jnp.int32(0), params, transform.init(params))
+        params = sweep.begin(jax.vmap(lambda seed: task.init(jax.random.key(seed), batch))(sweep.seeds))
+        return TrainState(jnp.int32(0), params, jax.vmap(transform.init)(params))
 
     state = create(held, meshes.to_devices(next(batches(first, first + 1)), mesh))
     if first:
         state = checkpoints.restore(state)
     frozen = jax.device_put(task.frozen, everywhere)
+    spread = functools.partial(meshes.constrain, mesh=mesh) if sweep else lambda shared: shared
+    one_step = make_step(task, transform, config.seed, data_seed(config), sweep, spread)
     step_fn = jax.jit(
-        make_steps(task, transform, config.seed, expand, most),
-        in_shardings=(everywhere, everywhere, everywhere, meshes.split(mesh, axis=1), None),
-        out_shardings=everywhere,
+        make_steps(one_step, expand, most),
+        in_shardings=(divided, everywhere, everywhere, meshes.split(mesh, axis=1), None),
+        out_shardings=(divided, everywhere),
         donate_argnums=0,
     )
     measure_fn = jax.jit(
-        make_measure(task, config.seed),
-        in_shardings=(everywhere, everywhere, everywhere, meshes.split(mesh), None),
+        make_measure(task, data_seed(config), sweep),
+        in_shardings=(of_members, everywhere, everywhere, meshes.split(mesh), None),
         out_shardings=everywhere,
     )
 
     def measure(state):
         asked = enumerate(held_out(0, config.validation.batches))
         found = [measure_fn(state.params, state.step, frozen, meshes.to_devices(batch, mesh), place) for place, batch in asked]
-        return {f"validation/{name}": value for name, value in _means(found).items()}
+        return {f"validation/{name}": np.mean(values, axis=0) for name, values in _together(found).items()}
 
     log = RunLog(workdir, config.steps, first, name)
+    records = MemberRecords(sweep, workdir, first) if sweep else None
     since_logged: list[dict] = []
     stream, waiting = batches(first, config.steps), Waiting()
     step = first
@@ -175,7 +128,9 @@ def train(
                 since_logged.clear()
                 # Held-out metrics stand in a logged line: the first one at or after each multiple of `every`.
                 due = held_out and (last or step % config.validation.every < config.log_every)
-                log.log(step, values | (measure(state) if due else {}), waiting.seconds())
+                values |= measure(state) if due else {}
+                values = records.log(step, values) if records else {name: float(value) for name, value in values.items()}
+                log.log(step, values, waiting.seconds())
                 for warning in task.watch(values, step / config.steps):
                     log.warn(step, warning)
                 if bad := non_finite(values):
@@ -184,7 +139,12 @@ def train(
                 checkpoints.save(step, state)
     finally:
         log.close()
+        if records:
+            records.close()
         checkpoints.close()
+    if sweep:
+        state = jax.jit(lambda state: state, out_shardings=everywhere)(state)
+        sweep.split(state, workdir)
     return jax.device_get(state.params)
 
 
@@ -232,8 +192,15 @@ def _stacked(stream: Iterator[Inputs], count: int, most: int) -> Inputs:
     return {name: np.stack([*(step[name] for step in taken), *[taken[-1][name]] * (most - count)]) for name in taken[0]}
 
 
-def _means(metrics: list[dict]) -> dict[str, float]:
-    """What is logged: the mean over the steps since the last line, so that a small batch's noise does not mislead."""
-    return jax.tree.map(
-        lambda *values: float(np.mean(np.concatenate([np.ravel(value) for value in values]))), *jax.device_get(metrics)
-    )
+def _means(metrics: list[dict]) -> dict[str, np.ndarray]:
+    """What is logged: the mean over the steps since the last line, so that a small batch's noise does not mislead.
+
+    Args:
+      metrics: a first axis of steps in each.
+    """
+    return {name: np.concatenate(values).mean(axis=0) for name, values in _together(metrics).items()}
+
+
+def _together(metrics: list[dict]) -> dict[str, list]:
+    metrics = jax.device_get(metrics)
+    return {name: [each[name] for each in metrics] for name in metrics[0]}

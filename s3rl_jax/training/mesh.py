@@ -1,4 +1,7 @@
-"""All devices of all hosts as one axis: the batch is split along it, everything else is on every device."""
+"""All devices of all hosts: the batch is split over them, and the members of a sweep along one axis of them."""
+
+import math
+from typing import Any
 
 import jax
 import numpy as np
@@ -7,8 +10,23 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from s3rl_jax.errors import UserError
 
 
-def data_mesh() -> Mesh:
-    return Mesh(np.array(jax.devices()), ("data",))
+def make_mesh(members: int = 1, asked: int = 0) -> Mesh:
+    """Axes `sweep` and `data`; without a sweep, the first is 1 wide.
+
+    Args:
+      members: of a sweep.
+      asked: `config.mesh.sweep`: over how many groups of devices the members are divided; 0: as many as go.
+
+    Raises:
+      UserError: if members or devices cannot be divided so.
+    """
+    devices = np.array(jax.devices())
+    groups = asked or math.gcd(members, len(devices))
+    if groups < 1 or members % groups or len(devices) % groups:
+        raise UserError(
+            f"config.mesh.sweep={asked}: expected a divisor of {members} members and of {len(devices)} devices, or 0"
+        )
+    return Mesh(devices.reshape(groups, -1), ("sweep", "data"))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -16,8 +34,19 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def split(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """Along the batch, which is the first axis, or another one."""
-    return NamedSharding(mesh, PartitionSpec(*[None] * axis, "data"))
+    """Over all devices along the batch, which is the first axis, or another one."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, mesh.axis_names))
+
+
+def along(mesh: Mesh, name: str) -> NamedSharding:
+    """The first axis along one axis of the mesh, the same on the devices of the other."""
+    return NamedSharding(mesh, PartitionSpec(name))
+
+
+def constrain(shared: Any, mesh: Mesh) -> Any:
+    """Batches and targets inside a step of a sweep: along `data`, so that each group of members has all of it."""
+    sharding = along(mesh, "data")
+    return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, sharding), shared)
 
 
 def host_rows(batch_size: int, mesh: Mesh) -> range:

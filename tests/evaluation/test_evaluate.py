@@ -18,8 +18,9 @@ def test_metrics_have_the_promised_form(report):
     measured = json.loads((report / "metrics.json").read_text())
     assert measured["keyword"] == "alexa"
     assert measured["positives"] == 6
+    assert set(measured["not_measured"]) == {"reverberant", "playback"}
     assert measured["negative_hours"] > 0
-    assert set(measured["conditions"]) == {"clean", "snr_10", "snr_5", "snr_0"}
+    assert set(measured["conditions"]) == {"clean", "snr_20", "snr_10", "snr_5", "snr_0", "codec"}
     for result in measured["conditions"].values():
         for table in ("frr_at_fa_per_hour", "frr_interval_95", "threshold"):
             assert set(result[table]) == {"0.1", "0.5", "1", "10"}
@@ -59,7 +60,7 @@ def test_det_falls_and_rises(report):
 
 def test_the_page_is_self_contained(report):
     page = (report / "index.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 4, "trade-off, conditions, training, the teacher's layers"
     outside = [url for url in re.findall(r"""(?:src|href)=["']?([^"' >]+)""", page) if not url.startswith(("#", "data:"))]
     assert not outside
     assert "alexa" in page

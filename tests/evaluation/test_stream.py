@@ -3,7 +3,8 @@ import pytest
 
 from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.errors import UserError
-from s3rl_jax.evaluation.stream import build_stream, with_noise
+from s3rl_jax.evaluation.conditions import with_noise
+from s3rl_jax.evaluation.stream import build_stream
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from configs import finetune as config_file
 from s3rl_jax.errors import UserError
 from s3rl_jax.models.students import initialise, student_of
 from s3rl_jax.tasks.finetune import finetune, keyword_model
-from s3rl_jax.training.loop import make_step
 from s3rl_jax.training.optimizer import optimizer
 from s3rl_jax.training.state import TrainState
+from s3rl_jax.training.step import make_step
 
 
 def build(encoder="trained", initial=None, size="toy", **changes):

@@ -12,10 +12,10 @@ from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
 from s3rl_jax.tasks.pretrain import pretrain
 from s3rl_jax.tasks.teacher import Teacher
-from s3rl_jax.training.loop import make_step
 from s3rl_jax.training.mesh import replicated, split, to_devices
 from s3rl_jax.training.optimizer import optimizer
 from s3rl_jax.training.state import TrainState
+from s3rl_jax.training.step import make_step
 
 
 @pytest.fixture(scope="module")

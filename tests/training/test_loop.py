@@ -12,9 +12,10 @@ from ml_collections import ConfigDict
 from s3rl_jax.errors import UserError
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.training.loop import NonFiniteLoss, make_step, steps_per_dispatch, train
-from s3rl_jax.training.mesh import data_mesh, host_rows
+from s3rl_jax.training.loop import NonFiniteLoss, steps_per_dispatch, train
+from s3rl_jax.training.mesh import host_rows, make_mesh
 from s3rl_jax.training.optimizer import optimizer
+from s3rl_jax.training.step import make_step
 
 
 def config(**changes):
@@ -158,7 +159,7 @@ def test_a_warning_is_said_once(tmp_path, capsys):
 
 
 def test_the_batch_is_divided_over_all_devices():
-    mesh = data_mesh()
+    mesh = make_mesh()
     assert mesh.size == 8
     assert host_rows(16, mesh) == range(16)
     with pytest.raises(UserError, match="batch_size=12"):

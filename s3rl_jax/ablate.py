@@ -1,0 +1,19 @@
+"""python -m s3rl_jax.ablate --config=configs/ablation.py --workdir=W [--config.field=value ...]."""
+
+import sys
+
+from s3rl_jax import configuration
+from s3rl_jax.commandline import run
+
+
+def main() -> None:
+    arguments = configuration.parse(sys.argv, "--config=configs/ablation.py --workdir=runs/ablation")
+
+    from s3rl_jax import ablation
+
+    configuration.train(ablation.run, *arguments)
+    print((arguments[1] / ablation.TABLE).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    run(main)
