@@ -49,6 +49,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.data.hop_seconds = 0.16  # how often a device scores
     # Weights of what a batch is made of, and within each of these of the corpora in data.corpus (empty: by hours).
     config.data.mixture = ConfigDict({"keyword": 0.25, "negative": 0.65, "noise": 0.1, "corpora": ()})
+    config.data.keyword_clips = 0  # of the first corpus, no more than so many recordings of each keyword; 0: all
     config.data.context_probability = 0.7  # that another recording, not silence, surrounds a clip
 
     # Empty: that of init, else tiny. A streaming student looks back 0.32 s a layer, and is stepped hop by hop on the device;

@@ -32,11 +32,11 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     """
     _check(config)
     claim(workdir, config, allow_changed_config)
-    source = config.teacher.source or experiment.own_teacher(config, workdir)
+    source = teacher_of(config, workdir)
     rows = []
     for size, names in ((config.student.size, tuple(config.rows)), (config.other_size, tuple(config.rows_of_other_size))):
         if size:
-            rows += _train(config, workdir, str(source), size, names, allow_changed_config)
+            rows += _train(config, workdir, source, size, names, allow_changed_config)
     for row in rows:
         for report in row.reports:
             if not (report / "index.html").is_file():  # what evaluate writes last
@@ -49,6 +49,12 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     return table
 
 
+def teacher_of(config, workdir: Path) -> str:
+    """`config.teacher.source`, or what is pre-trained in WORKDIR/teacher."""
+    made = _stage(config, "distill", config.student.size)
+    return config.teacher.source or str(experiment.own_teacher(made, workdir))
+
+
 def _check(config) -> None:
     if config.get("task") != "ablation":
         raise UserError(f"--config: a config of task {config.get('task')!r}; expected one such as configs/ablation.py")
@@ -58,6 +64,8 @@ def _check(config) -> None:
         raise UserError(f"config.rows_of_other_size: {', '.join(sorted(unknown))} not in config.rows")
     if not config.seeds or min(config.seeds) < 0 or len(set(config.seeds)) < len(config.seeds):
         raise UserError(f"config.seeds={tuple(config.seeds)}: expected different seeds, 0 or more")
+    if config.other_size == config.student.size:
+        raise UserError(f"config.other_size={config.other_size}: expected another size than config.student.size, or none")
     if config.members_at_once < 0:
         raise UserError(f"config.members_at_once={config.members_at_once}: expected 0 or more")
     if f"{config.rate:g}" not in RATES:
@@ -76,7 +84,6 @@ def _train(config, workdir: Path, teacher: str, size: str, names: tuple[str, ...
     for stage in ("pretrain", "distill"):
         made = _stage(config, stage, size)
         if stage == "distill":
-            made.teacher = ConfigDict(config.teacher.to_dict())
             made.teacher.source = teacher
         else:
             made.model = "student"
@@ -101,6 +108,8 @@ def _stage(config, task: str, size: str) -> ConfigDict:
     made.data = ConfigDict({**made.data.to_dict(), "corpus": config.data.corpus})
     made.student = ConfigDict({**config.student.to_dict(), "size": size})
     made.export = ConfigDict()
+    if task == "distill":
+        made.teacher = ConfigDict(config.teacher.to_dict())
     return made
 
 

@@ -82,9 +82,10 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
         run_loop(plans, held_out=held_out, held=resident.held, expand=resident.carry_out)
     else:
         run_loop(functools.partial(read, functools.partial(source.batch, rows=rows)), held_out=held_out)
-    for folder in sweep.folders(workdir) if sweep else [workdir]:
-        if config.task == "distill" and (figure := plot_layer_weights(folder)):
-            print(f"weights of the teacher's layers: {figure}", file=sys.stderr)
+    if config.task == "distill":
+        drawn = [plot_layer_weights(folder) for folder in (sweep.folders(workdir) if sweep else [workdir])]
+        if figures := [str(figure) for figure in drawn if figure]:
+            print(f"weights of the teacher's layers: {figures[0]}{' and so on' if figures[1:] else ''}", file=sys.stderr)
 
 
 def _check_export(config, model: KeywordModel, workdir: Path) -> None:
@@ -119,7 +120,8 @@ def _distill(
     else:
         source = crops
     task = distilling.distill(config, teacher, *_acoustics(clips, config.data.crop_seconds))
-    return task, source, Sweep(members, weights) if members else None
+    silent = tuple(distilling.silent(member.config) for member in members)
+    return task, source, Sweep(members, weights, silent=silent) if members else None
 
 
 def own_teacher(config, workdir: Path) -> Path:

@@ -75,8 +75,8 @@ class Windows:
           lead: of them, before the window that the word must be in.
           batch_size: of the global batch.
           seed: keys every choice.
-          settings: `config.data`: `context_probability`, and `mixture`, whose weights are of `keyword`, `negative` and
-            `noise`, and within each of them of the `corpora` that have some.
+          settings: `config.data`: `context_probability`, `keyword_clips`, and `mixture`, whose weights are of `keyword`,
+            `negative` and `noise`, and within each of them of the `corpora` that have some.
 
         Raises:
           UserError: if there is no recording of a keyword, or nothing else, or for a mixture that cannot be.
@@ -90,6 +90,7 @@ class Windows:
                     f"config.keyword={keyword}: no recording in the train split has that label; the corpus has "
                     f"{', '.join(found[:12])}{' ...' if len(found) > 12 else ''}"
                 )
+        classes = _few(clips, classes, settings.get("keyword_clips", 0), seed)
         label = np.where(kind == "noise", keywords.index(SILENCE) + 1, classes) if SILENCE in keywords else classes
         negative = (kind == "speech") & (classes == 0)
         if not negative.any() and (settings.mixture.negative or settings.context_probability):
@@ -165,6 +166,21 @@ class Windows:
         for source, segments in enumerate(self.sources):
             recording[which == source], _ = segments.find(segment[which == source])
         return recording
+
+
+def _few(clips: Clips, classes, most: int, seed: int):
+    """Of the first corpus, no more than `most` recordings of each keyword; the others are used for nothing. 0: all.
+
+    Raises:
+      UserError: for less than 0.
+    """
+    if most < 0:
+        raise UserError(f"config.data.keyword_clips={most}: expected a number of recordings, or 0 for all")
+    kept = classes.copy()
+    for keyword in range(1, classes.max() + 1) if most else ():
+        own = clips.rows((classes == keyword) & (clips.columns["corpus"] == 0))
+        kept[np.random.default_rng((seed, keyword)).permutation(own)[most:]] = -1
+    return kept
 
 
 def _upto(drawn, most):

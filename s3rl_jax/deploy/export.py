@@ -109,7 +109,12 @@ def _report(workdir: str, report: str | None) -> dict:
     measured = json.loads(path.read_text())
     if Path(measured["workdir"]).resolve() != Path(workdir).resolve():
         raise UserError(f"--report={path.parent}: of workdir {measured['workdir']}; expected one of {workdir}")
-    return measured
+    conditions = measured.get("conditions", {})  # there are none where clips are classified
+    if report and conditions and "clean" not in conditions:
+        raise UserError(
+            f"--report={report}: without the condition clean, which thresholds are of; expected a report that has it"
+        )
+    return measured if "clean" in conditions else {}
 
 
 def _git_revision() -> str:

@@ -24,6 +24,9 @@ TOP_LAYER = 99  # no teacher has more
 VIEWS = ("dual_view", "feature_view", "batch_view")
 CODES = ("gamma", "code_classes")
 MASKED = (*CODES, "own_codebook")  # the student predicts codes at masked frames
+OF_MASKED = frozenset(
+    ("codebook", "codebook_accuracy", "code_classes", "class_accuracy", "own_codebook", "own_accuracy", "own_perplexity")
+)
 OBJECTIVES = (*VIEWS, *MASKED, "frame_regression", "utterance_regression")
 
 
@@ -96,6 +99,11 @@ def weights_of(config, layers: tuple[int, ...]):
         return named | {"layers": chosen, "masked": jnp.bool_(masked), "temperature": temperature}
 
     return weights
+
+
+def silent(config) -> frozenset[str]:
+    """Of a sweep's metrics those that say nothing of a member with this config: its frames are not masked."""
+    return frozenset() if active_objectives(config) & set(MASKED) else OF_MASKED
 
 
 def together(configs) -> ConfigDict:

@@ -66,7 +66,7 @@ def train(
     Raises:
       NonFiniteLoss: naming the step and the terms.
     """
-    mesh = meshes.make_mesh(len(sweep) if sweep else 1, config.mesh.sweep if sweep else 0)
+    mesh = meshes.make_mesh(len(sweep), config.get("mesh", {}).get("sweep", 0)) if sweep else meshes.make_mesh()
     everywhere = meshes.replicated(mesh)
     of_members = meshes.along(mesh, "sweep") if sweep else everywhere
     divided = TrainState(everywhere, of_members, of_members)

@@ -26,11 +26,13 @@ class Sweep:
       members: names and configurations.
       weights: step -> the loss weights of each member.
       starts: for each member what its parameters begin with instead of random values, by top-level name; or None.
+      silent: for each member the metrics that say nothing of it, as they belong to what only others do.
     """
 
     members: tuple[Member, ...]
     weights: tuple[Callable[[Array], dict[str, Array]], ...]
     starts: tuple[dict[str, Any] | None, ...] = ()
+    silent: tuple[frozenset[str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.members)
@@ -75,6 +77,7 @@ class MemberRecords:
 
     def __init__(self, sweep: Sweep, workdir: Path, first: int):
         self._names = [member.name for member in sweep.members]
+        self._silent = sweep.silent or (frozenset(),) * len(sweep)
         self._records = [Record(folder, first) for folder in sweep.folders(workdir)]
         self._lost: set[str] = set()
 
@@ -86,9 +89,9 @@ class MemberRecords:
         """
         every = [{name: float(each[k]) for name, each in values.items()} for k in range(len(self._names))]
         well = []
-        for name, record, own in zip(self._names, self._records, every, strict=True):
+        for name, record, silent, own in zip(self._names, self._records, self._silent, every, strict=True):
             bad = non_finite(own)
-            record.write(step, {n: v for n, v in own.items() if n not in bad})
+            record.write(step, {n: v for n, v in own.items() if n not in bad and n not in silent})
             if not bad:
                 well.append(own)
             elif name not in self._lost:

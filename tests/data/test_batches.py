@@ -164,3 +164,17 @@ def test_batches_come_in_order_from_any_step(crops, pipeline):
     for step, batch in enumerate(got, start=3):
         for key, value in make(step).items():
             np.testing.assert_array_equal(batch[key], value)
+
+
+def test_few_recordings_of_the_first_corpus_alone(corpus):
+    clips = read_corpus(f"{corpus},{corpus}", "train")
+    settings = ConfigDict({**SETTINGS.to_dict(), "keyword_clips": 5})
+    windows = Windows.of(clips, ("alexa",), 24_000, 8, 3, settings)
+    own = (clips.columns["label"] == "alexa") & (windows.classes == 1)
+    assert np.bincount(clips.columns["corpus"][own]).tolist() == [5, 12]
+    assert (windows.classes[(clips.columns["label"] == "alexa") & ~own] == -1).all(), "the others are used for nothing"
+    other = Windows.of(clips, ("alexa",), 24_000, 8, 4, settings)
+    assert (other.classes != windows.classes).any(), "another seed, other recordings"
+    settings.keyword_clips = -1
+    with pytest.raises(UserError, match=r"config\.data\.keyword_clips=-1"):
+        Windows.of(clips, ("alexa",), 24_000, 8, 3, settings)

@@ -1,0 +1,97 @@
+"""What K students for one pass of a base-size teacher cost, by one student: at most 1.5 times for K = 8.
+
+    python benchmarks/sweep.py [--members=8] [--batch_size=4] [--seconds=2.015] [--repeats=5]
+
+Steps of distillation (dual view and the teacher's codebook) of one run and of a sweep over loss.gamma, turn by turn in one
+process, with a wav2vec 2.0 base of random parameters; what it says does not matter for how long it takes. Prints JSON:
+seconds a step (median, least, most) and the ratio (median of the turns' ratios, least, most).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from configs import distill as config_file
+from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.tasks import distill
+from s3rl_jax.tasks.teacher import Teacher
+from s3rl_jax.training.members import members_of
+from s3rl_jax.training.optimizer import optimizer
+from s3rl_jax.training.state import TrainState
+from s3rl_jax.training.step import make_step
+from s3rl_jax.training.sweep import Sweep
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(values), 4), "least": round(min(values), 4), "most": round(max(values), 4)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", type=int, default=8)
+    parser.add_argument("--batch_size", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=2.015)
+    parser.add_argument("--student", default="tiny")
+    parser.add_argument("--teacher", default="base")
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    config = config_file.get_config()
+    config.student.size = args.student
+    config.sweep = {"loss.gamma": np.linspace(0.1, 2.0, args.members).tolist()}
+    size, samples = SIZES[args.teacher], int(args.seconds * 16_000)
+    weights = Wav2Vec2(size).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
+    rng = np.random.default_rng(0)
+    noises = rng.integers(-3000, 3000, (20, samples)).astype(np.int16)
+    task = distill.distill(config, Teacher(size, weights), noises, np.zeros((0, 8000), np.float32))
+    batch = {
+        "audio": rng.integers(-5000, 5000, (args.batch_size, samples)).astype(np.int16),
+        "length": np.full(args.batch_size, samples, np.int32),
+    }
+    transform = optimizer(config.optimizer, 1000, None)
+    members = members_of(config, ("loss.",))
+    layers = tuple(range(size.layers + 1))
+    sweep = Sweep(members, tuple(distill.weights_of(member.config, layers) for member in members))
+
+    params = task.init(jax.random.key(0), batch)
+    many = jax.vmap(lambda seed: task.init(jax.random.key(seed), batch))(sweep.seeds)
+    states = {
+        "one": TrainState(jnp.int32(100), params, transform.init(params)),
+        "sweep": TrainState(jnp.int32(100), many, jax.vmap(transform.init)(many)),
+    }
+    steps = {
+        "one": jax.jit(make_step(task, transform, 0), donate_argnums=0),
+        "sweep": jax.jit(make_step(task, transform, 0, 0, sweep), donate_argnums=0),
+    }
+    took: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(args.repeats + 1):  # the first one compiles
+        for name, step in steps.items():
+            begun = time.monotonic()
+            states[name], metrics = step(states[name], task.frozen, batch)
+            jax.block_until_ready((states[name], metrics))
+            took[name].append(time.monotonic() - begun)
+    one, several = took["one"][1:], took["sweep"][1:]
+    print(
+        json.dumps(
+            {
+                "device": jax.devices()[0].device_kind,
+                "cores": os.cpu_count(),
+                "teacher": args.teacher,
+                "student": args.student,
+                "members": args.members,
+                "batch": f"{args.batch_size} x {args.seconds} s",
+                "seconds_a_step_of_one": spread(one),
+                "seconds_a_step_of_the_sweep": spread(several),
+                "ratio": spread([b / a for a, b in zip(one, several, strict=True)]),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
