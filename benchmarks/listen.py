@@ -12,13 +12,13 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import soundfile
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.data.corpus import read_corpus
+from s3rl_jax.data.corpus import Clips, read_corpus
 from s3rl_jax.data.windows import keyword_labels
 from s3rl_jax.deploy.runtime import Detector
 from s3rl_jax.evaluation.conditions import SEED, with_noise
@@ -28,10 +28,20 @@ from s3rl_jax.evaluation.stream import build_stream
 WORDS, OTHERS, MINUTES = 10, 40, 10
 
 
-def only(clips, rows):
-    """The clips of some rows, in memory."""
+@dataclass(frozen=True)
+class InMemory(Clips):
+    """Some of the clips, with their audio."""
+
+    held: tuple[np.ndarray, ...] = ()
+
+    def audio(self, row: int) -> np.ndarray:
+        return self.held[row]
+
+
+def only(clips: Clips, rows: np.ndarray) -> InMemory:
+    """The clips of some rows."""
     columns = {name: values[rows] for name, values in clips.columns.items()}
-    return replace(clips, columns=columns, sources=(tuple({"audio": clips.audio(row)} for row in rows),))
+    return InMemory(columns, clips.shards, clips.ends, clips.corpora, tuple(clips.audio(row) for row in rows))
 
 
 def listen(model: str, audio: np.ndarray) -> list[dict]:

@@ -14,6 +14,7 @@ from s3rl_jax.evaluation.ablation_table import Row, markdown, table_of
 from s3rl_jax.evaluation.curves import RATES
 from s3rl_jax.evaluation.evaluate import evaluate
 from s3rl_jax.tasks.distill import OBJECTIVES
+from s3rl_jax.training.checkpoint import FOLDER as CHECKPOINTS
 from s3rl_jax.training.members import FOLDER, folder_name
 from s3rl_jax.workdir import claim
 
@@ -115,7 +116,9 @@ def _stage(config, task: str, size: str) -> ConfigDict:
 
 def _sweep(made: ConfigDict, variants: dict[str, dict], folder: Path, allow: bool) -> None:
     made.sweep = {"row": variants}
-    experiment.run(made, folder, allow)
+    # Orbax gives a checkpoint its name when it is whole. That the stage is as it was, the ablation's own config says.
+    if not all((folder / FOLDER / name / CHECKPOINTS / str(made.steps)).is_dir() for name in variants):
+        experiment.run(made, folder, allow)
 
 
 def _parts(variants: dict[str, dict], folder: Path, at_once: int) -> Iterator[tuple[Path, dict[str, dict]]]:
