@@ -65,7 +65,7 @@ def conditions_of(
     made[CODEC] = lambda: through_codec(clean)
     if unknown := set(asked) - set(made) - set(missing):
         raise UserError(f"--conditions: {', '.join(sorted(unknown))}: expected some of {', '.join([*made, *missing])}")
-    wanted = [name for name in made if not asked or name in asked]
+    wanted = [name for name in made if not asked or name in asked or name.split(":")[0] in asked]
     return {name: made[name] for name in wanted}, {n: why for n, why in missing.items() if not asked or n in asked}
 
 

@@ -45,6 +45,8 @@ def test_each_kind_of_noise_by_itself(clips, stream):
     made = relabelled(clips, label=label)
     names = list(conditions_of(made, ("alexa",), by_noise=True)[0])
     assert {"snr_5:rain", "snr_5:a_dog_s_bark", "snr_5"} <= set(names)
+    some = list(conditions_of(made, ("alexa",), ("snr_5",), by_noise=True)[0])
+    assert some == ["snr_5", "snr_5:a_dog_s_bark", "snr_5:rain"]
     mixed = with_noise(stream, made, 10.0, 0)
     assert {kind for _, kind in mixed.noises} == {"rain", "a dog's bark"}
     starts = [start for start, _ in mixed.noises]
