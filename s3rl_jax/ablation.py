@@ -14,9 +14,9 @@ from s3rl_jax.evaluation.ablation_table import Row, markdown, table_of
 from s3rl_jax.evaluation.curves import RATES
 from s3rl_jax.evaluation.evaluate import evaluate
 from s3rl_jax.tasks.distill import OBJECTIVES
-from s3rl_jax.training.checkpoint import FOLDER as CHECKPOINTS
-from s3rl_jax.training.members import FOLDER, folder_name
-from s3rl_jax.workdir import claim
+from s3rl_jax.training.checkpoint import FOLDER
+from s3rl_jax.training.members import folder_name
+from s3rl_jax.workdir import MEMBERS, claim
 
 REPORT = "report"  # in each detector's folder
 TABLE, FIGURES = "ablation.md", "ablation.json"
@@ -89,14 +89,14 @@ def _train(config, workdir: Path, teacher: str, size: str, names: tuple[str, ...
         else:
             made.model = "student"
         for folder, variants in _parts(stages[stage], workdir / f"{stage}-{size}", config.members_at_once):
-            begin_with |= {name: str(folder / FOLDER / name) for name in variants}
+            begin_with |= {name: str(folder / MEMBERS / name) for name in variants}
             _sweep(made, variants, folder, allow)
     made, detectors = _stage(config, "finetune", size), {}
     made.keyword, made.init = config.keyword, ""
     seeds = {name: changes["seed"] for variants in stages.values() for name, changes in variants.items()}
     ends = {name: {"init": init, "seed": seeds[name]} for name, init in begin_with.items()}
     for folder, variants in _parts(ends, workdir / f"finetune-{size}", config.members_at_once):
-        detectors |= {name: folder / FOLDER / name for name in variants}
+        detectors |= {name: folder / MEMBERS / name for name in variants}
         _sweep(made, variants, folder, allow)
     return [
         Row(name, size, [detectors[f"{folder_name(name)},seed={seed}"] / REPORT for seed in config.seeds]) for name in names
@@ -117,7 +117,7 @@ def _stage(config, task: str, size: str) -> ConfigDict:
 def _sweep(made: ConfigDict, variants: dict[str, dict], folder: Path, allow: bool) -> None:
     made.sweep = {"row": variants}
     # Orbax gives a checkpoint its name when it is whole. That the stage is as it was, the ablation's own config says.
-    if not all((folder / FOLDER / name / CHECKPOINTS / str(made.steps)).is_dir() for name in variants):
+    if not all((folder / MEMBERS / name / FOLDER / str(made.steps)).is_dir() for name in variants):
         experiment.run(made, folder, allow)
 
 

@@ -7,7 +7,8 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.errors import UserError
 
-CONFIG = "config.json"
+CONFIG, LOG = "config.json", "metrics.jsonl"
+MEMBERS = "members"  # of a sweep: a workdir each
 
 
 def read_config(workdir: str | Path, flag: str, task: str | None = None) -> ConfigDict:
@@ -26,8 +27,8 @@ def read_config(workdir: str | Path, flag: str, task: str | None = None) -> Conf
     except (ValueError, AttributeError) as error:
         raise UserError(f"{flag}={workdir}: {CONFIG} is not one that s3rl_jax.train wrote") from error
     if values.get("sweep"):
-        members = sorted(member.name for member in (path.parent / "members").glob("*"))
-        raise UserError(f"{flag}={workdir}: a sweep; expected one of its members, {workdir}/members/: {', '.join(members)}")
+        members = sorted(member.name for member in (path.parent / MEMBERS).glob("*"))
+        raise UserError(f"{flag}={workdir}: a sweep; expected one of its members, {workdir}/{MEMBERS}/: {', '.join(members)}")
     if task is not None and found != task:
         raise UserError(f"{flag}={workdir}: a workdir of task {found}; expected {task}")
     return config
@@ -53,6 +54,12 @@ def claim(workdir: Path, config: ConfigDict, allow_change: bool) -> None:
             )
     workdir.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(wanted, indent=2))
+
+
+def logged(workdir: Path) -> list[dict]:
+    """The lines of metrics.jsonl; none where there is no such file."""
+    path = workdir / LOG
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def _values(path: Path) -> dict:

@@ -2,16 +2,15 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from s3rl_jax.audio.events import REFRACTORY_SECONDS, smooth
+from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.evaluation.curves import Trial
-from s3rl_jax.evaluation.evaluate import AFTERMATH_SECONDS, LATENESS_SECONDS
+from s3rl_jax.evaluation.evaluate import trial_of_words
 from s3rl_jax.evaluation.relative import relative_far
 
 
@@ -36,19 +35,19 @@ def table_of(rows: Sequence[Row], baseline: str, rate: float, conditions: Sequen
       A dict a row: `row`, `size`, `seeds`, and under `conditions` for each condition the `relative_far` with its
       `interval_95`, and of each seed the `frr` at `rate` false accepts an hour and the `eer`.
     """
-    of_baseline = next(row for row in rows if row.name == baseline)
-    # Of the baseline at each condition, once: it is compared with every row.
-    theirs = {c: [trial_of(report, c) for report in of_baseline.reports] for c in conditions}
+    theirs = [trials_of(report) for report in next(row for row in rows if row.name == baseline).reports]
     table = []
     for row in rows:
         found = {}
+        ours = [trials_of(report) for report in row.reports]
+        measured = [json.loads((report / "metrics.json").read_text())["conditions"] for report in row.reports]
         for condition in conditions:
-            trials = [trial_of(report, condition) for report in row.reports]
-            speakers = theirs[condition][0][1]
-            if any(own != speakers for _, own in [*trials, *theirs[condition]]):
+            (trials, whose), (base, whose_base) = (zip(*(seed[condition] for seed in s), strict=True) for s in (ours, theirs))
+            speakers = whose_base[0]
+            if any(own != speakers for own in (*whose, *whose_base)):
                 raise ValueError(f"{row.name}, {condition}: not the same stream as {baseline}")
-            ratio, interval = relative_far([t for t, _ in trials], [t for t, _ in theirs[condition]], speakers, rate)
-            results = [json.loads((report / "metrics.json").read_text())["conditions"][condition] for report in row.reports]
+            ratio, interval = relative_far(trials, base, speakers, rate)
+            results = [seed[condition] for seed in measured]
             found[condition] = {
                 "relative_far": ratio,
                 "interval_95": interval,
@@ -64,7 +63,7 @@ def markdown(table: Sequence[dict], baseline: str, rate: float) -> str:
     conditions = list(table[0]["conditions"])
     blocks = []
     kinds = {
-        f"false accepts relative to {baseline}, at its false rejects at {rate:g} an hour": lambda c: _relative(c),
+        f"false accepts relative to {baseline}, at its false rejects at {rate:g} an hour": _relative,
         f"false rejects, %, at {rate:g} false accepts an hour: mean (each seed)": lambda c: _rates(c["frr"]),
         "equal error rate, %: mean (each seed)": lambda c: _rates(c["eer"]),
     }
@@ -77,24 +76,27 @@ def markdown(table: Sequence[dict], baseline: str, rate: float) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def trial_of(report: Path, condition: str) -> tuple[Trial, list[str]]:
-    """What a detector scored in a condition, and whose the words are, out of scores.csv and words.csv."""
-    times, posteriors = _columns(report / "scores.csv", condition, "time", "posterior")
-    hop = times[0]
-    with open(report / "words.csv", newline="", encoding="utf-8") as file:
-        words = [row for row in csv.DictReader(file) if row["file"] == condition]
-    zones = [
-        (int(float(w["start"]) / hop + 1e-6), int(np.ceil((float(w["end"]) + LATENESS_SECONDS) / hop - 1e-6))) for w in words
-    ]
-    deaf, late = (round(length / hop) for length in (REFRACTORY_SECONDS, AFTERMATH_SECONDS))
-    trial = Trial(smooth(posteriors), np.array(zones, np.int64), float(hop), deaf, late)
-    return trial, [word["speaker"] or word["id"] for word in words]
+def trials_of(report: Path) -> dict[str, tuple[Trial, list[str]]]:
+    """What a detector scored in each condition, and whose the words are, out of scores.csv and words.csv."""
+    posteriors: dict[str, list[float]] = {}
+    times: dict[str, float] = {}
+    for row in _rows(report / "scores.csv"):
+        posteriors.setdefault(row["file"], []).append(float(row["posterior"]))
+        times.setdefault(row["file"], float(row["time"]))  # of the first hop's end
+    words: dict[str, list[dict]] = {}
+    for row in _rows(report / "words.csv"):
+        words.setdefault(row["file"], []).append(row)
+    found = {}
+    for condition, said in words.items():
+        places = [tuple(round(float(word[end]) * SAMPLE_RATE) for end in ("start", "end")) for word in said]
+        trial = trial_of_words(np.array(posteriors[condition]), places, round(times[condition] * SAMPLE_RATE))
+        found[condition] = trial, [word["speaker"] or word["id"] for word in said]
+    return found
 
 
-def _columns(path: Path, condition: str, *names: str) -> list[Float[np.ndarray, "rows"]]:
+def _rows(path: Path) -> Iterator[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
-        rows = [[float(row[name]) for name in names] for row in csv.DictReader(file) if row["file"] == condition]
-    return list(np.array(rows).T)
+        yield from csv.DictReader(file)
 
 
 def _relative(cell):

@@ -1,21 +1,16 @@
 """What a report says of the model and the audio: how it was made, out of what, and for what it is."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.corpus import Clips, read_corpus
 from s3rl_jax.errors import UserError
-from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.workdir import CONFIG
-
-TRAINED = ("student", "head")
+from s3rl_jax.workdir import logged, read_config
 
 
 class About(NamedTuple):
@@ -34,17 +29,12 @@ class About(NamedTuple):
     teacher_workdir: Path | None
 
     @classmethod
-    def of(cls, workdir: str, config: ConfigDict, clips: Clips) -> "About":
-        """Of a fine-tuned run, and of the split that it is measured on."""
-        params = read_params(workdir, "--workdir")
-        count = sum(leaf.size for leaf in jax.tree.leaves({name: params[name] for name in TRAINED}))
-        data = config.data
+    def of(cls, workdir: str, config: ConfigDict, parameters: int, clips: Clips) -> "About":
+        """Of a fine-tuned run of so many parameters, and of the split that it is measured on."""
+        data, way = config.data, "stepped hop by hop" if _streams(config) else "hears windows"
         facts = [
             ("detects", config.keyword),
-            (
-                "student",
-                f"{config.student.size}, {count:,} parameters, {'stepped hop by hop' if _streams(config) else 'hears windows'}",
-            ),
+            ("student", f"{config.student.size}, {parameters:,} parameters, {way}"),
             ("begins with", config.init or "random values"),
             ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}"),
             ("hears", f"16 kHz mono; a window of {data.window_seconds:g} s every {data.hop_seconds:g} s"),
@@ -57,7 +47,7 @@ class About(NamedTuple):
                 "that its hours are too few for",
             ),
         ]
-        return cls(facts, _heard(clips), _logged(Path(workdir)), _distillation(config.init))
+        return cls(facts, _heard(clips), logged(Path(workdir)), _distillation(config.init))
 
 
 def _streams(config) -> bool:
@@ -88,19 +78,16 @@ def _heard(clips: Clips, most: int = 12) -> list[tuple[str, int, int, float]]:
     return rows
 
 
-def _logged(workdir: Path) -> list[dict]:
-    path = workdir / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-
-
 def _distillation(init: str) -> Path | None:
     """Follows `init` from detector to detector down to a distillation."""
     for _ in range(10):
-        path = Path(init) / CONFIG
-        if not init or not path.is_file():
+        if not init:
             return None
-        made_by = json.loads(path.read_text())
-        if made_by.get("task") == "distill":
+        try:
+            made_by = read_config(init, "config.init")
+        except UserError:  # it is not there any more
+            return None
+        if made_by.task == "distill":
             return Path(init)
         init = made_by.get("init", "")
     return None

@@ -4,27 +4,24 @@ import html
 import json
 from pathlib import Path
 
-import jax
 import numpy as np
 from jaxtyping import Int, Int16
 from ml_collections import ConfigDict
 from sklearn import metrics
 
-from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.data.corpus import Clips
 from s3rl_jax.data.windows import SILENCE, UNKNOWN, keyword_labels, parse_keywords
 from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation import figures
+from s3rl_jax.evaluation.conditions import SEED
 from s3rl_jax.evaluation.curves import wilson
 from s3rl_jax.evaluation.report import document
-from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.evaluation.scoring import clip_scorer
 from s3rl_jax.tasks.finetune import keyword_model
 from s3rl_jax.training.checkpoint import read_params
 
 CLIPS = "clips"  # of config.measure
 SHARE = 0.1  # of other words, and of silence, by the number of recordings of the keywords: the standard test set
-SEED = 20230820
-CLIPS_A_CALL = 256
 
 
 def classify(workdir: str, config: ConfigDict, clips: Clips, split: str, folder: Path, corpus: str) -> dict:
@@ -42,7 +39,7 @@ def classify(workdir: str, config: ConfigDict, clips: Clips, split: str, folder:
     with_others = config.data.mixture.negative > 0
     audio, said = standard_set(clips, keywords, model.clip, with_others)
     allowed = np.arange(0 if with_others else 1, len(keywords) + 1)
-    heard = allowed[_logits(model, read_params(workdir, "--workdir"), audio)[:, allowed].argmax(axis=1)]
+    heard = allowed[clip_scorer(model, read_params(workdir, "--workdir"))(audio)[:, allowed].argmax(axis=1)]
     classes = [UNKNOWN, *keywords][allowed[0] :]
     matrix = metrics.confusion_matrix(said, heard, labels=allowed)
     right = int(np.trace(matrix))
@@ -111,16 +108,6 @@ def _placed(audio, samples: int, place: float | None):
         return np.pad(audio, ((samples - len(audio)) // 2, samples - len(audio) - (samples - len(audio)) // 2))
     first = int((len(audio) - samples) * (0.5 if place is None else place))
     return audio[first : first + samples]
-
-
-def _logits(model: KeywordModel, params, audio):
-    run = jax.jit(lambda params, clips: model.logits(params, to_float(clips)))
-    said = []
-    for first in range(0, len(audio), CLIPS_A_CALL):
-        part = audio[first : first + CLIPS_A_CALL]
-        full = np.pad(part, ((0, CLIPS_A_CALL - len(part)), (0, 0)))  # one shape, one compilation
-        said.append(np.asarray(run(params, full))[: len(part)])
-    return np.concatenate(said)
 
 
 def _page(measured):

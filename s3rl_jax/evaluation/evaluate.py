@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -17,6 +18,7 @@ from s3rl_jax.data.corpus import read_corpus
 from s3rl_jax.data.windows import parse_keywords
 from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation import curves, report
+from s3rl_jax.evaluation.about import About
 from s3rl_jax.evaluation.breakdown import breakdown, speaker_interval
 from s3rl_jax.evaluation.classification import CLIPS, classify
 from s3rl_jax.evaluation.conditions import conditions_of
@@ -30,6 +32,7 @@ from s3rl_jax.workdir import read_config
 
 LATENESS_SECONDS = 1.0  # how long after the word's end a detection still counts as one of it
 AFTERMATH_SECONDS = 1.0  # and how long after that it is no false accept, as the word may still be in the window
+TRAINED = ("student", "head")  # of what a run holds: what is counted as parameters
 RELATIVE_RATE = 10.0  # false accepts an hour of the baseline, at whose false rejects detectors are compared
 
 
@@ -40,6 +43,7 @@ class Detector(NamedTuple):
     keywords: tuple[str, ...]
     score: Score
     hop: int
+    parameters: int
 
 
 def evaluate(
@@ -97,7 +101,8 @@ def evaluate(
             for other in others:
                 theirs = trial_of(stream, other.score(stream.audio), other.hop)
                 tables[name]["baselines"][other.workdir] = curves.det_curve(theirs)
-                relative.setdefault(other.workdir, {})[name] = _relative(trial, theirs, stream)
+                if other is others[0]:
+                    relative[name] = _relative(trial, theirs, stream)
             listening.keep(name, stream, trial, results[name])
             left = (time.monotonic() - begun) / done * (len(made) - done)
             print(f"{name}: {stream.seconds / 3600:.2f} h scored, {left:.0f} s left", file=sys.stderr)
@@ -114,14 +119,13 @@ def evaluate(
         "not_measured": missing,
     }
     if baselines:
-        of_first = relative[baselines[0]]
-        measured["relative_far"] = {"baseline": baselines[0], **{name: ratio for name, (ratio, _) in of_first.items()}}
-        measured["relative_far_interval_95"] = {name: interval for name, (_, interval) in of_first.items()}
+        measured["relative_far"] = {"baseline": baselines[0], **{name: ratio for name, (ratio, _) in relative.items()}}
+        measured["relative_far_interval_95"] = {name: interval for name, (_, interval) in relative.items()}
         measured["relative_far_at"] = f"the baseline's false rejects at {RELATIVE_RATE:g} false accepts an hour"
     (folder / "metrics.json").write_text(json.dumps(measured, indent=2))
     _write_det(folder / "det.csv", tables)
     _write_words(folder / "words.csv", tables)
-    page = report.page(measured, tables, listening, report.About.of(workdir, config, clips))
+    page = report.page(measured, tables, listening, About.of(workdir, config, detector.parameters, clips))
     (folder / "index.html").write_text(page, encoding="utf-8")
     return measured
 
@@ -131,21 +135,22 @@ def _detector(workdir: str, flag: str, first: Detector | None = None) -> Detecto
     keywords = parse_keywords(config.keyword)
     if first and set(keywords) != set(first.keywords):
         raise UserError(f"{flag}={workdir}: detects {config.keyword}; expected {', '.join(first.keywords)}, as --workdir does")
-    model = keyword_model(config, len(keywords) + 1)
-    return Detector(str(workdir), keywords, scorer(model, read_params(workdir, flag)), model.hop)
-
-
-def _zones(stream: Stream, hop: int) -> np.ndarray:
-    late = int(LATENESS_SECONDS * SAMPLE_RATE)
-    return np.array([(p.speech_start // hop, -(-(p.speech_stop + late) // hop)) for p in stream.words], np.int64)
+    model, params = keyword_model(config, len(keywords) + 1), read_params(workdir, flag)
+    trained = sum(leaf.size for name in TRAINED for leaf in jax.tree.leaves(params[name]))
+    return Detector(str(workdir), keywords, scorer(model, params), model.hop, trained)
 
 
 def trial_of(stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop: int) -> curves.Trial:
     """The stream as the detector scored it: any keyword fires by the sum of the keywords' posteriors."""
-    seconds = hop / SAMPLE_RATE
-    scores = smooth(posteriors[:, 1:].sum(axis=1))
-    deaf, late = (round(length / seconds) for length in (REFRACTORY_SECONDS, AFTERMATH_SECONDS))
-    return curves.Trial(scores, _zones(stream, hop), seconds, deaf, late)
+    return trial_of_words(posteriors[:, 1:].sum(axis=1), [(p.speech_start, p.speech_stop) for p in stream.words], hop)
+
+
+def trial_of_words(posteriors: Float[np.ndarray, "hops"], words: Sequence[tuple[int, int]], hop: int) -> curves.Trial:
+    """Posteriors of any keyword, and where the words begin and end; these and `hop` in samples."""
+    seconds, late = hop / SAMPLE_RATE, int(LATENESS_SECONDS * SAMPLE_RATE)
+    zones = np.array([(start // hop, -(-(stop + late) // hop)) for start, stop in words], np.int64)
+    deaf, after = (round(length / seconds) for length in (REFRACTORY_SECONDS, AFTERMATH_SECONDS))
+    return curves.Trial(smooth(posteriors), zones, seconds, deaf, after)
 
 
 def figures(trial: curves.Trial, stream: Stream) -> tuple[dict, dict]:
@@ -154,7 +159,6 @@ def figures(trial: curves.Trial, stream: Stream) -> tuple[dict, dict]:
     points = {rate: curves.operating_point(curve, float(rate)) for rate in curves.RATES}
     stretch = round(float(np.diff(trial.zones, axis=1).mean()))
     eer, auc = curves.equal_error_and_area(trial, stretch)
-    speakers = [part.speaker or part.id for part in stream.words]
     missed = {rate: trial.peaks < p["threshold"] for rate, p in points.items()}
     accepts = {share: curves.false_accepts_at(curve, float(share)) for share in curves.REJECTS}
     shown = next((rate for rate, p in points.items() if p["resolved"]), curves.RATES[-1])
@@ -163,7 +167,9 @@ def figures(trial: curves.Trial, stream: Stream) -> tuple[dict, dict]:
         "negative_hours": round(curve.hours, 4),
         "frr_at_fa_per_hour": {rate: round(p["frr"], 5) for rate, p in points.items()},
         "frr_interval_95": {rate: _rounded(p["frr_interval"], 5) for rate, p in points.items()},
-        "frr_interval_95_speakers": {rate: _rounded(speaker_interval(lost, speakers), 5) for rate, lost in missed.items()},
+        "frr_interval_95_speakers": {
+            rate: _rounded(speaker_interval(lost, stream.speakers), 5) for rate, lost in missed.items()
+        },
         "fa_per_hour_at_frr": {share: round(p["fa_per_hour"], 3) for share, p in accepts.items()},
         "fa_per_hour_interval_95": {share: _rounded(p["interval"], 3) for share, p in accepts.items()},
         "eer": round(eer, 5),
@@ -179,8 +185,7 @@ def figures(trial: curves.Trial, stream: Stream) -> tuple[dict, dict]:
 
 
 def _relative(trial: curves.Trial, theirs: curves.Trial, stream: Stream):
-    speakers = [part.speaker or part.id for part in stream.words]
-    ratio, interval = relative_far([trial], [theirs], speakers, RELATIVE_RATE)
+    ratio, interval = relative_far([trial], [theirs], stream.speakers, RELATIVE_RATE)
     return None if ratio is None else round(ratio, 4), _rounded(interval, 4)
 
 

@@ -1,7 +1,8 @@
 """Which of the teacher's layers a student learned from: the softmax weights over the run, and at its end."""
 
-import json
 from pathlib import Path
+
+from s3rl_jax.workdir import logged
 
 PREFIX = "layer_weight_"
 FIGURE = "report/layer_weights.svg"
@@ -20,8 +21,7 @@ def plot_layer_weights(workdir: Path) -> Path | None:
 
 def layer_figure(workdir: Path):
     """The drawing, a matplotlib Figure; None if the run has no layer weights."""
-    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if any(name.startswith(PREFIX) for name in row)]
+    rows = [row for row in logged(workdir) if any(name.startswith(PREFIX) for name in row)]
     if not rows:
         return None
     from matplotlib.backends.backend_svg import FigureCanvasSVG

@@ -45,13 +45,25 @@ def _stepping(model, params):
 
 
 def _sliding(model, params):
+    posteriors = clip_scorer(model, params)
+
+    def score(audio):
+        padded = np.concatenate([np.zeros(model.clip - model.hop, np.int16), audio])
+        return posteriors(np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop])
+
+    return score
+
+
+def clip_scorer(
+    model: KeywordModel, params
+) -> Callable[[Int16[np.ndarray, "clips samples"]], Float[np.ndarray, "clips classes"]]:
+    """Compiles int16 clips of `model.clip` samples -> posteriors of each."""
+
     @jax.jit
     def windows_to_posteriors(params, windows):
         return jax.nn.softmax(model.logits(params, to_float(windows)))
 
-    def score(audio):
-        padded = np.concatenate([np.zeros(model.clip - model.hop, np.int16), audio])
-        windows = np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]
+    def score(windows):
         scored = []
         for first in range(0, len(windows), WINDOWS_A_CALL):
             part = windows[first : first + WINDOWS_A_CALL]

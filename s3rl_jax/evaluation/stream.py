@@ -53,6 +53,11 @@ class Stream:
         """The recordings of a keyword."""
         return [part for part in self.parts if part.positive]
 
+    @property
+    def speakers(self) -> list[str]:
+        """Of the words; one whose speaker is not known is a speaker by itself."""
+        return [part.speaker or part.id for part in self.words]
+
     def part_at(self, seconds: float) -> Part:
         """The recording that is heard then, or was heard last."""
         starts = [part.start for part in self.parts]

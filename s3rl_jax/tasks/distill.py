@@ -17,7 +17,7 @@ from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.self_supervised import OwnCodebook
 from s3rl_jax.models.students import encode, initialise, student_of
-from s3rl_jax.tasks.task import Task
+from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
 from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
 
 TOP_LAYER = 99  # no teacher has more
@@ -88,15 +88,14 @@ def weights_of(config, layers: tuple[int, ...]):
       A function to the weights of `config.loss`; `layers` bool [layers], which of them are used; `masked`, whether an
       objective is at work that masks frames; the `temperature` of a codebook of one's own.
     """
-    active, own = active_objectives(config), config.own_codebook
+    active = active_objectives(config)
     used = set(parse_layers(str(config.teacher.layers), max(layers))) if active - set(MASKED) else set(layers)
     masked = bool(active & set(MASKED))
 
     def weights(step):
-        named = {name: jnp.float32(weight) for name, weight in config.loss.items()}
-        temperature = jnp.maximum(own.start * own.decay ** step.astype(jnp.float32), own.end)
         chosen = jnp.array([layer in used for layer in layers], bool)
-        return named | {"layers": chosen, "masked": jnp.bool_(masked), "temperature": temperature}
+        temperature = gumbel_temperature(config.own_codebook, step)
+        return loss_weights(config) | {"layers": chosen, "masked": jnp.bool_(masked), "temperature": temperature}
 
     return weights
 

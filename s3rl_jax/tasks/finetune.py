@@ -9,7 +9,7 @@ from s3rl_jax.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
 from s3rl_jax.models.detector import FRAME, KeywordModel
 from s3rl_jax.models.students import student_of
-from s3rl_jax.tasks.task import Task
+from s3rl_jax.tasks.task import Task, loss_weights
 
 
 def keyword_model(config, classes: int) -> KeywordModel:
@@ -37,7 +37,7 @@ def keyword_model(config, classes: int) -> KeywordModel:
 
 def weights_of(config):
     """step -> the weights of `config.loss`."""
-    return lambda step: {name: jnp.float32(weight) for name, weight in config.loss.items()}
+    return lambda step: loss_weights(config)
 
 
 def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:

@@ -14,7 +14,7 @@ from s3rl_jax.models import wav2vec2
 from s3rl_jax.models.convolutional_student import ConvolutionalStudent
 from s3rl_jax.models.self_supervised import SelfSupervisedStudent
 from s3rl_jax.models.students import student_of
-from s3rl_jax.tasks.task import Task
+from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
 
 
 def pretraining_model(config) -> tuple[nn.Module, callable]:
@@ -93,9 +93,7 @@ def weights_of(config):
     """step -> the weights of `config.loss`, and the `temperature` of the Gumbel softmax."""
 
     def weights(step):
-        start, end, decay = config.gumbel.start, config.gumbel.end, config.gumbel.decay
-        named = {name: jnp.float32(weight) for name, weight in config.loss.items()}
-        return named | {"temperature": jnp.maximum(start * decay ** step.astype(jnp.float32), end)}
+        return loss_weights(config) | {"temperature": gumbel_temperature(config.gumbel, step)}
 
     return weights
 

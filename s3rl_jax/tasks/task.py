@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 Batch = dict[str, Array]
@@ -38,3 +39,13 @@ class Task(NamedTuple):
     trainable: tuple[str, ...] | None = None
     measure: Callable[[Params, Any, Batch, Key[Array, ""], dict[str, Array]], Metrics] | None = None
     watch: Callable[[dict[str, float], float], list[str]] = lambda metrics, done: []
+
+
+def loss_weights(config) -> dict[str, Array]:
+    """`config.loss` as arrays."""
+    return {name: jnp.float32(weight) for name, weight in config.loss.items()}
+
+
+def gumbel_temperature(settings, step: Array) -> Array:
+    """start x decay^step, no lower than end (wav2vec 2.0, section 4.2)."""
+    return jnp.maximum(settings.start * settings.decay ** step.astype(jnp.float32), settings.end)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
+from s3rl_jax.workdir import LOG
+
 
 class Record:
     """What a script reads: a line of metrics.jsonl and TensorBoard events for each logged step."""
 
     def __init__(self, workdir: Path, first: int):
-        self._jsonl = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
+        self._jsonl = (workdir / LOG).open("a", encoding="utf-8")
         self._events = SummaryWriter(str(workdir), purge_step=first)
 
     def write(self, step: int, metrics: dict[str, float], about: dict[str, float] | None = None) -> None:

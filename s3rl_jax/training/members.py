@@ -9,8 +9,6 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.errors import UserError
 
-FOLDER = "members"  # of the workdir of a sweep
-
 
 @dataclasses.dataclass(frozen=True)
 class Member:

@@ -13,9 +13,9 @@ from jaxtyping import Array
 
 from s3rl_jax.training.checkpoint import Checkpoints
 from s3rl_jax.training.logging import Record, non_finite
-from s3rl_jax.training.members import FOLDER, Member
+from s3rl_jax.training.members import Member
 from s3rl_jax.training.state import TrainState
-from s3rl_jax.workdir import claim
+from s3rl_jax.workdir import MEMBERS, claim
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Sweep:
         return params
 
     def folders(self, workdir: Path) -> list[Path]:
-        return [workdir / FOLDER / member.name for member in self.members]
+        return [workdir / MEMBERS / member.name for member in self.members]
 
     def claim(self, workdir: Path, allow_changed_config: bool) -> None:
         """A folder for each member, as if it were a run of its own."""
