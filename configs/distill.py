@@ -22,11 +22,16 @@ def get_config(variant: str = "") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 200
     config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
+    config.micro_batches = 1  # the gradient of a batch in so many parts, one after the other, for less memory
+    config.runlocal = False  # everything at the least size: see that a run goes through, in seconds
+    config.wandb = ""  # a project of Weights & Biases
 
     # Many students for one pass of the teacher: all combinations of what is listed, each in WORKDIR/members. For example
     # {'loss.gamma': [0, 0.3, 1], 'seed': [0, 1]}; loss.<name>, teacher.layers and seed can differ.
     config.sweep = placeholder(object)
-    config.mesh = ConfigDict({"sweep": 0})  # groups of devices that members are divided over; 0: as many as go
+    # Groups of devices that members are divided over (0: as many as go), and devices that each large array of parameters and
+    # optimiser state is divided over (0: as few as its size allows). All devices divide the batch.
+    config.mesh = ConfigDict({"sweep": 0, "fsdp": 0})
 
     config.data = ConfigDict()
     config.data.corpus = ""
@@ -47,13 +52,18 @@ def get_config(variant: str = "") -> ConfigDict:
     config.teacher.cache_dir = ""  # where else, to share it between runs
     own = pretrain.get_config()
     config.teacher.pretraining = ConfigDict(
-        {k: own[k] for k in own if k not in ("task", "model", "data", "teacher", "student", "sweep", "mesh")}
+        {
+            k: own[k]
+            for k in own
+            if k not in ("task", "model", "data", "teacher", "student", "sweep", "mesh", "runlocal", "wandb")
+        }
     )
 
     # The teacher's own quantiser where it has one (auto), or k-means over a layer (0: three quarters up), fitted first
     # and kept in the corpus's folder.
     config.codebook = ConfigDict({"kind": "auto", "layer": 0, "clusters": 256, "batches": 200, "seed": 0})
 
+    config.dtype = "float32"  # or bfloat16: what the student computes in; parameters and losses are float32
     config.student = ConfigDict({"size": "tiny", "streaming": True, "block": 8})  # see configs/finetune.py
     config.projection = "linear"  # or mlp
 

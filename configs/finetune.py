@@ -36,9 +36,12 @@ def get_config(variant: str = "") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 250
     config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
+    config.micro_batches = 1  # the gradient of a batch in so many parts, one after the other, for less memory
+    config.runlocal = False  # everything at the least size: see that a run goes through, in seconds
+    config.wandb = ""  # a project of Weights & Biases
     # Many runs at once, all combinations of what is listed; loss.<name>, init and seed can differ. See configs/distill.py.
     config.sweep = placeholder(object)
-    config.mesh = ConfigDict({"sweep": 0})
+    config.mesh = ConfigDict({"sweep": 0, "fsdp": 0})
 
     config.data = ConfigDict()
     config.data.corpus = ""
@@ -56,6 +59,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # without, it attends to the whole window (the paper's). Frames of a block (20 ms each) see each other: with 8, as many
     # as a hop has, attention looks ahead as far as costs no delay; with 1 it is strictly causal. With init, it is what
     # init is.
+    config.dtype = "float32"  # or bfloat16: what the student computes in; parameters and losses are float32
     config.student = ConfigDict({"size": "", "streaming": True, "block": 8})
     config.loss = ConfigDict({"classification": 1.0})
     config.class_weights = ()  # empty: all 1; else one for "no keyword" and one for each keyword

@@ -20,9 +20,12 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 500
     config.steps_per_dispatch = 0  # 0: 8 on accelerators, 1 on CPUs
+    config.micro_batches = 1  # the gradient of a batch in so many parts, one after the other, for less memory
+    config.runlocal = False  # everything at the least size: see that a run goes through, in seconds
+    config.wandb = ""  # a project of Weights & Biases
     # Many runs at once, all combinations of what is listed; loss.<name> and seed can differ. See configs/distill.py.
     config.sweep = placeholder(object)
-    config.mesh = ConfigDict({"sweep": 0})
+    config.mesh = ConfigDict({"sweep": 0, "fsdp": 0})
 
     config.data = ConfigDict()
     config.data.corpus = ""
@@ -36,6 +39,7 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     # The validation split, if the corpus has one: this many batches of it, every so many steps; 0: never.
     config.validation = ConfigDict({"every": 200, "batches": 10})
     config.dtype = "float32"  # or bfloat16: what is computed in; parameters and losses are float32
+    config.remat = False  # compute each layer again for its gradient instead of keeping what it made: longer clips in memory
 
     config.teacher = ConfigDict({"size": "tiny"})
     config.student = ConfigDict({"size": "tiny", "streaming": True, "block": 8})  # see configs/finetune.py

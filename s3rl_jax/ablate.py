@@ -7,12 +7,12 @@ from s3rl_jax.commandline import run
 
 
 def main() -> None:
-    arguments = configuration.parse(sys.argv, "--config=configs/ablation.py --workdir=runs/ablation")
+    asked = configuration.parse(sys.argv, "--config=configs/ablation.py --workdir=runs/ablation")
 
     from s3rl_jax import ablation
 
-    configuration.train(ablation.run, *arguments)
-    print((arguments[1] / ablation.TABLE).read_text(encoding="utf-8"))
+    configuration.train(ablation.run, asked)
+    print((asked.workdir / ablation.TABLE).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

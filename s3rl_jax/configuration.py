@@ -1,8 +1,12 @@
-"""--config, --workdir and --config.field=value: what the commands that train are told."""
+"""--config, --workdir and --config.field=value: what the commands that train are told, and how they end."""
 
+import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -11,15 +15,36 @@ from s3rl_jax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file of configs/, or of your own.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints, metrics and logs; a run in it is continued.")
-_ALLOW = flags.DEFINE_bool("allow_changed_config", False, "Continue a run although its configuration was another.")
+_ALLOW = flags.DEFINE_bool(
+    "allow_changed_config", False, "Continue a run although its configuration, or the code that trains, was another."
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", "", "Of several processes: ADDRESS:PORT of process 0, or auto (Slurm, Open MPI, TPU pods)."
+)
+_PROCESSES = flags.DEFINE_integer("processes", 1, "How many processes there are; with --coordinator=ADDRESS:PORT.")
+_PROCESS = flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
+_CACHE = flags.DEFINE_string(
+    "compile_cache",
+    os.environ.get("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "s3rl_jax")),
+    "Folder for compiled programs, so that a run starts faster the second time; empty: none.",
+)
 
 
-def parse(arguments: list[str], example: str) -> tuple[ConfigDict, Path, bool]:
+class Asked(NamedTuple):
+    """What a command was told."""
+
+    config: ConfigDict
+    workdir: Path
+    allow_changed_config: bool
+
+
+def parse(arguments: list[str], example: str, needs_workdir: Callable[[], bool] = lambda: True) -> Asked:
     """The configuration, the workdir, and whether a run of another configuration may be continued.
 
     Args:
       arguments: of the command, its name first.
       example: what to name where a flag is missing.
+      needs_workdir: whether there has to be one; asked when the flags are read.
 
     Raises:
       UserError: for what is no flag, and for a file that gives no configuration.
@@ -30,7 +55,7 @@ def parse(arguments: list[str], example: str) -> tuple[ConfigDict, Path, bool]:
         raise UserError(_first_line(error)) from error
     if len(rest) > 1:
         raise UserError(f"{rest[1]!r}: not a flag; expected --name=value")
-    for name in ("config", "workdir"):
+    for name in ("config", "workdir") if needs_workdir() else ("config",):
         if not any(argument.removeprefix("-").startswith(f"-{name}") for argument in arguments):
             raise UserError(f"--{name} is missing; for example {example}")
     try:
@@ -38,19 +63,51 @@ def parse(arguments: list[str], example: str) -> tuple[ConfigDict, Path, bool]:
             raise TypeError("get_config returns no ConfigDict")
     except (OSError, AttributeError, TypeError) as error:  # config_flags keeps what went wrong until the value is asked for
         raise UserError(f"--config: not a file whose get_config gives a ConfigDict: {' '.join(str(error).split())}") from error
-    return _CONFIG.value, Path(_WORKDIR.value), _ALLOW.value
+    return Asked(_CONFIG.value, Path(_WORKDIR.value or "."), _ALLOW.value)
 
 
-def train(run: Callable[[ConfigDict, Path, bool], object], *arguments) -> None:
-    """Runs it and says where what it made lies; a loss that is not finite is exit status 1, in one line."""
-    from s3rl_jax.training.loop import NonFiniteLoss
+def train(run: Callable[..., object], asked: Asked, **options) -> None:
+    """Runs it, with the other processes if there are any, and says in one line how it ended.
 
+    Exit status 0 after SIGTERM too: what was reached is saved, and the same command goes on. 1 for a loss that is not
+    finite, a full disk, another process that died.
+    """
+    import jax
+
+    from s3rl_jax.training.processes import join, leave
+    from s3rl_jax.training.stopping import LostProcess, NonFiniteLoss, NotSaved, Preempted
+
+    again = f"resume with: python -m {_module()} {shlex.join(sys.argv[1:])}"
+    if not _COORDINATOR.value:
+        signal.signal(signal.SIGTERM, _preempted)
+    jax.config.update("jax_compilation_cache_dir", _CACHE.value or None)
+    join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     try:
-        run(*arguments)
-    except NonFiniteLoss as error:
-        print(f"error: {error}", file=sys.stderr)
+        run(*asked, **options)
+    except Preempted as stopped:
+        print(f"\nstopped by SIGTERM: {stopped}; {again}", file=sys.stderr)
+        sys.exit(0)
+    except (NonFiniteLoss, NotSaved) as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        if jax.process_count() > 1:
+            leave("")
         sys.exit(1)
-    print(f"done: {_WORKDIR.value}", file=sys.stderr)
+    except LostProcess as error:
+        leave(f"\nerror: {error}; {again}")
+    if jax.process_index() == 0 and not options.get("dry_run"):
+        print(f"done: {asked.workdir}", file=sys.stderr)
+
+
+def _preempted(number, frame):
+    """Outside the steps of a run, which save before they end."""
+    from s3rl_jax.training.stopping import Preempted
+
+    raise Preempted("nothing was to be saved")
+
+
+def _module() -> str:
+    spec = sys.modules["__main__"].__spec__
+    return spec.name if spec else "s3rl_jax.train"
 
 
 def _first_line(error: BaseException) -> str:

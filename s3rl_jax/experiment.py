@@ -1,15 +1,16 @@
 """One run of a configuration: corpus, task, loop. What `python -m s3rl_jax.train` does."""
 
 import functools
-import sys
 from pathlib import Path
 
+import jax
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.data.acoustics import noise_bank, response_bank
 from s3rl_jax.data.corpus import Clips, corpus_paths, has_speech, read_corpus
 from s3rl_jax.data.crops import Crops
+from s3rl_jax.data.fake import fake_clips, is_fake
 from s3rl_jax.data.pipeline import planned, read
 from s3rl_jax.data.resident import Resident
 from s3rl_jax.data.windows import Windows, parse_keywords
@@ -18,6 +19,7 @@ from s3rl_jax.errors import UserError
 from s3rl_jax.evaluation.layer_weights import plot_layer_weights
 from s3rl_jax.models.detector import KeywordModel
 from s3rl_jax.models.students import STATISTICS
+from s3rl_jax.runlocal import shrunk
 from s3rl_jax.tasks import distill as distilling
 from s3rl_jax.tasks import finetune as finetuning
 from s3rl_jax.tasks import pretrain as pretraining
@@ -26,12 +28,15 @@ from s3rl_jax.tasks.task import Task
 from s3rl_jax.teachers.kmeans import codebook_of
 from s3rl_jax.teachers.source import find_teacher
 from s3rl_jax.teachers.targets import CachedCrops, cached_targets
+from s3rl_jax.teachers.untrained import untrained_codebook, untrained_teacher
 from s3rl_jax.training import loop
-from s3rl_jax.training.checkpoint import FOLDER, read_params
+from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.training.logging import say
 from s3rl_jax.training.members import Member, data_seed, members_of
-from s3rl_jax.training.mesh import host_rows, make_mesh
+from s3rl_jax.training.mesh import host_rows
+from s3rl_jax.training.rehearsal import rehearse
 from s3rl_jax.training.sweep import Sweep
-from s3rl_jax.workdir import claim, read_config
+from s3rl_jax.workdir import CHECKPOINTS, claim, read_config
 
 NOISE_PIECES = 4000  # at most: 2 s each, 256 MB on the device
 RESPONSE_SECONDS = 0.5
@@ -45,8 +50,17 @@ MAY_DIFFER = {
 }
 
 
-def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -> None:
+def run(
+    config: ConfigDict, workdir: Path, allow_changed_config: bool = False, dry_run: bool = False, profile: bool = False
+) -> None:
     """Trains what `config.task` says, to the end, resuming if the workdir has a checkpoint.
+
+    Args:
+      config: of configs/, or of the same fields.
+      workdir: where the run is, or is to be.
+      allow_changed_config: whether to go on although configuration or code differ from what the run was begun with.
+      dry_run: compile and time it only, and write nothing.
+      profile: write a trace of a few steps.
 
     Raises:
       UserError: for a field, a corpus or a workdir that cannot be used.
@@ -57,63 +71,91 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     for field in ("steps", "log_every", "checkpoint_every", "batch_size"):
         if config[field] < 1:
             raise UserError(f"config.{field}={config[field]}: expected at least 1")
-    rows = host_rows(config.batch_size, make_mesh())
+    if config.get("runlocal"):
+        config = shrunk(config)
+    rows = host_rows(config.batch_size)
     members = members_of(config, MAY_DIFFER[config.task])
     for each in (config, *(member.config for member in members)):
         if each.seed < 0:
             raise UserError(f"config.seed={each.seed}: expected 0 or more")
     if config.task == "finetune":
         _adopt_students(config, members)
-    clips = read_corpus(config.data.corpus, "train", "config.data.corpus")
-    claim(workdir, config, allow_changed_config)
-    task, source, sweep = tasks[config.task](config, clips, workdir, members)
-    if sweep:
-        sweep.claim(workdir, allow_changed_config)
-
-    held_out = None
-    if config.get("validation") and config.validation.every and has_speech(config.data.corpus, "validation"):
-        held_back = _crops(config, read_corpus(config.data.corpus, "validation", "config.data.corpus"))
-        held_out = functools.partial(planned, functools.partial(held_back.batch, rows=rows))
-    name = f"{config.task} {workdir}" + (f" ({len(members)} members)" if members else "")
-    run_loop = functools.partial(loop.train, task, config=config, workdir=workdir, name=name, sweep=sweep)
+    clips = _clips(config, "train")
+    if not dry_run:
+        claim(workdir, config, allow_changed_config, jax.process_index())
+    task, source, sweep = tasks[config.task](config, clips, workdir, members, allow_changed_config, dry_run)
+    name = f"{config.task} {'dry run' if dry_run else workdir}" + (f" ({len(members)} members)" if members else "")
+    heard = {"audio_seconds": config.batch_size * source.samples / SAMPLE_RATE}
+    if dry_run:
+        run_loop = functools.partial(rehearse, task, config=config, name=name, sweep=sweep, **heard)
+    else:
+        if sweep:
+            sweep.claim(workdir, allow_changed_config)
+        heard |= {"held_out": _held_out(config, rows), "profile": profile}
+        run_loop = functools.partial(loop.train, task, config=config, workdir=workdir, name=name, sweep=sweep, **heard)
     if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
         resident = Resident.of(clips, source.samples)
         plans = functools.partial(planned, lambda step: resident.located(source.plan(step, rows)))
-        run_loop(plans, held_out=held_out, held=resident.held, expand=resident.carry_out)
+        run_loop(plans, held=resident.held, expand=resident.carry_out)
     else:
-        run_loop(functools.partial(read, functools.partial(source.batch, rows=rows)), held_out=held_out)
-    if config.task == "distill":
+        run_loop(functools.partial(read, functools.partial(source.batch, rows=rows)))
+    if config.task == "distill" and not dry_run and jax.process_index() == 0:
         drawn = [plot_layer_weights(folder) for folder in (sweep.folders(workdir) if sweep else [workdir])]
         if figures := [str(figure) for figure in drawn if figure]:
-            print(f"weights of the teacher's layers: {figures[0]}{' and so on' if figures[1:] else ''}", file=sys.stderr)
+            say(f"weights of the teacher's layers: {figures[0]}{' and so on' if figures[1:] else ''}")
+
+
+def _clips(config, split: str) -> Clips:
+    if is_fake(config.data.corpus):
+        return fake_clips(config.data.corpus, parse_keywords(config.get("keyword", "word")))
+    return read_corpus(config.data.corpus, split, "config.data.corpus")
+
+
+def _held_out(config, rows: range):
+    """Batches of the validation split, if they are asked for and there is one."""
+    settings, corpus = config.get("validation"), config.data.corpus
+    if not settings or not settings.every or is_fake(corpus) or not has_speech(corpus, "validation"):
+        return None
+    return functools.partial(planned, functools.partial(_crops(config, _clips(config, "validation")).batch, rows=rows))
 
 
 def _check_export(config, model: KeywordModel, workdir: Path) -> None:
     """Before the first step of a run."""
-    if config.get("preflight") and not (workdir / FOLDER).is_dir():
+    if config.get("preflight") and jax.process_index() == 0 and not (workdir / CHECKPOINTS).is_dir():
         preflight(model, config.export)
 
 
-def _pretrain(config, clips: Clips, workdir: Path, members: tuple[Member, ...]) -> tuple[Task, Crops, Sweep | None]:
+def _pretrain(
+    config, clips: Clips, workdir: Path, members: tuple[Member, ...], allow: bool, dry_run: bool
+) -> tuple[Task, Crops, Sweep | None]:
     weights = tuple(pretraining.weights_of(member.config) for member in members)
     return pretraining.pretrain(config), _crops(config, clips), Sweep(members, weights) if members else None
 
 
 def _distill(
-    config, clips: Clips, workdir: Path, members: tuple[Member, ...]
+    config, clips: Clips, workdir: Path, members: tuple[Member, ...], allow: bool, dry_run: bool
 ) -> tuple[Task, Crops | CachedCrops, Sweep | None]:
     # What will be exported is a detector of this student, of the window and hop of configs/finetune.py.
     settings = {"window_seconds": 1.5, "hop_seconds": 0.16, "lead_seconds": 1.0}
     detector = keyword_model(ConfigDict({"data": settings, "student": config.student.to_dict()}), 2)
-    _check_export(config, detector, workdir)
-    teacher = find_teacher(config.teacher.source or own_teacher(config, workdir), config.teacher.dtype)
+    if not dry_run:
+        _check_export(config, detector, workdir)
+    if dry_run and not config.teacher.source:
+        run(_pretraining(config), workdir / "teacher", dry_run=True)
+        teacher = untrained_teacher(config.teacher.size, config.teacher.dtype)
+    else:
+        teacher = find_teacher(config.teacher.source or own_teacher(config, workdir, allow), config.teacher.dtype)
     if members:
         config = distilling.together([member.config for member in members])
     crops, wanted = _crops(config, clips), distilling.wanted_of(config, teacher.config.layers)
     weights = tuple(distilling.weights_of(member.config, wanted.layers) for member in members)
-    if wanted.codes:
-        beside = corpus_paths(config.data.corpus)[0] / CODEBOOKS
-        teacher = teacher._replace(codebook=codebook_of(teacher, crops, config.codebook, beside))
+    if wanted.codes and dry_run and not (teacher.config.quantizer and config.codebook.kind == "auto"):
+        teacher = teacher._replace(codebook=untrained_codebook(teacher, config.codebook))
+    elif wanted.codes:
+        beside = workdir if is_fake(config.data.corpus) else corpus_paths(config.data.corpus)[0]
+        teacher = teacher._replace(codebook=codebook_of(teacher, crops, config.codebook, beside / CODEBOOKS))
+    if config.teacher.cache and dry_run:
+        raise UserError("--dry_run: cannot tell what distilling from config.teacher.cache costs before the teacher was heard")
     if config.teacher.cache:
         folder = Path(config.teacher.cache_dir or workdir / TARGETS)
         source = cached_targets(teacher, wanted, crops, folder)
@@ -124,26 +166,34 @@ def _distill(
     return task, source, Sweep(members, weights, silent=silent) if members else None
 
 
-def own_teacher(config, workdir: Path) -> Path:
+def own_teacher(config, workdir: Path, allow_changed_config: bool = False) -> Path:
     """Pre-trains `config.teacher.pretraining` in WORKDIR/teacher, or finds it there."""
     folder = workdir / "teacher"
-    print(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {folder}", file=sys.stderr)
+    say(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {folder}")
+    run(_pretraining(config), folder, allow_changed_config)
+    return folder
+
+
+def _pretraining(config) -> ConfigDict:
     recipe = {
         "task": "pretrain",
         "model": "teacher",
         "teacher": {"size": config.teacher.size},
         "data": {**config.data.to_dict(), "fixed_crops": False},
+        "mesh": {**config.get("mesh", {}), "sweep": 0},
     }
-    run(ConfigDict({**config.teacher.pretraining.to_dict(), **recipe}), folder, allow_changed_config=False)
-    return folder
+    return ConfigDict({**config.teacher.pretraining.to_dict(), **recipe})
 
 
-def _finetune(config, clips: Clips, workdir: Path, members: tuple[Member, ...]) -> tuple[Task, Windows, Sweep | None]:
+def _finetune(
+    config, clips: Clips, workdir: Path, members: tuple[Member, ...], allow: bool, dry_run: bool
+) -> tuple[Task, Windows, Sweep | None]:
     keywords = parse_keywords(config.keyword)
     model = keyword_model(config, len(keywords) + 1)
     lead = model.clip - model.window
     source = Windows.of(clips, keywords, model.clip, config.batch_size, data_seed(config), config.data, lead)
-    _check_export(config, model, workdir)
+    if not dry_run:
+        _check_export(config, model, workdir)
     sweep, initial = None, _beginning(config.init)
     if members:
         starts = tuple(_beginning(member.config.init) for member in members)
@@ -196,7 +246,7 @@ def _acoustics(clips: Clips, seconds: float):
     samples, taps = int(seconds * SAMPLE_RATE), int(RESPONSE_SECONDS * SAMPLE_RATE)
     noises = noise_bank(clips, samples, NOISE_PIECES)
     if not len(noises):
-        print("the corpus has no noise: the student is trained on speech without noise", file=sys.stderr)
+        say("the corpus has no noise: the student is trained on speech without noise")
     return noises, response_bank(clips, taps)
 
 

@@ -1,13 +1,17 @@
-"""What a run leaves: config.json, checkpoints/, metrics.jsonl, TensorBoard events, report/."""
+"""What a run leaves: config.json, code.json, checkpoints/, metrics.jsonl, TensorBoard events, report/."""
 
 import json
+import sys
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from s3rl_jax.code_version import code_version
+from s3rl_jax.durable import durably
 from s3rl_jax.errors import UserError
 
-CONFIG, LOG = "config.json", "metrics.jsonl"
+CONFIG, CODE, LOG = "config.json", "code.json", "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
 MEMBERS = "members"  # of a sweep: a workdir each
 
 
@@ -34,32 +38,61 @@ def read_config(workdir: str | Path, flag: str, task: str | None = None) -> Conf
     return config
 
 
-def claim(workdir: Path, config: ConfigDict, allow_change: bool) -> None:
-    """Writes config.json, or compares it with the one that is there.
+def claim(workdir: Path, config: ConfigDict, allow_change: bool, process: int = 0) -> None:
+    """Writes config.json and code.json, or compares with those that are there.
+
+    Args:
+      workdir: of the run.
+      config: of the run.
+      allow_change: whether to say what differs, and go on.
+      process: of several; the first one writes.
 
     Raises:
-      UserError: if the run was begun with another configuration; lists what differs.
+      UserError: if the run was begun with another configuration, or is to go on with other code; lists what differs.
     """
-    path = workdir / CONFIG
-    wanted = json.loads(config.to_json())
-    if path.is_file() and not allow_change:
+    path, code = workdir / CONFIG, workdir / CODE
+    wanted, running = json.loads(config.to_json()), code_version()
+    reached = saved_steps(workdir)
+    goes_on = bool(reached) and reached[-1] < config.get("steps", 0)
+    differing = []
+    if path.is_file():
         try:
-            begun = _values(path)
+            differing += _differences(_values(path), wanted, "config")
+            if goes_on and code.is_file():
+                differing += _differences(_values(code), running, "code")
         except ValueError as error:
-            raise UserError(f"--workdir={workdir}: {CONFIG} is not one that s3rl_jax.train wrote") from error
-        if differing := list(_differences(begun, wanted, "config")):
-            raise UserError(
-                f"--workdir={workdir}: begun with another configuration: {'; '.join(differing)}. "
-                "Name another workdir, or go on with --allow_changed_config"
-            )
+            raise UserError(f"--workdir={workdir}: {CONFIG} or {CODE} is not one that s3rl_jax.train wrote") from error
+    if differing and not allow_change:
+        raise UserError(
+            f"--workdir={workdir}: begun with another configuration or other code: {'; '.join(differing)}. "
+            "Name another workdir, or go on with --allow_changed_config"
+        )
+    if process:
+        return
+    if differing:
+        print(f"warning: {workdir} goes on although {'; '.join(differing)}", file=sys.stderr)
     workdir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=2))
+    with durably(path) as file:
+        file.write(json.dumps(wanted, indent=2))
+    if goes_on or not reached:  # else the code that made it is what it was
+        with durably(code) as file:
+            file.write(json.dumps(running, indent=2))
+
+
+def saved_steps(workdir: Path) -> list[int]:
+    """Of the checkpoints that are there, in order. Orbax gives a checkpoint its name when it is whole."""
+    return sorted(int(entry.name) for entry in (workdir / CHECKPOINTS).glob("*") if entry.name.isdigit())
 
 
 def logged(workdir: Path) -> list[dict]:
-    """The lines of metrics.jsonl; none where there is no such file."""
-    path = workdir / LOG
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    """The lines of metrics.jsonl; none where there is no such file. A run that was killed may have cut the last one."""
+    path, rows = workdir / LOG, []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
 
 
 def _values(path: Path) -> dict:

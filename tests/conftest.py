@@ -15,17 +15,22 @@ import numpy as np
 import pytest
 import soundfile
 from ml_collections import ConfigDict
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """The tests of the chain go to one worker, so that it is run once."""
-    for item in items:
-        if "chain" in getattr(item, "fixturenames", ()):  # a notebook has none
-            item.add_marker(pytest.mark.xdist_group("chain"))
+class ByFile(LoadScopeScheduling):
+    """A file's tests run in one process, and those that take the chain in one too, so that what they share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "chain" if "chain" in (ROOT / file).read_text(encoding="utf-8") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
 
 
 @pytest.fixture

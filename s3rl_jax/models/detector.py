@@ -81,7 +81,12 @@ class KeywordModel:
             return standardise(log_mel(audio))
 
     def train_logits(
-        self, params: dict[str, Any], frames: Float[Array, "batch time stacked"], frozen: bool, rounded: bool = False
+        self,
+        params: dict[str, Any],
+        frames: Float[Array, "batch time stacked"],
+        frozen: bool,
+        rounded: bool = False,
+        dtype: str = "float32",
     ):
         """Logits of clips for training, and the running statistics that go on from here.
 
@@ -91,6 +96,7 @@ class KeywordModel:
           frozen: whether the student is left as it is: no gradient into it, its statistics those of its own training.
           rounded: whether weights and activations are rounded as in an int8 file. BatchNorm then has its final statistics,
             as in the file.
+          dtype: what a student that is trained computes in.
         """
         if rounded:
             params = fake_quantise_params(params)
@@ -100,7 +106,7 @@ class KeywordModel:
             params = params | {"student": jax.lax.stop_gradient(params["student"])}
             hidden, moved = self.student.apply(variables(params), frames), {}
         else:
-            hidden, moved = encode(self.student, params, frames)
+            hidden, moved = encode(self.student, params, frames, dtype=dtype)
         return self._head(params, hidden[:, -self._pooled :].mean(axis=1)), moved
 
     def logits(self, params: dict[str, Any], audio: Float[Array, "batch samples"]) -> Float[Array, "batch classes"]:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Key
 from s3rl_jax.audio.logmel import BANDS
 from s3rl_jax.errors import UserError, lookup
 from s3rl_jax.models.convolutional_student import ConvolutionalStudent, ConvolutionalStudentConfig
+from s3rl_jax.models.precision import cast
 from s3rl_jax.models.student import Student, StudentConfig
 
 SIZES = {
@@ -61,7 +62,13 @@ def encode(
     frames: Float[Array, "batch time stacked"],
     valid: Bool[Array, "batch time"] | None = None,
     mask: Bool[Array, "batch time"] | None = None,
+    dtype: str = "float32",
 ) -> tuple[Float[Array, "batch time width"], dict[str, Any]]:
-    """A training pass: the student's frames, and the running statistics that go on from here (`{}` without BatchNorm)."""
-    hidden, moved = student.apply(variables(params), frames, valid, mask, train=True, mutable=["batch_stats"])
-    return hidden, {STATISTICS: jax.lax.stop_gradient(moved["batch_stats"])} if moved else {}
+    """A training pass: the student's frames, and the running statistics that go on from here (`{}` without BatchNorm).
+
+    It computes in `dtype`; what comes out is float32.
+    """
+    seen = cast(variables(params), dtype)
+    hidden, moved = student.apply(seen, cast(frames, dtype), valid, mask, train=True, mutable=["batch_stats"])
+    statistics = {STATISTICS: jax.lax.stop_gradient(cast(moved["batch_stats"], "float32"))} if moved else {}
+    return cast(hidden, "float32"), statistics

@@ -47,6 +47,7 @@ class Wav2Vec2Config:
     layer_drop: float = 0.05
     convolution_gradient: float = 0.1
     norm_epsilon: float = 1e-5
+    remat: bool = False  # layers are computed again for their gradient, not kept
 
     def frame_count(self, samples: Int[Array, "*batch"] | int):
         """Frames that the convolutions make of that many samples."""
@@ -133,8 +134,10 @@ class Wav2Vec2(nn.Module):
         if config.relative_buckets:
             self.relative_positions = RelativePositions(config.relative_buckets, config.relative_distance, config.heads)
         self.encoder_norm = nn.LayerNorm(epsilon=config.norm_epsilon)
+        # `deterministic`, the last argument, is no array.
+        layer = nn.remat(TransformerLayer, static_argnums=(4,)) if config.remat else TransformerLayer
         self.encoder_layers = [
-            TransformerLayer(config.heads, config.ffn_size, config.pre_norm, config.norm_epsilon, config.dropout)
+            layer(config.heads, config.ffn_size, config.pre_norm, config.norm_epsilon, config.dropout)
             for _ in range(config.layers)
         ]
         self.dropout = Dropout(config.dropout)

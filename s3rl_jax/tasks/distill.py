@@ -15,6 +15,7 @@ from s3rl_jax.losses.contrastive import contrastive, diversity, sample_distracto
 from s3rl_jax.models.codebook import look_up
 from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
+from s3rl_jax.models.precision import compute_dtype
 from s3rl_jax.models.self_supervised import OwnCodebook
 from s3rl_jax.models.students import encode, initialise, student_of
 from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
@@ -134,7 +135,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     Raises:
       UserError: for a student, a layer range or a loss that does not exist.
     """
-    encoder = student_of(config.student)
+    encoder, dtype = student_of(config.student), compute_dtype(config.get("dtype", "float32"), "config.dtype")
     active, wanted = active_objectives(config), wanted_of(config, teacher.config.layers)
     if config.projection not in ("linear", "mlp"):
         raise UserError(f"config.projection={config.projection!r}: expected linear or mlp")
@@ -186,7 +187,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     def loss(params, targets, batch, rng, weights):
         valid = targets["valid"]
         mask = targets["mask"] & weights["masked"] if "mask" in targets else None
-        hidden, moved = encode(encoder, params, targets["frames"], valid, mask)
+        hidden, moved = encode(encoder, params, targets["frames"], valid, mask, dtype)
         terms, metrics = {}, {}
         if wanted.layers:
             layer_weights = jax.nn.softmax(params["layer_logits"], where=weights["layers"])

@@ -8,6 +8,7 @@ from s3rl_jax.audio.logmel import SAMPLE_RATE, stack_frames, to_float
 from s3rl_jax.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
 from s3rl_jax.models.detector import FRAME, KeywordModel
+from s3rl_jax.models.precision import compute_dtype
 from s3rl_jax.models.students import student_of
 from s3rl_jax.tasks.task import Task, loss_weights
 
@@ -56,6 +57,7 @@ def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
     """
     if config.encoder not in ("trained", "frozen"):
         raise UserError(f"config.encoder={config.encoder!r}: expected trained or frozen")
+    dtype = compute_dtype(config.get("dtype", "float32"), "config.dtype")
     class_weights = jnp.asarray(config.class_weights or (1.0,) * model.classes, jnp.float32)
     if len(class_weights) != model.classes:
         raise UserError(
@@ -77,7 +79,7 @@ def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
 
     def loss(params, targets, batch, rng, weights):
         frozen, rounded = config.encoder == "frozen", config.quantization_aware
-        logits, moved = model.train_logits(params, targets["frames"], frozen, rounded)
+        logits, moved = model.train_logits(params, targets["frames"], frozen, rounded, dtype)
         label = batch["label"]
         hit = logits.argmax(-1) == label
         total = weights["classification"] * cross_entropy(logits, label, class_weights, config.label_smoothing)

@@ -1,10 +1,10 @@
 """Pre-training as wav2vec 2.0 does it: a teacher of one's own, or the student itself."""
 
+import dataclasses
 import math
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from s3rl_jax.audio.logmel import stacked_count, to_float
 from s3rl_jax.audio.masking import span_mask, valid_frames
@@ -12,6 +12,7 @@ from s3rl_jax.errors import UserError, lookup
 from s3rl_jax.losses.contrastive import contrastive, diversity, feature_penalty, sample_distractors
 from s3rl_jax.models import wav2vec2
 from s3rl_jax.models.convolutional_student import ConvolutionalStudent
+from s3rl_jax.models.precision import cast, compute_dtype
 from s3rl_jax.models.self_supervised import SelfSupervisedStudent
 from s3rl_jax.models.students import student_of
 from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
@@ -25,11 +26,13 @@ def pretraining_model(config) -> tuple[nn.Module, callable]:
     """
     if config.model == "teacher":
         size = lookup(wav2vec2.SIZES, config.teacher.size, "config.teacher.size")
-        return wav2vec2.Wav2Vec2(size), size.frame_count
+        return wav2vec2.Wav2Vec2(dataclasses.replace(size, remat=config.get("remat", False))), size.frame_count
     if config.model == "student":
         student = student_of(config.student)
         if isinstance(student, ConvolutionalStudent):
             raise UserError(f"config.student.size={config.student.size}: expected a transformer, for example tiny")
+        if config.get("remat", False):
+            raise UserError("config.remat=True: a student's layers are small; expected False, or config.model=teacher")
         return SelfSupervisedStudent(student.config), stacked_count
     raise UserError(f"config.model={config.model}: expected teacher or student")
 
@@ -46,8 +49,7 @@ def pretrain(config) -> Task:
       UserError: for a model, a size or a dtype that does not exist.
     """
     model, frames = pretraining_model(config)
-    if config.dtype not in ("float32", "bfloat16"):
-        raise UserError(f"config.dtype={config.dtype!r}: expected float32 or bfloat16")
+    dtype = compute_dtype(config.dtype, "config.dtype")
 
     def init(rng, batch):
         audio, valid = _inputs(batch)
@@ -58,8 +60,8 @@ def pretrain(config) -> Task:
         return {"audio": audio, "valid": valid, "mask": span_mask(rng, valid, config.mask.probability, config.mask.span)}
 
     def terms(params, targets, distractor_rng, temperature, **options):
-        inputs = (_cast(targets["audio"], config.dtype), targets["valid"], targets["mask"], temperature)
-        said = _cast(model.apply({"params": _cast(params, config.dtype)}, *inputs, **options), "float32")
+        inputs = (cast(targets["audio"], dtype), targets["valid"], targets["mask"], temperature)
+        said = cast(model.apply({"params": cast(params, dtype)}, *inputs, **options), "float32")
         mask = targets["mask"]
         distractors = sample_distractors(distractor_rng, mask, config.distractors)
         picked, accuracy = contrastive(said["context"], said["codes"], mask, distractors, config.kappa)
@@ -126,8 +128,3 @@ def collapse_warnings(metrics: dict[str, float], done: float, groups: int, entri
 def _codebook_size(model: nn.Module) -> tuple[int, int]:
     sizes = model.config if isinstance(model, wav2vec2.Wav2Vec2) else model
     return sizes.codebook_groups, sizes.codebook_entries
-
-
-def _cast(tree, dtype: str):
-    """Its floating-point arrays in `dtype`."""
-    return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)

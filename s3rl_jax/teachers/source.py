@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from s3rl_jax.errors import UserError
+from s3rl_jax.models.precision import compute_dtype
 from s3rl_jax.models.pretrained import Misfit, read_published
 from s3rl_jax.tasks.pretrain import pretraining_model
 from s3rl_jax.tasks.teacher import Teacher
-from s3rl_jax.training.checkpoint import FOLDER, read_params
-from s3rl_jax.workdir import CONFIG, read_config
+from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.workdir import CHECKPOINTS, CONFIG, read_config
 
 FLAG = "config.teacher.source"
 FILES = ("config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json")
@@ -25,8 +26,7 @@ def find_teacher(source: str | Path, dtype: str) -> Teacher:
     Raises:
       UserError: for a source that is no teacher, or a dtype that is none.
     """
-    if dtype not in ("float32", "bfloat16"):
-        raise UserError(f"config.teacher.dtype={dtype!r}: expected float32 or bfloat16")
+    dtype = compute_dtype(dtype, "config.teacher.dtype")
     folder = Path(source)
     teacher = _ours(folder) if _is_workdir(folder) else _public(str(source))
     return teacher._replace(params=jax.tree.map(lambda p: jnp.asarray(p, dtype), teacher.params))
@@ -37,7 +37,7 @@ def _is_workdir(folder: Path) -> bool:
     try:
         return "task" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return (folder / FOLDER).is_dir()
+        return (folder / CHECKPOINTS).is_dir()
 
 
 def _ours(workdir: Path) -> Teacher:

@@ -1,7 +1,6 @@
 """The training loop: restore, step, log, save."""
 
 import contextlib
-import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -9,27 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from s3rl_jax.errors import UserError
 from s3rl_jax.tasks.task import Task
-from s3rl_jax.training import mesh as meshes
 from s3rl_jax.training.checkpoint import Checkpoints
-from s3rl_jax.training.logging import RunLog, non_finite
-from s3rl_jax.training.members import data_seed
-from s3rl_jax.training.optimizer import optimizer
-from s3rl_jax.training.state import TrainState
-from s3rl_jax.training.step import Expand, make_measure, make_step, make_steps
+from s3rl_jax.training.logging import RunLog, Trace, say
+from s3rl_jax.training.mesh import to_devices
+from s3rl_jax.training.program import build, introduction
+from s3rl_jax.training.step import Expand
+from s3rl_jax.training.stopping import NonFiniteLoss, Preempted, Preemption, in_one_line
 from s3rl_jax.training.sweep import MemberRecords, Sweep
+from s3rl_jax.training.throughput import Cost
 
 Inputs = dict[str, np.ndarray]
 Batches = Callable[[int, int], Iterator[Inputs]]
-AT_ONCE = 8  # steps a dispatch, on accelerators
-
-
-class NonFiniteLoss(RuntimeError):
-    """A loss term became NaN or infinite; the last checkpoint is from before."""
 
 
 def train(
@@ -42,6 +34,8 @@ def train(
     held: Any = (),
     expand: Expand = lambda held, inputs: inputs,
     sweep: Sweep | None = None,
+    audio_seconds: float = 0.0,
+    profile: bool = False,
 ) -> Any:
     """Runs a task to `config.steps`, from the newest checkpoint of `workdir` if there is one.
 
@@ -50,8 +44,8 @@ def train(
     Args:
       task: what to train.
       batches: (first, last) -> this host's rows of the inputs of those steps, in order.
-      config: `seed`, `steps`, `log_every`, `checkpoint_every`, `optimizer`, and optionally `steps_per_dispatch`; with
-        `held_out`, `validation.every` and `validation.batches`.
+      config: `seed`, `steps`, `log_every`, `checkpoint_every`, `optimizer`, and optionally `steps_per_dispatch`,
+        `micro_batches`, `mesh`, `wandb`; with `held_out`, `validation.every` and `validation.batches`.
       workdir: gets checkpoints, metrics.jsonl and TensorBoard events.
       name: of the run in the progress line.
       held_out: batches, as `expand` makes them, of data that is not trained on; measured every so many steps, as
@@ -59,105 +53,77 @@ def train(
       held: arrays that every device holds, of which inputs say what to take.
       expand: (held, inputs) -> batch, compiled into the step.
       sweep: trains all of its members; each also gets a folder as if it had been trained alone.
+      audio_seconds: what a step hears, for the rate in the log.
+      profile: writes a trace of some steps to WORKDIR/profile.
 
     Returns:
       The trained parameters; of a sweep, with a first axis of members.
 
     Raises:
       NonFiniteLoss: naming the step and the terms.
+      Preempted: on SIGTERM, after a checkpoint.
+      NotSaved: if the disk is full.
+      LostProcess: if another process of the run died.
     """
-    mesh = meshes.make_mesh(len(sweep), config.get("mesh", {}).get("sweep", 0)) if sweep else meshes.make_mesh()
-    everywhere = meshes.replicated(mesh)
-    of_members = meshes.along(mesh, "sweep") if sweep else everywhere
-    divided = TrainState(everywhere, of_members, of_members)
-    transform = optimizer(config.optimizer, config.steps, task.trainable)
-    checkpoints = Checkpoints(workdir)
-    first = checkpoints.latest() or 0
-
-    most = steps_per_dispatch(config)
-    held = jax.device_put(held, everywhere)
-
-    @functools.partial(jax.jit, out_shardings=divided)
-    def create(held, inputs):
-        batch = expand(held, inputs)
-        if sweep is None:
-            params = task.init(jax.random.key(config.seed), batch)
-            return TrainState(jnp.int32(0), params, transform.init(params))
-        params = sweep.begin(jax.vmap(lambda seed: task.init(jax.random.key(seed), batch))(sweep.seeds))
-        return TrainState(jnp.int32(0), params, jax.vmap(transform.init)(params))
-
-    state = create(held, meshes.to_devices(next(batches(first, first + 1)), mesh))
-    if first:
-        state = checkpoints.restore(state)
-    frozen = jax.device_put(task.frozen, everywhere)
-    spread = functools.partial(meshes.constrain, mesh=mesh) if sweep else lambda shared: shared
-    one_step = make_step(task, transform, config.seed, data_seed(config), sweep, spread)
-    step_fn = jax.jit(
-        make_steps(one_step, expand, most),
-        in_shardings=(divided, everywhere, everywhere, meshes.split(mesh, axis=1), None),
-        out_shardings=(divided, everywhere),
-        donate_argnums=0,
-    )
-    measure_fn = jax.jit(
-        make_measure(task, data_seed(config), sweep),
-        in_shardings=(of_members, everywhere, everywhere, meshes.split(mesh), None),
-        out_shardings=everywhere,
-    )
-
-    def measure(state):
-        asked = enumerate(held_out(0, config.validation.batches))
-        found = [measure_fn(state.params, state.step, frozen, meshes.to_devices(batch, mesh), place) for place, batch in asked]
-        return {f"validation/{name}": np.mean(values, axis=0) for name, values in _together(found).items()}
-
-    log = RunLog(workdir, config.steps, first, name)
+    with in_one_line(workdir):
+        checkpoints = Checkpoints(workdir)
+        reached = checkpoints.latest() or 0
+        program = build(task, config, next(batches(reached, reached + 1)), held, expand, sweep)
+        state = program.create()
+        state = checkpoints.restore(state) or state
+    first = step = int(state.step)
+    say(introduction(name, state.params, program, members=sweep is not None))
+    trace = Trace(workdir) if profile else None
+    log = RunLog(workdir, config, first, name, Cost(program.flops, audio_seconds))
     records = MemberRecords(sweep, workdir, first) if sweep else None
     since_logged: list[dict] = []
     stream, waiting = batches(first, config.steps), Waiting()
-    step = first
+
+    def measure(state):
+        asked = enumerate(held_out(0, config.validation.batches))
+        found = [program.measure(state, batch, place) for place, batch in asked]
+        return {f"validation/{name}": np.mean(values, axis=0) for name, values in _together(found).items()}
+
     try:
-        while step < config.steps:
-            count = _until_next_stop(step, config, most)
-            with waiting(since_logged):
-                inputs = meshes.to_devices(_stacked(stream, count, most), mesh, axis=1)
-            state, metrics = step_fn(state, frozen, held, inputs, count)
-            since_logged.append(jax.tree.map(lambda values, count=count: values[:count], metrics))
-            step += count
-            last = step == config.steps
-            if last or step % config.log_every == 0:
-                values = _means(since_logged)
-                since_logged.clear()
-                # Held-out metrics stand in a logged line: the first one at or after each multiple of `every`.
-                due = held_out and (last or step % config.validation.every < config.log_every)
-                values |= measure(state) if due else {}
-                values = records.log(step, values) if records else {name: float(value) for name, value in values.items()}
-                log.log(step, values, waiting.seconds())
-                for warning in task.watch(values, step / config.steps):
-                    log.warn(step, warning)
-                if bad := non_finite(values):
-                    raise NonFiniteLoss(f"step {step}: {', '.join(bad)} not finite; stopped. Checkpoints are in {workdir}")
-            if last or step % config.checkpoint_every == 0:
-                checkpoints.save(step, state)
+        with checkpoints, in_one_line(workdir), Preemption() as preemption:
+            while step < config.steps:
+                count = _until_next_stop(step, config, program.most)
+                with waiting(since_logged):
+                    inputs = to_devices(stacked(stream, count, program.most), program.mesh, axis=1)
+                state, metrics = program.step(state, inputs, count)
+                since_logged.append(jax.tree.map(lambda values, count=count: values[:count], metrics))
+                step += count
+                last, asked_to_stop = step == config.steps, preemption.reached(step - count, step)
+                logs = last or step % config.log_every == 0
+                saves = last or asked_to_stop or step % config.checkpoint_every == 0
+                if logs or saves:
+                    _check_finite(since_logged, step, workdir, members=len(sweep) if sweep else 1)
+                if logs:
+                    values = _means(since_logged)
+                    since_logged.clear()
+                    # Held-out metrics stand in a logged line: the first one at or after each multiple of `every`.
+                    due = held_out and (last or step % config.validation.every < config.log_every)
+                    values |= measure(state) if due else {}
+                    values = records.log(step, values) if records else {name: float(value) for name, value in values.items()}
+                    log.log(step, values, waiting.seconds())
+                    for warning in task.watch(values, step / config.steps):
+                        log.warn(step, warning)
+                if saves:
+                    checkpoints.save(step, state)
+                if asked_to_stop and not last:
+                    checkpoints.wait()
+                    raise Preempted(f"the checkpoint of step {step} is saved")
+                if trace:
+                    trace.dispatched(state)
+            checkpoints.wait()
     finally:
         log.close()
         if records:
             records.close()
-        checkpoints.close()
     if sweep:
-        state = jax.jit(lambda state: state, out_shardings=everywhere)(state)
+        state = program.whole(state)
         sweep.split(state, workdir)
-    return jax.device_get(state.params)
-
-
-def steps_per_dispatch(config) -> int:
-    """`config.steps_per_dispatch`; 0 is 8 on accelerators and 1 on CPUs, which run a loop's body on one thread.
-
-    Raises:
-      UserError: for less than 0.
-    """
-    asked = config.get("steps_per_dispatch", 0)
-    if asked < 0:
-        raise UserError(f"config.steps_per_dispatch={asked}: expected 1 or more, or 0 for the best of this machine")
-    return asked or (1 if jax.default_backend() == "cpu" else AT_ONCE)
+    return jax.device_get(program.whole(state).params)
 
 
 class Waiting:
@@ -186,10 +152,31 @@ def _until_next_stop(step: int, config, most: int) -> int:
     return min(most, config.steps - step, *stops)
 
 
-def _stacked(stream: Iterator[Inputs], count: int, most: int) -> Inputs:
+def stacked(stream: Iterator[Inputs], count: int, most: int) -> Inputs:
     """The next `count` inputs in a new first axis of `most`: one shape, one compilation."""
     taken = list(itertools.islice(stream, count))
     return {name: np.stack([*(step[name] for step in taken), *[taken[-1][name]] * (most - count)]) for name in taken[0]}
+
+
+def _check_finite(metrics: list[dict], step: int, workdir: Path, members: int) -> None:
+    """Before anything is logged or saved: a checkpoint never holds what is not finite.
+
+    Args:
+      metrics: of the steps up to and with `step`; a first axis of steps, of a sweep another of members.
+      members: of a sweep, which goes on while one of them is well.
+
+    Raises:
+      NonFiniteLoss: naming the first step and its terms.
+    """
+    finite = {name: np.isfinite(np.concatenate(values).reshape(-1, members)) for name, values in _together(metrics).items()}
+    well = np.all(list(finite.values()), axis=0)  # steps, members
+    if well.all(axis=0).any():
+        return
+    place = int(np.argmin(well.all(axis=1)))
+    terms = [name for name, each in finite.items() if not each[place].all()]
+    raise NonFiniteLoss(
+        f"step {step - len(well) + 1 + place}: {', '.join(terms)} not finite; stopped. Checkpoints in {workdir} are from before"
+    )
 
 
 def _means(metrics: list[dict]) -> dict[str, np.ndarray]:

@@ -22,17 +22,19 @@ def make_step(
     data_seed: int | None = None,
     sweep: Sweep | None = None,
     spread: Spread = lambda shared: shared,
+    parts: int = 1,
 ):
     """One step as a pure function of (state, frozen, batch): targets, loss, gradient, update.
 
     The targets are keyed by `data_seed`, the rest by `seed`. Of a sweep, parameters, optimiser state and metrics have a
-    first axis of members; the targets are computed once.
+    first axis of members; the targets are computed once. The gradient is taken in `parts` micro-batches.
     """
     data_seed = seed if data_seed is None else data_seed
+    loss_and_gradient = accumulated(jax.value_and_grad(task.loss, has_aux=True), parts)
 
     def update(params, opt_state, weights, seed, targets, batch, step):
         _, loss_rng = jax.random.split(step_key(seed, step))
-        (loss, metrics), gradient = jax.value_and_grad(task.loss, has_aux=True)(params, targets, batch, loss_rng, weights)
+        (loss, metrics), gradient = loss_and_gradient(params, targets, batch, loss_rng, weights)
         updates, opt_state = transform.update(gradient, opt_state, params)
         moved = {name: metrics.pop(name) for name in set(metrics) & set(params)}
         params = optax.apply_updates(params, updates) | moved
@@ -50,6 +52,34 @@ def make_step(
         return TrainState(state.step + 1, params, opt_state), metrics
 
     return train_step
+
+
+def accumulated(of_batch, parts: int):
+    """What `of_batch` gives for a whole batch, as its mean over `parts` micro-batches of it, one after the other.
+
+    Equal for a loss that is a mean over rows. One that compares the rows of a batch, such as the batch view, compares
+    those of a micro-batch.
+
+    Args:
+      of_batch: (params, targets, batch, rng, weights) -> a tree.
+      parts: how many; the first axis of all of targets and batch is a multiple.
+    """
+    if parts == 1:
+        return of_batch
+
+    def of_parts(params, targets, batch, rng, weights):
+        def add(total, i):
+            # Rows i, i + parts, ...: some of each device's.
+            rows = jax.tree.map(lambda x: x.reshape(-1, parts, *x.shape[1:])[:, i], (targets, batch))
+            return jax.tree.map(jnp.add, total, of_batch(params, *rows, jax.random.fold_in(rng, i), weights)), None
+
+        shapes = jax.eval_shape(of_batch, params, targets, batch, rng, weights)
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        # XLA runs a loop's body on one thread of a CPU.
+        total, _ = jax.lax.scan(add, nothing, jnp.arange(parts), unroll=parts if jax.default_backend() == "cpu" else 1)
+        return jax.tree.map(lambda x: x / parts, total)
+
+    return of_parts
 
 
 def make_steps(one_step, expand: Expand, most: int):

@@ -59,17 +59,16 @@ class Sweep:
     def claim(self, workdir: Path, allow_changed_config: bool) -> None:
         """A folder for each member, as if it were a run of its own."""
         for folder, member in zip(self.folders(workdir), self.members, strict=True):
-            claim(folder, member.config, allow_changed_config)
+            claim(folder, member.config, allow_changed_config, jax.process_index())
 
     def split(self, state: TrainState, workdir: Path) -> None:
         """Writes each member's final state as a checkpoint of its own; those that are there already stay."""
         step, whole = int(state.step), jax.device_get(state)
         for place, folder in enumerate(self.folders(workdir)):
-            checkpoints = Checkpoints(folder)
-            if checkpoints.latest() != step:
-                params, optimizer = jax.tree.map(lambda leaf, k=place: leaf[k], (whole.params, whole.opt_state))
-                checkpoints.save(step, TrainState(whole.step, params, optimizer))
-            checkpoints.close()
+            with Checkpoints(folder) as checkpoints:
+                if checkpoints.latest() != step:
+                    params, optimizer = jax.tree.map(lambda leaf, k=place: leaf[k], (whole.params, whole.opt_state))
+                    checkpoints.save(step, TrainState(whole.step, params, optimizer))
 
 
 class MemberRecords:

@@ -1,56 +1,107 @@
-"""A run of two processes, each with one device, is the run of one process with two: batches, losses and parameters."""
+"""A run of several processes, by launch/local_multihost.sh, is the run of one: numbers, signals, and a process that dies."""
 
 import json
 import os
-import socket
+import shutil
+import signal
 import subprocess
-import sys
+import time
 
 import jax
 import numpy as np
 import pytest
 
 from s3rl_jax.training.checkpoint import read_params
+from s3rl_jax.workdir import saved_steps
 from tests.conftest import ROOT
 
-RUN = """
-import sys, jax
-from pathlib import Path
-process, count, port, corpus, gib, workdir = sys.argv[1:]
-if int(count) > 1:
-    jax.distributed.initialize(f"localhost:{port}", int(count), int(process))
-from configs.finetune import get_config
-from s3rl_jax.experiment import run
-config = get_config()
-config.student.size, config.preflight, config.batch_size = "toy", False, 8
-config.steps, config.log_every, config.checkpoint_every = 6, 2, 6
-config.data.corpus, config.data.memory_gib = corpus, float(gib)
-run(config, Path(workdir))
-"""
+RUN = (
+    "--config=configs/finetune.py",
+    "--config.student.size=toy",
+    "--config.preflight=False",
+    "--config.batch_size=8",
+    "--config.log_every=2",
+)
 
 
-def start(process: int, count: int, port: int, *arguments: str) -> subprocess.Popen:
-    devices = f"--xla_force_host_platform_device_count={2 // count}"
-    environment = {**os.environ, "XLA_FLAGS": devices, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", RUN, str(process), str(count), str(port), *arguments]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(processes: int, devices: int, workdir, *arguments: str) -> subprocess.Popen:
+    environment = {**os.environ, "XLA_FLAGS": "", "DEVICES": str(devices), "LOGS": str(workdir) + "-logs"}
+    command = [ROOT / "launch/local_multihost.sh", str(processes), *RUN, f"--workdir={workdir}", *arguments]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-@pytest.mark.parametrize("memory_gib", ["4", "0"], ids=["held on the devices", "read from disk"])
+def finish(process: subprocess.Popen) -> str:
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return said
+
+
+def losses(workdir) -> dict[int, float]:
+    rows = [json.loads(row) for row in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert len({row["step"] for row in rows}) == len(rows), "each step stands there once"
+    return {row["step"]: row["loss"] for row in rows}
+
+
+@pytest.mark.parametrize("memory_gib", [4, 0], ids=["held on the devices", "read from disk"])
 def test_two_processes_equal_one(corpus, tmp_path, memory_gib):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    for count, workdir in ((1, tmp_path / "one"), (2, tmp_path / "two")):
-        running = [start(process, count, port, corpus, memory_gib, str(workdir)) for process in range(count)]
-        for process in running:
-            said, _ = process.communicate(timeout=300)
-            assert process.returncode == 0, said
-    losses = {}
-    for name in ("one", "two"):
-        rows = [json.loads(row) for row in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-        losses[name] = {row["step"]: row["loss"] for row in rows}
-    assert losses["one"].keys() == losses["two"].keys() == {2, 4, 6}
-    np.testing.assert_allclose(list(losses["two"].values()), list(losses["one"].values()), rtol=1e-5)
+    """Twenty steps: losses, and parameters, which Adam makes of gradients whatever their size."""
+    steps = ("--config.steps=20", f"--config.data.corpus={corpus}", f"--config.data.memory_gib={memory_gib}")
+    for processes, name in ((1, "one"), (2, "two")):
+        finish(start(processes, 2 // processes, tmp_path / name, *steps))
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert list(one) == list(two) == list(range(2, 21, 2))
+    np.testing.assert_allclose(list(two.values()), list(one.values()), rtol=1e-5)
     ended = (read_params(tmp_path / name, "--workdir") for name in ("one", "two"))
-    jax.tree.map(lambda one, two: np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6), *ended)
+    jax.tree.map(lambda one, two: np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5), *ended)
+
+
+LONG = ("--config.steps=100000", "--config.checkpoint_every=10", "--config.data.corpus=fake")
+
+
+def wait_for(workdir, step: int) -> None:
+    deadline = time.monotonic() + 200
+    while max(saved_steps(workdir), default=0) < step:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children_of(process: subprocess.Popen) -> list[int]:
+    """The training processes that the script started, in order."""
+    (threads,) = os.listdir(f"/proc/{process.pid}/task")
+    with open(f"/proc/{process.pid}/task/{threads}/children") as file:
+        return sorted(map(int, file.read().split()))
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_when_one_process_dies_the_other_says_so_within_a_minute_and_both_go_on(tmp_path, victim):
+    running = start(2, 1, tmp_path / "run", *LONG)
+    wait_for(tmp_path / "run", 20)
+    os.kill(children_of(running)[victim], signal.SIGKILL)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode != 0
+    said += (tmp_path / "run-logs/process-1.log").read_text()
+    assert "another process of this run died or cannot be reached" in said or "another task died" in said
+    reached = saved_steps(tmp_path / "run")[-1]
+    # Told to stop, both do, at one step; and they had gone on from where they were.
+    again = start(2, 1, tmp_path / "run", *LONG)
+    wait_for(tmp_path / "run", reached + 10)
+    os.kill(children_of(again)[victim], signal.SIGTERM)  # one alone is told
+    said = finish(again)
+    stopped = saved_steps(tmp_path / "run")[-1]
+    line = f"stopped by SIGTERM: the checkpoint of step {stopped} is saved; resume with:"
+    assert line in said
+    assert line in (tmp_path / "run-logs/process-1.log").read_text()
+
+
+def test_a_run_of_two_processes_goes_on_with_one(tmp_path):
+    """Onto another mesh, with parameters and optimiser state in parts at first."""
+    fake = ("--config.data.corpus=fake", "--config.student.size=tiny", "--config.data.window_seconds=0.64")
+    run = (*fake, "--config.checkpoint_every=2", "--config.steps=6", "--allow_changed_config")
+    ended = []
+    for fsdp, processes in ((2, 2), (1, 1)):
+        said = finish(start(processes, 1, tmp_path / "run", *run, f"--config.mesh.fsdp={fsdp}"))
+        assert f"fsdp {fsdp})" in said
+        ended.append(read_params(tmp_path / "run", "--workdir"))
+        shutil.rmtree(tmp_path / "run/checkpoints/6")
+    assert "goes on although config.mesh.fsdp was 2, is 1" in said
+    jax.tree.map(lambda two, one: np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5), *ended)

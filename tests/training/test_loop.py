@@ -12,10 +12,12 @@ from ml_collections import ConfigDict
 from s3rl_jax.errors import UserError
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.training.loop import NonFiniteLoss, steps_per_dispatch, train
+from s3rl_jax.training.loop import train
 from s3rl_jax.training.mesh import host_rows, make_mesh
 from s3rl_jax.training.optimizer import optimizer
+from s3rl_jax.training.program import steps_per_dispatch
 from s3rl_jax.training.step import make_step
+from s3rl_jax.training.stopping import NonFiniteLoss
 
 
 def config(**changes):
@@ -161,9 +163,9 @@ def test_a_warning_is_said_once(tmp_path, capsys):
 def test_the_batch_is_divided_over_all_devices():
     mesh = make_mesh()
     assert mesh.size == 8
-    assert host_rows(16, mesh) == range(16)
+    assert host_rows(16) == range(16)
     with pytest.raises(UserError, match="batch_size=12"):
-        host_rows(12, mesh)
+        host_rows(12)
 
 
 def test_frozen_parts_keep_their_values():

@@ -1,0 +1,26 @@
+"""A teacher of random parameters: as large and as slow as a trained one, for a run that is only to be timed."""
+
+import jax
+import jax.numpy as jnp
+
+from s3rl_jax.errors import lookup
+from s3rl_jax.models.codebook import KMeansCodebook
+from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.tasks.teacher import Teacher
+
+
+def untrained_teacher(size: str, dtype: str) -> Teacher:
+    """A teacher of `config.teacher.size`.
+
+    Raises:
+      UserError: for a size that does not exist.
+    """
+    config = lookup(SIZES, size, "config.teacher.size")
+    params = Wav2Vec2(config).init(jax.random.key(0), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
+    return Teacher(config, jax.tree.map(lambda p: p.astype(dtype), params))
+
+
+def untrained_codebook(teacher: Teacher, settings) -> KMeansCodebook:
+    """As `config.codebook` would have it fitted."""
+    centroids = jax.random.normal(jax.random.key(0), (settings.clusters, teacher.config.hidden_size))
+    return KMeansCodebook(settings.layer or round(0.75 * teacher.config.layers), centroids, centroids.mean(axis=0))

@@ -1,0 +1,64 @@
+"""What a step costs, and what share of the machine it uses."""
+
+import functools
+import resource
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax
+import jax
+import jax.numpy as jnp
+
+REPEATS = 5
+LINES = 20  # of an overview that names parts of parts
+
+
+class Cost(NamedTuple):
+    """Of one step of the whole batch on all devices.
+
+    Attributes:
+      flops: floating-point operations as XLA counts them in the program before it is optimised; what is recomputed
+        (`config.remat`) counts again.
+      audio_seconds: of audio that it hears.
+    """
+
+    flops: float
+    audio_seconds: float
+
+
+@functools.cache
+def ceiling() -> float:
+    """Flops a second that a matrix product reaches on all devices: in bfloat16 on accelerators, in float32 on CPUs, whose
+    devices share the cores of their process."""
+    on_cpu = jax.default_backend() == "cpu"
+    size, dtype = (1024, jnp.float32) if on_cpu else (8192, jnp.bfloat16)
+    with jax.default_device(jax.local_devices()[0]):
+        x = jnp.ones((size, size), dtype)
+        product = jax.jit(jnp.matmul)
+        product(x, x).block_until_ready()
+        seconds = []
+        for _ in range(REPEATS):
+            begun = time.perf_counter()
+            product(x, x).block_until_ready()
+            seconds.append(time.perf_counter() - begun)
+    return 2 * size**3 / min(seconds) * (jax.process_count() if on_cpu else jax.device_count())
+
+
+def peak_memory() -> int:
+    """The most bytes that a device of this process has held; on a CPU the process itself."""
+    held = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in jax.local_devices()]
+    return max(held) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def overview(params: Mapping[str, Any], members: bool = False) -> list[str]:
+    """How many parameters each part has, a line each, and all together; of one member of a sweep."""
+    leaves = flax.traverse_util.flatten_dict(params)
+    depth = 2 if len({path[:2] for path in leaves}) <= LINES else 1
+    sizes: dict[str, int] = {}
+    for path, leaf in leaves.items():
+        part = "/".join(path[:depth])
+        sizes[part] = sizes.get(part, 0) + leaf.size // (leaf.shape[0] if members else 1)
+    sizes["all"] = sum(sizes.values())
+    widest = max(map(len, sizes))
+    return [f"{part:<{widest}} {size:>12,}" for part, size in sizes.items()]
