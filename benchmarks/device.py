@@ -1,7 +1,7 @@
 """What a detector costs on a device: time, file and memory, for each student and quantisation, beside public peers.
 
     pip install pymicro-wakeword pyopen-wakeword
-    python benchmarks/device.py [--sizes=conv,tiny,small] [--seconds=60] [--repeats=3] [--out=FILE.json]
+    python -m benchmarks.device [--sizes=conv,tiny,small] [--seconds=60] [--repeats=3] [--out=FILE.json]
 
 The students are untrained: cost does not depend on what they have learned. Each runs in a process of its own that has one
 thread, is fed the same noise hop by hop, and has been warmed up; the processes take turns, `repeats` rounds of them, so that

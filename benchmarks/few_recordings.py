@@ -1,6 +1,6 @@
 """False rejects against the number of recordings of the keyword that one has, distilled and not, with and without synthesis.
 
-    python benchmarks/few_recordings.py --corpus=corpus --init=runs/distilled --out=runs/few
+    python -m benchmarks.few_recordings --corpus=corpus --init=runs/distilled --out=runs/few
 
 Fine-tunes with 5, 20 and 100 of the corpus's own recordings of the keyword, begun at random and distilled, with and
 without recordings that the embedded synthesiser speaks (another corpus, made first). All hear the same negatives. Finished runs

@@ -1,6 +1,6 @@
 """How fast audio comes from where it lies to the device, beside how fast a training step takes it.
 
-    python benchmarks/input.py --corpus=corpus --source=audio/manifest.csv
+    python -m benchmarks.input --corpus=corpus --source=audio/manifest.csv
 
 One JSON object a way, medians of --rounds with least and most; audio seconds are those of the crops that arrive:
   shards       from prepared shards on disk through tf.data to the device, batches of 2 s crops of the whole corpus

@@ -1,6 +1,6 @@
 """What `detect` prints of keywords in noise, and of ten minutes in which there are none.
 
-    python benchmarks/listen.py M.tflite --corpus=corpus [--snr_db=5]
+    python -m benchmarks.listen M.tflite --corpus=corpus [--snr_db=5]
 
 Writes two WAV files out of the test split (ten recordings of the keyword among other words, with noise; ten minutes of
 other speech), runs `python -m s3rl_jax.detect` on them, and prints JSON: how many of the words it printed within a

@@ -1,6 +1,6 @@
 """What a round of hard-negative mining is worth, beside a round as long without it.
 
-    python benchmarks/mining.py --source=audio/manifest.csv --out=runs/mining --seeds=2
+    python -m benchmarks.mining --source=audio/manifest.csv --out=runs/mining --seeds=2
 
 Makes two corpora out of a manifest with `train` and `test`: the keyword with a quarter of the other training voices, and, as
 unlabelled audio, the other three quarters. Trains a detector on the first, mines the second, goes on from the detector with

@@ -1,6 +1,6 @@
 """What preparing a corpus costs: hours of audio a minute and peak memory, of 1 and of 6 hours, by one process and by all cores.
 
-    python benchmarks/prepare.py
+    python -m benchmarks.prepare
 
 Prints a JSON object a run; the peak is of the largest process. The source is generated: FLAC of 20 s at 22.05 kHz in stereo,
 so that it has to be decoded, mixed down and resampled.

@@ -43,4 +43,4 @@ for seed in 0 1; do
   detector 0 "$keyword-window-distilled-$seed" --config.init="$runs/distilled-window" --config.seed=$seed
 done
 wait "$other"
-"$python" benchmarks/table.py "$runs/$keyword"-{tiny,window}-{random,distilled} "$runs/$keyword-conv-random"
+"$python" -m benchmarks.table "$runs/$keyword"-{tiny,window}-{random,distilled} "$runs/$keyword-conv-random"

@@ -1,6 +1,6 @@
 """What K students for one pass of a base-size teacher cost, by one student: at most 1.5 times for K = 8.
 
-    python benchmarks/sweep.py [--members=8] [--batch_size=4] [--seconds=2.015] [--repeats=5]
+    python -m benchmarks.sweep [--members=8] [--batch_size=4] [--seconds=2.015] [--repeats=5]
 
 Steps of distillation (dual view and the teacher's codebook) of one run and of a sweep over loss.gamma, turn by turn in one
 process, with a wav2vec 2.0 base of random parameters; what it says does not matter for how long it takes. Prints JSON:

@@ -1,6 +1,6 @@
 """Tables of false reject rates and of equal error rates out of the metrics.json of several runs, seeds put together.
 
-    python benchmarks/table.py runs/alexa-tiny-random runs/alexa-tiny-distilled [--rate=10]
+    python -m benchmarks.table runs/alexa-tiny-random runs/alexa-tiny-distilled [--rate=10]
 
 Each name stands for the runs NAME-0, NAME-1, ... A cell has the mean over the seeds, each seed's own figure, and the 95 %
 interval (Wilson) of the mean for the number of recordings of the keyword: seeds share the recordings, so they do not

@@ -1,6 +1,6 @@
 """How fast the base encoder runs, beside PyTorch transformers, in one run on one machine.
 
-    python benchmarks/teacher.py [--batch=4] [--seconds=10] [--repeats=5] [--dtype=float32]
+    python -m benchmarks.teacher [--batch=4] [--seconds=10] [--repeats=5] [--dtype=float32]
 
 Both are wav2vec 2.0 base, randomly initialised, with the same batch, dropout (0.1 on hidden states; none on attention, no
 layer drop) and precision. `forward` is inference; `forward_backward` is the mean square of the last layer and its gradient

@@ -1,6 +1,6 @@
 """Has a detector learned the word, or the recordings that it stands in? Two transplants decide.
 
-    python benchmarks/word_or_recording.py --workdir=runs/alexa --corpus=corpus
+    python -m benchmarks.word_or_recording --workdir=runs/alexa --corpus=corpus
 
 Keyword recordings differ from all others in length, format and silence. `recording`: the keyword's recordings with
 another word in its place (same loudness) must not fire. `word`: the keyword cut out and put into another word's

@@ -4,6 +4,7 @@
 # Everything lands in quickstart/WORD/. A second run continues where the first one stopped.
 set -euo pipefail
 begun=$SECONDS
+# shellcheck source=launch/install.sh
 source "$(dirname "$0")/install.sh"
 
 keyword=alexa

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The tests, on a fresh machine: launch/test.sh [pytest arguments]
 set -euo pipefail
+# shellcheck source=launch/install.sh
 source "$(dirname "$0")/install.sh"
 install_all parity
 

@@ -23,6 +23,9 @@ _COORDINATOR = flags.DEFINE_string(
 )
 _PROCESSES = flags.DEFINE_integer("processes", 1, "How many processes there are; with --coordinator=ADDRESS:PORT.")
 _PROCESS = flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
+_PREEMPTED = flags.DEFINE_integer(
+    "preempted_status", 0, "Exit status after SIGTERM, for schedulers that take 0 for a run that is done."
+)
 _CACHE = flags.DEFINE_string(
     "compile_cache",
     os.environ.get("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "s3rl_jax")),
@@ -69,8 +72,8 @@ def parse(arguments: list[str], example: str, needs_workdir: Callable[[], bool] 
 def train(run: Callable[..., object], asked: Asked, **options) -> None:
     """Runs it, with the other processes if there are any, and says in one line how it ended.
 
-    Exit status 0 after SIGTERM too: what was reached is saved, and the same command goes on. 1 for a loss that is not
-    finite, a full disk, another process that died.
+    Exit status 0 after SIGTERM too (or --preempted_status): what was reached is saved, and the same command goes on. 1 for a
+    loss that is not finite, a full disk, another process that died.
     """
     import jax
 
@@ -86,7 +89,7 @@ def train(run: Callable[..., object], asked: Asked, **options) -> None:
         run(*asked, **options)
     except Preempted as stopped:
         print(f"\nstopped by SIGTERM: {stopped}; {again}", file=sys.stderr)
-        sys.exit(0)
+        sys.exit(_PREEMPTED.value)
     except (NonFiniteLoss, NotSaved) as error:
         print(f"\nerror: {error}", file=sys.stderr)
         if jax.process_count() > 1:

@@ -1,6 +1,6 @@
 """The peer of benchmarks/input.py: files through torch.utils.data.DataLoader with soundfile. Prints audio seconds a second.
 
-python benchmarks/peers/torch_input.py LIST --batch=64 --batches=200 --workers=2
+python -m benchmarks.peers.torch_input LIST --batch=64 --batches=200 --workers=2
 """
 
 import argparse

@@ -68,12 +68,15 @@ def accumulated(of_batch, parts: int):
         return of_batch
 
     def of_parts(params, targets, batch, rng, weights):
-        def add(total, i):
+        def of_part(i):
             # Rows i, i + parts, ...: some of each device's.
             rows = jax.tree.map(lambda x: x.reshape(-1, parts, *x.shape[1:])[:, i], (targets, batch))
-            return jax.tree.map(jnp.add, total, of_batch(params, *rows, jax.random.fold_in(rng, i), weights)), None
+            return of_batch(params, *rows, jax.random.fold_in(rng, i), weights)
 
-        shapes = jax.eval_shape(of_batch, params, targets, batch, rng, weights)
+        def add(total, i):
+            return jax.tree.map(jnp.add, total, of_part(i)), None
+
+        shapes = jax.eval_shape(of_part, 0)
         nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         # XLA runs a loop's body on one thread of a CPU.
         total, _ = jax.lax.scan(add, nothing, jnp.arange(parts), unroll=parts if jax.default_backend() == "cpu" else 1)

@@ -12,7 +12,7 @@ from configs import ablation
 
 def get_config():
     config = ablation.get_config()
-    config.rows = {name: config.rows[name] for name in ("no teacher", "not distilled", "dual view", "own codebook")}
+    config.rows = {name: config.rows[name] for name in ("no teacher", "not distilled", "dual view")}
     config.rows_of_other_size = ("no teacher",)
     config.student.size, config.other_size = "toy", "tiny"
     config.seeds = (0, 1)
@@ -46,7 +46,7 @@ def ablation(chain, tmp_path_factory):
 def test_all_rows_for_each_seed(ablation):
     runs, _, done = ablation
     table = json.loads((runs / "ablation.json").read_text())
-    assert [row["row"] for row in table] == ["no teacher", "not distilled", "dual view", "own codebook", "no teacher"]
+    assert [row["row"] for row in table] == ["no teacher", "not distilled", "dual view", "no teacher"]
     for row in table:
         assert row["seeds"] == 2
         assert set(row["conditions"]) == {"clean", "snr_5"}

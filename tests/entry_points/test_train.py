@@ -1,9 +1,6 @@
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jax
@@ -28,33 +25,6 @@ def test_the_chain_leaves_what_it_promises(chain):
     assert json.loads((detector / "config.json").read_text())["student"]["size"] == "toy", "taken over from init"
     assert "steps/s" in chain["finetune said"]
     assert "left" in chain["finetune said"]
-
-
-def test_a_killed_run_ends_as_an_undisturbed_one(chain, tmp_path):
-    arguments = (
-        *TOY_FINETUNE,
-        "--config.checkpoint_every=10",
-        f"--config.data.corpus={chain['corpus']}",
-        "--config.steps=60",
-        f"--config.init={chain['distilled']}",
-    )
-    whole = run_module("train", *arguments, f"--workdir={tmp_path}/whole")
-    assert whole.returncode == 0, whole.stderr
-    process = subprocess.Popen(
-        [sys.executable, "-m", "s3rl_jax.train", *arguments, f"--workdir={tmp_path}/cut"],
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "XLA_FLAGS": ""},  # one device, as run_module has
-    )
-    deadline = time.monotonic() + 200
-    while not (tmp_path / "cut/checkpoints/20").is_dir() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
-    again = run_module("train", *arguments, f"--workdir={tmp_path}/cut")
-    assert again.returncode == 0, again.stderr
-    one, other = (read_params(tmp_path / name, "--workdir") for name in ("whole", "cut"))
-    jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
 def test_training_from_memory_and_the_package_leave_tensorflow_alone(chain, tmp_path):

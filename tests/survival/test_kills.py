@@ -13,7 +13,7 @@ import numpy as np
 from s3rl_jax.training.checkpoint import read_params
 from tests.conftest import ROOT
 
-STEPS, KILLS = 600, 20
+STEPS, KILLS = 501, 20
 
 
 def start(workdir) -> subprocess.Popen:
@@ -33,7 +33,7 @@ def test_a_run_that_is_killed_twenty_times_ends_bit_for_bit_as_an_undisturbed_on
             for line in process.stderr:
                 if line.startswith("matrix: parameters"):
                     break
-            time.sleep(chance.uniform(0, 0.6))
+            time.sleep(chance.uniform(0, 0.4))
         else:  # while it starts and restores
             time.sleep(chance.uniform(0.5, 3))
         process.kill()

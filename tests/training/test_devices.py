@@ -64,22 +64,21 @@ def run(config, task, batch, count: int, fsdp: int = 1):
     return losses, state
 
 
-@pytest.fixture(scope="module", params=[distill_task, pretrain_task])
-def on_one(request, batch):
-    config, task = request.param()
-    return config, task, run(config, task, batch, 1)
+MESHES = {distill_task: [(2, 1), (8, 1)], pretrain_task: [(4, 2)]}  # devices, and over how many the state is divided
 
 
-@pytest.mark.parametrize(("count", "fsdp"), [(2, 1), (4, 2), (8, 1)])
-def test_any_number_of_devices_equals_one(on_one, batch, monkeypatch, count, fsdp):
+@pytest.mark.parametrize("make", MESHES)
+def test_any_number_of_devices_equals_one(make, batch, monkeypatch):
     monkeypatch.setattr("s3rl_jax.training.mesh.SMALLEST", 64)  # toy models have no large arrays
-    config, task, (losses, ended) = on_one
-    found, state = run(config, task, batch, count, fsdp)
-    np.testing.assert_allclose(found, losses, rtol=1e-5)
-    pairs = zip(jax.tree_util.tree_leaves_with_path(ended.params), jax.tree.leaves(state.params), strict=True)
-    for (path, one), several in pairs:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if not name.endswith("k_proj/bias"):  # it cancels in the softmax: its gradient is rounding, which Adam makes large
-            np.testing.assert_allclose(several, one, rtol=1e-3, atol=1e-4, err_msg=name)
-    parts = [leaf.addressable_shards[0].data.size / leaf.size for leaf in jax.tree.leaves(state.opt_state) if leaf.size >= 64]
-    assert min(parts) == 1 / fsdp
+    config, task = make()
+    losses, ended = run(config, task, batch, 1)
+    for count, fsdp in MESHES[make]:
+        found, state = run(config, task, batch, count, fsdp)
+        np.testing.assert_allclose(found, losses, rtol=1e-5)
+        pairs = zip(jax.tree_util.tree_leaves_with_path(ended.params), jax.tree.leaves(state.params), strict=True)
+        for (path, one), several in pairs:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            if not name.endswith("k_proj/bias"):  # it cancels in the softmax: its gradient is rounding, which Adam makes large
+                np.testing.assert_allclose(several, one, rtol=1e-3, atol=1e-4, err_msg=name)
+        large = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.size >= 64]
+        assert min(leaf.addressable_shards[0].data.size / leaf.size for leaf in large) == 1 / fsdp

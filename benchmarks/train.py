@@ -1,0 +1,120 @@
+"""How fast distillation steps are, beside plain PyTorch, in one run on one machine.
+
+    pip install -r benchmarks/peers/requirements.txt
+    python -m benchmarks.train [--students=tiny,small,large] [--batch=8] [--seconds=2.015] [--repeats=5] [--dtype=float32]
+
+Both distil wav2vec 2.0 base (random parameters: what it says does not matter for how long it takes) into the paper's student
+by the dual view over all layers and the teacher's codebook at masked frames, without augmentation: the same batch, sizes,
+losses, gradient clipping and AdamW. benchmarks/peers/torch_distill.py is the other side, twice: with the codebook objective
+as transformers writes it, which gathers 100 code vectors for each frame, and with our algebra for it. They take turns, so
+that what else the machine does meets all. Prints JSON: audio seconds a second (median, least, most), the ratio of the turns,
+what a matrix product reaches, and what share of that each uses by the operations that XLA counts in our step.
+"""
+
+import argparse
+import gc
+import json
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.measuring import about, spread
+from configs import distill as config_file
+from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.tasks.distill import distill
+from s3rl_jax.tasks.teacher import Teacher
+from s3rl_jax.training.mesh import to_devices
+from s3rl_jax.training.program import build
+
+
+def ours(student: str, audio: np.ndarray, dtype: str):
+    """A function without arguments that runs a step to the end, and the step's floating-point operations."""
+    config = config_file.get_config()
+    config.student.size, config.student.streaming = student, False
+    config.dtype = config.teacher.dtype = dtype
+    config.batch_size, config.steps_per_dispatch = len(audio), 1
+    for name in ("reverb_probability", "noise_probability"):
+        config.augment[name] = 0.0
+    params = Wav2Vec2(SIZES["base"]).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
+    teacher = Teacher(SIZES["base"], jax.tree.map(lambda p: p.astype(dtype), params))
+    task = distill(config, teacher, np.zeros((0, audio.shape[1]), np.int16), np.zeros((0, 8000), np.float32))
+    batch = {"audio": audio, "length": np.full(len(audio), audio.shape[1], np.int32)}
+    program = build(task, config, batch, (), lambda held, inputs: inputs, None)
+    state = program.create()
+    inputs = to_devices({name: rows[None] for name, rows in batch.items()}, program.mesh, axis=1)
+
+    def step():
+        nonlocal state
+        state, metrics = program.step(state, inputs, 1)
+        return float(metrics["loss"][0])
+
+    return step, program.flops
+
+
+def product_flops(dtype: str) -> dict[str, float]:
+    """Flops a second of a matrix product in both."""
+    import torch
+
+    size = 1024 if jax.default_backend() == "cpu" else 8192
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    mine, theirs = jnp.ones((size, size), dtype), torch.ones((size, size), dtype=getattr(torch, dtype), device=device)
+    product = jax.jit(jnp.matmul)
+
+    def of_torch():
+        torch.matmul(theirs, theirs)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    took = turns({"s3rl_jax": lambda: product(mine, mine).block_until_ready(), "pytorch": of_torch}, 20)
+    return {name: 2 * size**3 / min(seconds) for name, seconds in took.items()}
+
+
+def turns(functions, repeats: int) -> dict[str, list[float]]:
+    """Seconds of each, taking turns, after two calls of each to warm up."""
+    took = {name: [] for name in functions}
+    for _ in range(2):
+        for function in functions.values():
+            function()
+    for _ in range(repeats):
+        for name, function in functions.items():
+            begun = time.perf_counter()
+            function()
+            took[name].append(time.perf_counter() - begun)
+    return took
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--students", default="tiny,small,large")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=2.015)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    args = parser.parse_args()
+    from benchmarks.peers.torch_distill import codebook, codebook_by_products, distillation
+
+    shape = (args.batch, int(args.seconds * 16_000))
+    audio = np.random.default_rng(0).integers(-5000, 5000, shape).astype(np.int16)
+    ceilings, compiled = product_flops(args.dtype), jax.default_backend() != "cpu"
+    found = about() | {"batch": f"{args.batch} x {args.seconds} s", "dtype": args.dtype, "pytorch_compiled": compiled}
+    found["matrix_product_gflops"] = {name: round(rate / 1e9) for name, rate in ceilings.items()}
+    for student in args.students.split(","):
+        step, flops = ours(student, audio, args.dtype)
+        peers = {"pytorch": codebook, "pytorch, codebook by products": codebook_by_products}
+        peers = {name: distillation(student, audio, args.dtype, compiled, way) for name, way in peers.items()}
+        took = turns({"s3rl_jax": step, **peers}, args.repeats)
+        rates = {who: [args.batch * args.seconds / s for s in seconds] for who, seconds in took.items()}
+        found[student] = {
+            "gflop_a_step": round(flops / 1e9, 1),
+            "audio_seconds_per_second": {who: spread(rate) for who, rate in rates.items()},
+            "share_of_matrix_product": {who: round(flops / min(took[who]) / ceilings[who.split(",")[0]], 3) for who in took},
+            "ratio": {who: spread([b / a for a, b in zip(took["s3rl_jax"], took[who], strict=True)]) for who in peers},
+        }
+        gc.collect()
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

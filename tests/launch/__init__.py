@@ -1,0 +1,1 @@
+"""What the launch scripts would do, and that the flags arrive as they were given."""
