@@ -3,7 +3,8 @@
     python -m benchmarks.pod [--utilisation=0.3] [--input_rate=19868]
 
 Operations and memory are what `--dry_run` plans for a step here; the rest is arithmetic. `utilisation`, of the peak in
-bfloat16, is assumed: it was not measured. `input_rate` is audio seconds a second from shards on two cores (benchmarks/input.py).
+bfloat16, is assumed: it was not measured. `input_rate` is audio seconds a second from shards, on two cores, as
+benchmarks/input.py measures it.
 """
 
 import argparse

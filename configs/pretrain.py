@@ -39,7 +39,7 @@ def get_config(variant: str = "teacher") -> ConfigDict:
     # The validation split, if the corpus has one: this many batches of it, every so many steps; 0: never.
     config.validation = ConfigDict({"every": 200, "batches": 10})
     config.dtype = "float32"  # or bfloat16: what is computed in; parameters and losses are float32
-    config.remat = False  # compute each layer again for its gradient instead of keeping what it made: longer clips in memory
+    config.remat = False  # compute each layer again for its gradient instead of keeping what it made (no gain on CPUs)
 
     config.teacher = ConfigDict({"size": "tiny"})
     config.student = ConfigDict({"size": "tiny", "streaming": True, "block": 8})  # see configs/finetune.py

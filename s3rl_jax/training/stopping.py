@@ -85,9 +85,14 @@ def in_one_line(workdir: Path) -> Iterator[None]:
         text = " ".join(str(error).split())
         if lost(error):
             raise LostProcess(f"another process of this run died or cannot be reached ({text[:200]})") from error
+        named = getattr(error, "filename", None)  # of an OSError: what another folder lacks is no matter of this one
+        if named and not Path(named).absolute().is_relative_to(workdir.absolute()):
+            raise
         code = error.errno if isinstance(error, OSError) else int((re.findall(r"os_error_code='(\d+)'", text) or [0])[0])
         if code not in DISK:
             raise
         whole = saved_steps(workdir)
         kept = f"the checkpoint of step {whole[-1]} is whole" if whole else "there is no checkpoint yet"
-        raise NotSaved(f"{workdir}: {os.strerror(code)}; {kept}. Make room there and give the same command again") from error
+        raise NotSaved(
+            f"{workdir}: {os.strerror(code)}; {kept}. Make room, or whatever it lacks, and give the same command again"
+        ) from error

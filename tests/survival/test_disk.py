@@ -56,7 +56,7 @@ def test_a_file_that_cannot_grow_ends_the_run_and_leaves_the_last_checkpoint(tmp
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000)),
     )
     assert small.returncode == 1, small.stderr
-    assert "File too large; there is no checkpoint yet. Make room there" in small.stdout
+    assert "File too large; there is no checkpoint yet. Make room" in small.stdout
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
@@ -116,6 +116,18 @@ def test_a_broken_newest_checkpoint_is_said_and_the_one_before_goes_on(four_step
     # Warm-up and decay depend on the number of steps, so the whole run is one of six.
     shutil.copytree(four_steps, tmp_path / "well")
     jax.tree.map(np.testing.assert_array_equal, ended, _from_step_2(tmp_path / "well"))
+
+
+def test_a_process_that_finds_a_broken_checkpoint_says_so_and_ends_well(four_steps, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(four_steps, workdir)
+    damage(workdir / "checkpoints/4", "cut")
+    command = [sys.executable, "-m", "tests.survival.a_run", workdir, "6"]
+    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "the checkpoint of step 4 cannot be read" in done.stderr
+    assert saved_steps(workdir) == [4, 6]
 
 
 def _from_step_2(workdir):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -60,6 +61,19 @@ def test_sigterm_saves_and_the_line_that_it_prints_goes_on_bit_for_bit(stopped, 
     whole = run_module("train", *TOY, f"--config.steps={STEPS}", f"--workdir={tmp_path}")
     assert whole.returncode == 0, whole.stderr
     jax.tree.map(np.testing.assert_array_equal, *(read_params(folder, "--workdir") for folder in (workdir, tmp_path)))
+
+
+def test_a_loss_that_is_not_finite_ends_with_status_1_and_is_in_no_checkpoint(tmp_path):
+    flags = ("--config.steps=100", "--config.checkpoint_every=1", "--config.log_every=50", f"--workdir={tmp_path}")
+    done = run_module("train", *TOY, *flags, "--config.optimizer.learning_rate=1e30", "--config.optimizer.clip=1e30")
+    assert done.returncode == 1, done.stderr
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    step, terms = re.fullmatch(
+        r"error: step (\d+): (.*) not finite; stopped\. Checkpoints in .* are from before", said
+    ).groups()
+    assert "loss" in terms or "gradient_norm" in terms
+    assert saved_steps(tmp_path)[-1] == int(step) - 1, "no log was due, but each step was saved"
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(read_params(tmp_path, "--workdir")))
 
 
 def test_other_code_or_another_configuration_is_listed_and_goes_on_only_when_told(stopped, tmp_path):
