@@ -19,13 +19,19 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
+LONG = ("notebooks", "tests/survival", "tests/entry_points/test_two_processes")
 
 
 class ByFile(LoadScopeScheduling):
-    """A file's tests run in one process, and those that take the chain in one too, so that what they share is made once."""
+    """A file's tests run in one process, and those that take the chain in one too, so that what they share is made once.
+
+    So do those that take long, together: files come in the order of how many tests they have, so these would come last.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
+        if file.startswith(LONG):
+            return "long"
         return "chain" if "chain" in (ROOT / file).read_text(encoding="utf-8") else file
 
 

@@ -1,6 +1,9 @@
 """Checkpoints through Orbax: written beside the run, asynchronously, the newest few kept, each with a checksum."""
 
+import contextlib
+import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,13 +151,11 @@ def _read(manager, step: int, wanted) -> tuple[Any, str]:
       wanted: shapes and shardings, or the one sharding that all arrays are to have.
     """
     found, wrong = None, ""
-    try:
-        if isinstance(wanted, jax.sharding.Sharding):
-            shapes = manager.item_metadata(step).tree
-            wanted = jax.tree.map(lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=wanted), shapes)
-        found = manager.restore(step, args=ocp.args.StandardRestore(wanted))
-    except Exception as error:  # Orbax and TensorStore raise whatever the broken file led to
-        wrong = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    with _unheard():
+        try:
+            found = manager.restore(step, args=ocp.args.StandardRestore(_asked(manager, step, wanted)))
+        except Exception as error:  # Orbax and TensorStore raise whatever the broken file led to
+            wrong = " ".join(f"{type(error).__name__}: {error}".split(". See full")[0].split())[:160]
     if jax.process_count() > 1 and not np.all(multihost_utils.process_allgather(np.array(not wrong))):
         wrong = wrong or "another process could not"
     if not wrong:
@@ -162,3 +163,22 @@ def _read(manager, step: int, wanted) -> tuple[Any, str]:
         if (checksum(read) != found["checksum"]).any():
             wrong = "its checksum differs"
     return found, wrong
+
+
+def _asked(manager, step: int, wanted):
+    """Shapes and shardings of what is in a checkpoint."""
+    if not isinstance(wanted, jax.sharding.Sharding):
+        return wanted
+    shapes = manager.item_metadata(step).tree
+    return jax.tree.map(lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=wanted), shapes)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Where reading fails, Orbax leaves coroutines behind, of which Python complains at length when they go."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook = hook

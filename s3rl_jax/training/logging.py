@@ -115,6 +115,12 @@ class Trace:
             jax.profiler.stop_trace()
             say(f"trace of {TRACED} dispatches: {self._folder}")
 
+    def close(self) -> None:
+        """Ends a trace of a run that had no more dispatches."""
+        if SKIPPED <= self._done < SKIPPED + TRACED:
+            jax.profiler.stop_trace()
+            say(f"trace of {self._done - SKIPPED} dispatches: {self._folder}")
+
 
 def say(text: str, end: str = "\n") -> None:
     """To the terminal or the log, by process 0."""

@@ -18,7 +18,7 @@ from s3rl_jax.training.program import build, introduction
 from s3rl_jax.training.step import Expand
 from s3rl_jax.training.stopping import NonFiniteLoss, Preempted, Preemption, in_one_line
 from s3rl_jax.training.sweep import MemberRecords, Sweep
-from s3rl_jax.training.throughput import Cost
+from s3rl_jax.training.throughput import Cost, ceiling
 
 Inputs = dict[str, np.ndarray]
 Batches = Callable[[int, int], Iterator[Inputs]]
@@ -65,6 +65,7 @@ def train(
       NotSaved: if the disk is full.
       LostProcess: if another process of the run died.
     """
+    ceiling()  # measured while the devices are empty
     with in_one_line(workdir):
         checkpoints = Checkpoints(workdir)
         reached = checkpoints.latest() or 0
@@ -118,6 +119,8 @@ def train(
             checkpoints.wait()
     finally:
         log.close()
+        if trace:
+            trace.close()
         if records:
             records.close()
     if sweep:

@@ -53,7 +53,7 @@ class Preemption:
 
     def __exit__(self, *error) -> None:
         if self._own:
-            signal.signal(signal.SIGTERM, self._before)
+            signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)
 
     def reached(self, before: int, step: int) -> bool:
         """Whether to save and stop now, after the steps `before` + 1 to `step`; to be asked by all processes.

@@ -68,6 +68,7 @@ def test_a_run_at_the_least_size_goes_through_with_everything_on(tmp_path):
     assert all(names <= row.keys() for row in rows)
     assert "all " in done.stderr, "how many parameters"
     assert "Gflop a step" in done.stderr
+    assert "trace of 2 dispatches" in done.stderr, "of a run that ends before a trace does"
     asked = json.loads((tmp_path / "run/wandb.json").read_text())
     assert asked["project"] == "a project"
     assert asked["resume"] == "allow"
