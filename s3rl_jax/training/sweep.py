@@ -62,13 +62,13 @@ class Sweep:
             claim(folder, member.config, allow_changed_config, jax.process_index())
 
     def split(self, state: TrainState, workdir: Path) -> None:
-        """Writes each member's final state as a checkpoint of its own; those that are there already stay."""
-        step, whole = int(state.step), jax.device_get(state)
+        """Writes each member's final state, whole on each device, as a checkpoint of its own; those that are there stay."""
+        step = int(state.step)
         for place, folder in enumerate(self.folders(workdir)):
             with Checkpoints(folder) as checkpoints:
                 if checkpoints.latest() != step:
-                    params, optimizer = jax.tree.map(lambda leaf, k=place: leaf[k], (whole.params, whole.opt_state))
-                    checkpoints.save(step, TrainState(whole.step, params, optimizer))
+                    params, optimizer = jax.tree.map(lambda leaf, k=place: leaf[k], (state.params, state.opt_state))
+                    checkpoints.save(step, TrainState(state.step, params, optimizer))
 
 
 class MemberRecords:

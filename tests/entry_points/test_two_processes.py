@@ -98,6 +98,15 @@ def told_to_stop_both_do(workdir):
     assert line in Path(f"{workdir}-logs/process-1.log").read_text()
 
 
+def test_a_sweep_over_two_processes_equals_one_of_one(tmp_path):
+    sweep = ("--config.sweep={'seed': [0, 1]}", "--config.data.corpus=fake", "--config.steps=4")
+    for processes in (1, 2):
+        finish(start(processes, 2 // processes, tmp_path / str(processes), *sweep))
+    for member in ("seed=0", "seed=1"):
+        ended = (read_params(tmp_path / str(processes) / "members" / member, "--workdir") for processes in (1, 2))
+        jax.tree.map(lambda one, two: np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5), *ended)
+
+
 def test_a_run_of_two_processes_goes_on_with_one(tmp_path):
     """Onto another mesh, with parameters and optimiser state in parts at first."""
     fake = ("--config.data.corpus=fake", "--config.student.size=tiny", "--config.data.window_seconds=0.64")
