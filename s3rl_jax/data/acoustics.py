@@ -7,17 +7,21 @@ from s3rl_jax.data.corpus import Clips
 
 
 def noise_bank(clips: Clips, samples: int, most: int) -> Int16[np.ndarray, "clips samples"]:
-    """The corpus's noise cut into pieces of `samples`; short recordings are repeated. At most `most` pieces, evenly."""
-    pieces = []
-    for row in clips.rows(clips.columns["kind"] == "noise"):
-        audio = clips.audio(row)
-        audio = np.tile(audio, max(1, -(-samples // len(audio))))
-        pieces.append(audio[: len(audio) // samples * samples].reshape(-1, samples))
-    if not pieces:
-        return np.zeros((0, samples), np.int16)
-    bank = np.concatenate(pieces)
-    bank = bank[np.abs(bank.astype(np.int32)).max(axis=1) > 0]  # digital silence cannot be scaled to an SNR
-    return bank[np.linspace(0, len(bank) - 1, min(most, len(bank))).astype(int)]
+    """The corpus's noise cut into pieces of `samples`; short recordings are repeated. At most `most` pieces, evenly.
+
+    Reads no more than what is taken.
+    """
+    rows = clips.rows(clips.columns["kind"] == "noise")
+    ends = np.cumsum(np.maximum(1, clips.columns["samples"][rows] // samples))
+    total = int(ends[-1]) if len(rows) else 0
+    chosen = np.linspace(0, total - 1, min(most, total)).astype(int)
+    bank, recording, audio = np.zeros((len(chosen), samples), np.int16), -1, np.zeros(0, np.int16)
+    for piece, place in zip(bank, chosen, strict=True):
+        if (here := int(np.searchsorted(ends, place, side="right"))) != recording:
+            recording, audio = here, clips.audio(rows[here])
+        first = (place - (ends[here - 1] if here else 0)) * samples
+        piece[:] = np.resize(audio, samples) if len(audio) < samples else audio[first : first + samples]
+    return bank[bank.any(axis=1)]  # digital silence cannot be scaled to an SNR
 
 
 def response_bank(clips: Clips, taps: int) -> Float[np.ndarray, "rooms taps"]:
