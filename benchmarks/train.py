@@ -50,7 +50,7 @@ def ours(student: str, audio: np.ndarray, dtype: str):
         state, metrics = program.step(state, inputs, 1)
         return float(metrics["loss"][0])
 
-    return step, program.flops
+    return step, program.flops()
 
 
 def product_flops(dtype: str) -> dict[str, float]:

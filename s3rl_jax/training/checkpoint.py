@@ -175,7 +175,7 @@ def _asked(manager, step: int, wanted):
 
 @contextlib.contextmanager
 def _unheard() -> Iterator[None]:
-    """Where reading fails, Orbax leaves coroutines behind, of which Python complains at length when they go."""
+    """Where reading fails, Orbax leaves coroutines behind, of which Python complains at length when they go (most of it)."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         yield

@@ -14,7 +14,8 @@ from s3rl_jax.tasks.task import Task
 from s3rl_jax.training.checkpoint import Checkpoints
 from s3rl_jax.training.logging import RunLog, Trace, say
 from s3rl_jax.training.mesh import to_devices
-from s3rl_jax.training.program import build, introduction
+from s3rl_jax.training.program import Program, build, introduction
+from s3rl_jax.training.state import TrainState
 from s3rl_jax.training.step import Expand
 from s3rl_jax.training.stopping import NonFiniteLoss, Preempted, Preemption, in_one_line
 from s3rl_jax.training.sweep import MemberRecords, Sweep
@@ -73,9 +74,13 @@ def train(
         state = program.create()
         state = checkpoints.restore(state) or state
     first = step = int(state.step)
+    if step >= config.steps:
+        with checkpoints:
+            return _ended(program, state, sweep, workdir)
     say(introduction(name, state.params, program, members=sweep is not None))
+    program.compiled()  # before the clock of the log starts
     trace = Trace(workdir) if profile else None
-    log = RunLog(workdir, config, first, name, Cost(program.flops, audio_seconds))
+    log = RunLog(workdir, config, first, name, Cost(program.flops(), audio_seconds))
     records = MemberRecords(sweep, workdir, first) if sweep else None
     since_logged: list[dict] = []
     stream, waiting = batches(first, config.steps), Waiting()
@@ -123,10 +128,15 @@ def train(
             trace.close()
         if records:
             records.close()
+    return _ended(program, state, sweep, workdir)
+
+
+def _ended(program: Program, state: TrainState, sweep: Sweep | None, workdir: Path) -> Any:
+    """The parameters of a run that has made its last step; each member of a sweep also gets a checkpoint of its own."""
+    state = program.whole(state)
     if sweep:
-        state = program.whole(state)
         sweep.split(state, workdir)
-    return jax.device_get(program.whole(state).params)
+    return jax.device_get(state.params)
 
 
 class Waiting:

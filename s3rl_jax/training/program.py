@@ -23,7 +23,7 @@ AT_ONCE = 8  # steps a dispatch, on accelerators
 
 
 class Program(NamedTuple):
-    """What a run consists of, ready to be called.
+    """What a run consists of. The step is compiled when it is first asked for: a run that has ended needs none.
 
     Attributes:
       mesh: of all devices.
@@ -31,8 +31,8 @@ class Program(NamedTuple):
       create: () -> the state before the first step.
       step: (state, inputs on the devices, count) -> (state, metrics with a first axis of steps); the state that goes in is
         used up.
-      compiled: `step` as XLA has it.
-      flops: of one step.
+      compiled: () -> `step` as XLA has it.
+      flops: () -> of one step.
       measure: (state, inputs, place) -> metrics of a held-out batch.
       whole: (state) -> the same on every device.
     """
@@ -41,14 +41,14 @@ class Program(NamedTuple):
     most: int
     create: Callable[[], TrainState]
     step: Callable[[TrainState, dict, int], tuple[TrainState, dict]]
-    compiled: jax.stages.Compiled
-    flops: float
+    compiled: Callable[[], jax.stages.Compiled]
+    flops: Callable[[], float]
     measure: Callable[[TrainState, dict, int], dict]
     whole: Callable[[TrainState], TrainState]
 
 
 def build(task: Task, config, example: dict[str, np.ndarray], held: Any, expand: Expand, sweep: Sweep | None) -> Program:
-    """Compiles a task.
+    """A task as a program.
 
     Args:
       task: what to train.
@@ -96,22 +96,21 @@ def build(task: Task, config, example: dict[str, np.ndarray], held: Any, expand:
     )
     first = meshes.to_devices(example, mesh)
 
+    @functools.cache
     def lowered(most: int, parts: int):
         several = {name: np.broadcast_to(rows, (most, *rows.shape)) for name, rows in example.items()}
         inputs = meshes.to_devices(several, mesh, axis=1)
         return steps(most, parts).lower(shapes, frozen, held, inputs, np.int32(1))
 
-    program = lowered(most, parts)
-    compiled = program.compile()
-    # XLA counts a loop's body once, so what is counted has none.
-    counted = program if most == parts == 1 else lowered(1, 1)
+    compiled = functools.cache(lambda: lowered(most, parts).compile())
     return Program(
         mesh,
         most,
         lambda: jax.jit(begin, out_shardings=divided)(held, first),
-        lambda state, inputs, count: compiled(state, frozen, held, inputs, np.int32(count)),
+        lambda state, inputs, count: compiled()(state, frozen, held, inputs, np.int32(count)),
         compiled,
-        (counted.cost_analysis() or {}).get("flops", 0.0),
+        # XLA counts a loop's body once, so what is counted has none.
+        lambda: (lowered(1, 1).cost_analysis() or {}).get("flops", 0.0),
         lambda state, batch, place: measure(state.params, state.step, frozen, meshes.to_devices(batch, mesh), place),
         jax.jit(lambda state: state, out_shardings=everywhere),
     )
@@ -122,7 +121,7 @@ def introduction(name: str, params: Any, program: Program, members: bool) -> str
     mesh = ", ".join(f"{axis} {size}" for axis, size in program.mesh.shape.items())
     on = f"{program.mesh.size} x {jax.devices()[0].device_kind} ({mesh}), {jax.process_count()} processes"
     of = "parameters of a member" if members else "parameters"
-    return "\n  ".join([f"{name}: {of}", *overview(params, members), f"{on}, {program.flops / 1e9:.3g} Gflop a step"])
+    return "\n  ".join([f"{name}: {of}", *overview(params, members), f"{on}, {program.flops() / 1e9:.3g} Gflop a step"])
 
 
 def steps_per_dispatch(config) -> int:

@@ -40,7 +40,7 @@ def rehearse(
     """
     begun = time.monotonic()
     program = build(task, config, next(batches(0, 1)), held, expand, sweep)
-    state = program.create()
+    state, planned = program.create(), program.compiled().memory_analysis()
     compiled_in = time.monotonic() - begun
     say(introduction(name, state.params, program, members=sweep is not None))
     dispatches = min(WARM_UP + TIMED, -(-config.steps // program.most))
@@ -53,7 +53,6 @@ def rehearse(
         seconds.append(time.monotonic() - before)
     timed = list(itertools.islice(seconds, WARM_UP, None)) or seconds
     rate = len(timed) * program.most / sum(timed)
-    planned = program.compiled.memory_analysis()
     found = {
         "task": name,
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
@@ -61,10 +60,10 @@ def rehearse(
         "argument_bytes": planned.argument_size_in_bytes if planned else None,
         "temporary_bytes": planned.temp_size_in_bytes if planned else None,
         "peak_memory_bytes": peak_memory(),
-        "flops_per_step": program.flops,
+        "flops_per_step": program.flops(),
         "steps_per_second": round(rate, 4),
         "audio_seconds_per_second": round(rate * audio_seconds, 2),
-        "flops_utilisation": round(rate * program.flops / ceiling(), 4),
+        "flops_utilisation": round(rate * program.flops() / ceiling(), 4),
         "hours_to_finish": round(config.steps / rate / 3600, 3),
     }
     if planned:

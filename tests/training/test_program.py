@@ -54,7 +54,7 @@ def program(**changes):
 @pytest.mark.parametrize("changes", [{}, {"steps_per_dispatch": 8}, {"micro_batches": 4}])
 def test_operations_of_a_step_are_counted(changes):
     """A product forward and one for the gradient, 2 x 32 x 64 x 64 each, and Adam's few for each weight."""
-    flops = program(**changes).flops
+    flops = program(**changes).flops()
     products = 2 * 2 * 32 * WIDTH**2
     assert products < flops < products + 60 * WIDTH**2
 
