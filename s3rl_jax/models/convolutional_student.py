@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.dense import Dense
+from s3rl_jax.models.depthwise import depthwise
 from s3rl_jax.models.student import State, append, hide, past_lengths
 
 
@@ -33,7 +34,13 @@ class Separable(nn.Module):
         """Returns the frames, and those of its input that the next step needs."""
         heard, past = append(before, x)
         y = nn.Conv(
-            self.width, (self.kernel,), padding="VALID", feature_group_count=self.width, use_bias=False, name="depthwise"
+            self.width,
+            (self.kernel,),
+            padding="VALID",
+            feature_group_count=self.width,
+            use_bias=False,
+            conv_general_dilated=depthwise,
+            name="depthwise",
         )(heard)
         y = nn.relu(batch_norm(train, "norm")(Dense(self.width, use_bias=False, name="pointwise")(y)))
         return x + y, past

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.dense import Dense, DenseGeneral
+from s3rl_jax.models.depthwise import depthwise
 from s3rl_jax.models.scaled_dot_product import block_attention, scaled_dot_product
 
 State = dict[str, Float[Array, "batch past ..."]]
@@ -177,6 +178,7 @@ class Student(nn.Module):
             (config.position_kernel,),
             padding="VALID" if streaming else "SAME",
             feature_group_count=config.width,
+            conv_general_dilated=depthwise,
             name="position",
         )(heard)
         x = x + nn.gelu(position, approximate=True)

@@ -77,8 +77,8 @@ def train(
     if step >= config.steps:
         with checkpoints:
             return _ended(program, state, sweep, workdir)
-    say(introduction(name, state.params, program, members=sweep is not None))
     program.compiled()  # before the clock of the log starts
+    say(introduction(name, state.params, program, members=sweep is not None))
     trace = Trace(workdir) if profile else None
     log = RunLog(workdir, config, first, name, Cost(program.flops(), audio_seconds))
     records = MemberRecords(sweep, workdir, first) if sweep else None

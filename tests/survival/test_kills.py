@@ -33,7 +33,7 @@ def test_a_run_that_is_killed_twenty_times_ends_bit_for_bit_as_an_undisturbed_on
             for line in process.stderr:
                 if line.startswith("matrix: parameters"):
                     break
-            time.sleep(chance.uniform(0, 0.4))
+            time.sleep(chance.uniform(0, 0.5))
         else:  # while it starts and restores
             time.sleep(chance.uniform(0.5, 3))
         process.kill()
