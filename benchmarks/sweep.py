@@ -10,13 +10,13 @@ seconds a step (median, least, most) and the ratio (median of the turns' ratios,
 import argparse
 import json
 import os
-import statistics
 import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.measuring import spread
 from configs import distill as config_file
 from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks import distill
@@ -26,10 +26,6 @@ from s3rl_jax.training.optimizer import optimizer
 from s3rl_jax.training.state import TrainState
 from s3rl_jax.training.step import make_step
 from s3rl_jax.training.sweep import Sweep
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {"median": round(statistics.median(values), 4), "least": round(min(values), 4), "most": round(max(values), 4)}
 
 
 def main() -> None:
@@ -85,9 +81,9 @@ def main() -> None:
                 "student": args.student,
                 "members": args.members,
                 "batch": f"{args.batch_size} x {args.seconds} s",
-                "seconds_a_step_of_one": spread(one),
-                "seconds_a_step_of_the_sweep": spread(several),
-                "ratio": spread([b / a for a, b in zip(one, several, strict=True)]),
+                "seconds_a_step_of_one": spread(one, 4),
+                "seconds_a_step_of_the_sweep": spread(several, 4),
+                "ratio": spread([b / a for a, b in zip(one, several, strict=True)], 4),
             }
         )
     )

@@ -15,7 +15,7 @@ from s3rl_jax.evaluation.curves import RATES
 from s3rl_jax.evaluation.evaluate import evaluate
 from s3rl_jax.tasks.distill import OBJECTIVES
 from s3rl_jax.training.members import folder_name
-from s3rl_jax.workdir import CHECKPOINTS, MEMBERS, claim
+from s3rl_jax.workdir import MEMBERS, claim, saved_steps
 
 REPORT = "report"  # in each detector's folder
 TABLE, FIGURES = "ablation.md", "ablation.json"
@@ -115,8 +115,8 @@ def _stage(config, task: str, size: str) -> ConfigDict:
 
 def _sweep(made: ConfigDict, variants: dict[str, dict], folder: Path, allow: bool) -> None:
     made.sweep = {"row": variants}
-    # Orbax gives a checkpoint its name when it is whole. That the stage is as it was, the ablation's own config says.
-    if not all((folder / MEMBERS / name / CHECKPOINTS / str(made.steps)).is_dir() for name in variants):
+    # That the stage is as it was, the ablation's own config says.
+    if not all(made.steps in saved_steps(folder / MEMBERS / name) for name in variants):
         experiment.run(made, folder, allow)
 
 

@@ -1,5 +1,6 @@
 """Which code a run's numbers come from: a digest of each file that has a part in them, and the libraries' versions."""
 
+import functools
 import hashlib
 import importlib.metadata
 from pathlib import Path
@@ -8,6 +9,7 @@ FOLDERS = ("audio", "data", "losses", "models", "tasks", "teachers", "training")
 LIBRARIES = ("flax", "jax", "jaxlib", "numpy", "optax")
 
 
+@functools.cache  # each member of a sweep asks
 def code_version() -> dict[str, str]:
     """Names of files and libraries to digests and versions."""
     root = Path(__file__).parent

@@ -149,7 +149,7 @@ def _distill(
         config = distilling.together([member.config for member in members])
     crops, wanted = _crops(config, clips), distilling.wanted_of(config, teacher.config.layers)
     weights = tuple(distilling.weights_of(member.config, wanted.layers) for member in members)
-    if wanted.codes and dry_run and not (teacher.config.quantizer and config.codebook.kind == "auto"):
+    if wanted.codes and dry_run:
         teacher = teacher._replace(codebook=untrained_codebook(teacher, config.codebook))
     elif wanted.codes:
         beside = workdir if is_fake(config.data.corpus) else corpus_paths(config.data.corpus)[0]

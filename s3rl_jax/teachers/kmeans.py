@@ -28,6 +28,23 @@ def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMean
     Raises:
       UserError: for settings that cannot be.
     """
+    layer = fitted_layer(teacher, settings)
+    if layer is None:
+        return None
+    made_of = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
+    path = folder / f"kmeans-{'-'.join(str(part) for part in (*made_of, crops.samples, crops.batch_size))}.npz"
+    if not path.is_file():
+        print(f"fitting {settings.clusters} clusters to layer {layer} of the teacher: {path}", file=sys.stderr)
+        _save(path, fit(teacher, crops, layer, settings.clusters, settings.batches, settings.seed))
+    return _read(path, layer)
+
+
+def fitted_layer(teacher: Teacher, settings) -> int | None:
+    """Which layer `config.codebook` asks to be clustered: None where it is the teacher's own quantiser.
+
+    Raises:
+      UserError: for settings that cannot be.
+    """
     if settings.kind not in ("auto", "quantizer", "kmeans"):
         raise UserError(f"config.codebook.kind={settings.kind!r}: expected auto, quantizer or kmeans")
     if settings.kind == "quantizer" and not teacher.config.quantizer:
@@ -42,12 +59,7 @@ def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMean
         raise UserError(
             f"config.codebook: clusters={settings.clusters}, batches={settings.batches}; expected at least 2 clusters, 1 batch"
         )
-    made_of = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
-    path = folder / f"kmeans-{'-'.join(str(part) for part in (*made_of, crops.samples, crops.batch_size))}.npz"
-    if not path.is_file():
-        print(f"fitting {settings.clusters} clusters to layer {layer} of the teacher: {path}", file=sys.stderr)
-        _save(path, fit(teacher, crops, layer, settings.clusters, settings.batches, settings.seed))
-    return _read(path, layer)
+    return layer
 
 
 def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int, seed: int) -> KMeansCodebook:

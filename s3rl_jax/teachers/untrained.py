@@ -7,6 +7,7 @@ from s3rl_jax.errors import lookup
 from s3rl_jax.models.codebook import KMeansCodebook
 from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.teacher import Teacher
+from s3rl_jax.teachers.kmeans import fitted_layer
 
 
 def untrained_teacher(size: str, dtype: str) -> Teacher:
@@ -20,7 +21,14 @@ def untrained_teacher(size: str, dtype: str) -> Teacher:
     return Teacher(config, jax.tree.map(lambda p: p.astype(dtype), params))
 
 
-def untrained_codebook(teacher: Teacher, settings) -> KMeansCodebook:
-    """As `config.codebook` would have it fitted."""
+def untrained_codebook(teacher: Teacher, settings) -> KMeansCodebook | None:
+    """As `config.codebook` would have it fitted; None is the teacher's own quantiser.
+
+    Raises:
+      UserError: for settings that cannot be.
+    """
+    layer = fitted_layer(teacher, settings)
+    if layer is None:
+        return None
     centroids = jax.random.normal(jax.random.key(0), (settings.clusters, teacher.config.hidden_size))
-    return KMeansCodebook(settings.layer or round(0.75 * teacher.config.layers), centroids, centroids.mean(axis=0))
+    return KMeansCodebook(layer, centroids, centroids.mean(axis=0))

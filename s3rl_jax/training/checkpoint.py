@@ -15,6 +15,7 @@ from jax.experimental import multihost_utils
 from jaxtyping import Array, UInt32
 
 from s3rl_jax.errors import UserError
+from s3rl_jax.training.logging import say
 from s3rl_jax.training.state import TrainState
 from s3rl_jax.training.stopping import LostProcess, NotSaved
 from s3rl_jax.workdir import CHECKPOINTS
@@ -73,12 +74,11 @@ class Checkpoints:
                 )
             found, wrong = _read(self._manager, step, wanted)
             if not wrong:
-                return TrainState(**{name: found[name] for name in TrainState._fields})
+                return found
             self._put_aside(step)
             before = self.latest()
             then = f"going on from that of step {before}" if before is not None else "there is no other"
-            if jax.process_index() == 0:
-                print(f"warning: the checkpoint of step {step} cannot be read ({wrong}); {then}", file=sys.stderr)
+            say(f"warning: the checkpoint of step {step} cannot be read ({wrong}); {then}")
         if there:
             raise UserError(
                 f"--workdir={self._folder.parent}: no checkpoint can be read; they are in {UNREADABLE}/. Name another "
@@ -127,7 +127,7 @@ def read_params(workdir: str | Path, flag: str) -> Any:
         for step in steps:
             found, wrong = _read(manager, step, device)
             if not wrong:
-                return jax.device_get(found["params"])
+                return jax.device_get(found.params)
             print(f"warning: {flag}={workdir}: the checkpoint of step {step} cannot be read ({wrong})", file=sys.stderr)
     raise UserError(f"{flag}={workdir}: no checkpoint in {CHECKPOINTS}/ can be read")
 
@@ -144,8 +144,8 @@ def _shapes(manager, step: int) -> list | None:
         return None
 
 
-def _read(manager, step: int, wanted) -> tuple[Any, str]:
-    """What is in a checkpoint, or why it cannot be read; all processes agree on which.
+def _read(manager, step: int, wanted) -> tuple[TrainState | None, str]:
+    """The state in a checkpoint, or why it cannot be read; all processes agree on which.
 
     Args:
       wanted: shapes and shardings, or the one sharding that all arrays are to have.
@@ -158,11 +158,10 @@ def _read(manager, step: int, wanted) -> tuple[Any, str]:
             wrong = " ".join(f"{type(error).__name__}: {error}".split(". See full")[0].split())[:160]
     if jax.process_count() > 1 and not np.all(multihost_utils.process_allgather(np.array(not wrong))):
         wrong = wrong or "another process could not"
-    if not wrong:
-        read = TrainState(**{name: found[name] for name in TrainState._fields})
-        if (checksum(read) != found["checksum"]).any():
-            wrong = "its checksum differs"
-    return found, wrong
+    if wrong:
+        return None, wrong
+    state = TrainState(**{name: found[name] for name in TrainState._fields})
+    return state, "its checksum differs" if (checksum(state) != found["checksum"]).any() else ""
 
 
 def _asked(manager, step: int, wanted):

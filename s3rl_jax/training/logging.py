@@ -150,5 +150,5 @@ def _weights_and_biases(workdir: Path, config):
             f"config.wandb={project}: Weights & Biases is not installed; pip install wandb, or leave it empty"
         ) from error
     known = hashlib.sha256(str(workdir.resolve()).encode()).hexdigest()[:16]
-    settings = config.to_dict() if hasattr(config, "to_dict") else dict(config)
-    return wandb.init(project=project, name=workdir.name, id=known, resume="allow", dir=str(workdir), config=settings)
+    about = {"name": workdir.name, "id": known, "dir": str(workdir), "config": config.to_dict()}
+    return wandb.init(project=project, resume="allow", **about)

@@ -12,7 +12,7 @@ import numpy as np
 
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.training.checkpoint import Checkpoints
-from s3rl_jax.training.logging import RunLog, Trace, say
+from s3rl_jax.training.logging import RunLog, Trace, non_finite, say
 from s3rl_jax.training.mesh import to_devices
 from s3rl_jax.training.program import Program, build, introduction
 from s3rl_jax.training.state import TrainState
@@ -114,6 +114,8 @@ def train(
                     log.log(step, values, waiting.seconds())
                     for warning in task.watch(values, step / config.steps):
                         log.warn(step, warning)
+                    if bad := non_finite(values):  # of held-out batches
+                        raise _not_finite(step, bad, workdir)
                 if saves:
                     checkpoints.save(step, state)
                 if asked_to_stop and not last:
@@ -187,9 +189,11 @@ def _check_finite(metrics: list[dict], step: int, workdir: Path, members: int) -
         return
     place = int(np.argmin(well.all(axis=1)))
     terms = [name for name, each in finite.items() if not each[place].all()]
-    raise NonFiniteLoss(
-        f"step {step - len(well) + 1 + place}: {', '.join(terms)} not finite; stopped. Checkpoints in {workdir} are from before"
-    )
+    raise _not_finite(step - len(well) + 1 + place, terms, workdir)
+
+
+def _not_finite(step: int, terms: list[str], workdir: Path) -> NonFiniteLoss:
+    return NonFiniteLoss(f"step {step}: {', '.join(terms)} not finite; stopped. Checkpoints in {workdir} are from before")
 
 
 def _means(metrics: list[dict]) -> dict[str, np.ndarray]:

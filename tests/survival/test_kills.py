@@ -41,7 +41,7 @@ def test_a_run_that_is_killed_twenty_times_ends_bit_for_bit_as_an_undisturbed_on
         assert process.returncode == -9, "the run ended before it was killed; make it longer"
         seen.append(max((int(p.name) for p in (tmp_path / "cut/checkpoints").glob("*") if p.name.isdigit()), default=0))
     assert seen == sorted(seen), "a checkpoint was lost"
-    assert len(set(seen)) > KILLS / 5, "the kills fell on steps"
+    assert len(set(seen)) > KILLS / 3, "the kills fell on steps"
     last = start(tmp_path / "cut")
     _, said = last.communicate(timeout=300)
     assert last.returncode == 0, said

@@ -152,6 +152,12 @@ def test_held_out_metrics_are_logged_and_change_nothing(tmp_path):
     assert rows[-1]["validation/mse"] == pytest.approx(wanted, rel=0.1, abs=1e-3)
 
 
+def test_a_held_out_metric_that_is_not_finite_stops_the_run(tmp_path):
+    task = line()._replace(measure=lambda params, targets, batch, rng, weights: {"mse": jnp.float32(jnp.nan)})
+    with pytest.raises(NonFiniteLoss, match="step 3: validation/mse not finite"):
+        train(task, batches, config(validation={"every": 3, "batches": 1}), tmp_path, "line", batches)
+
+
 def test_a_warning_is_said_once(tmp_path, capsys):
     task = line()._replace(watch=lambda metrics, done: [f"mse is {metrics['mse']:.3f}"] if done > 0.4 else [])
     train(task, batches, config(), tmp_path, "line")
