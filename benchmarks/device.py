@@ -30,7 +30,7 @@ PEERS = ("pymicro-wakeword", "pyopen-wakeword")
 
 def student_consumer(path: str):
     """Feeds an exported file, as `detect` does. Returns the function, samples a piece, and the files' bytes."""
-    from s3rl_jax.deploy.runtime import Detector
+    from s3rl_jax.detect.detector import Detector
 
     detector = Detector(path)
     return detector.process, detector.hop, Path(path).stat().st_size
@@ -100,11 +100,11 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
     import jax
     from ml_collections import ConfigDict
 
-    from s3rl_jax.audio.events import REFRACTORY_SECONDS, SMOOTHING_HOPS
-    from s3rl_jax.deploy.calibration import with_silence_and_noise
-    from s3rl_jax.deploy.forms import Form, make
+    from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
+    from s3rl_jax.export.calibration import with_silence_and_noise
+    from s3rl_jax.export.file_form import Form, make
     from s3rl_jax.models.detector import KeywordModel
-    from s3rl_jax.models.students import student_of
+    from s3rl_jax.models.student.registry import student_of
 
     student = student_of(ConfigDict({"size": size, "streaming": True}))
     model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)

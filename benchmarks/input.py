@@ -25,12 +25,12 @@ import jax
 from ml_collections import ConfigDict
 
 from configs import finetune
-from s3rl_jax import experiment
-from s3rl_jax.data.corpus import read_corpus
-from s3rl_jax.data.crops import Crops
-from s3rl_jax.data.pipeline import planned, read
-from s3rl_jax.data.resident import Resident
-from s3rl_jax.data.source import read_source
+from s3rl_jax.batches.crops import Crops
+from s3rl_jax.batches.read_ahead import planned, read
+from s3rl_jax.batches.resident import Resident
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.train import experiment
 
 RATE = 16_000
 SAMPLES = 2 * RATE

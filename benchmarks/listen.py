@@ -18,12 +18,12 @@ import numpy as np
 import soundfile
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.data.corpus import Clips, read_corpus
-from s3rl_jax.data.windows import keyword_labels
-from s3rl_jax.deploy.runtime import Detector
-from s3rl_jax.evaluation.conditions import SEED, with_noise
-from s3rl_jax.evaluation.evaluate import LATENESS_SECONDS
-from s3rl_jax.evaluation.stream import build_stream
+from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.detect.detector import Detector
+from s3rl_jax.evaluate.conditions import SEED, with_noise
+from s3rl_jax.evaluate.evaluation import LATENESS_SECONDS
+from s3rl_jax.evaluate.stream import build_stream
 
 WORDS, OTHERS, MINUTES = 10, 40, 10
 

@@ -18,14 +18,14 @@ import numpy as np
 
 from benchmarks.measuring import spread
 from configs import distill as config_file
-from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.engine.optimizer import optimizer
+from s3rl_jax.engine.step import make_step
+from s3rl_jax.engine.sweep import Sweep
+from s3rl_jax.engine.sweep_members import members_of
+from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.runs.state import TrainState
 from s3rl_jax.tasks import distill
-from s3rl_jax.tasks.teacher import Teacher
-from s3rl_jax.training.members import members_of
-from s3rl_jax.training.optimizer import optimizer
-from s3rl_jax.training.state import TrainState
-from s3rl_jax.training.step import make_step
-from s3rl_jax.training.sweep import Sweep
 
 
 def main() -> None:

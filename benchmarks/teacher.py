@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 
 DROPOUT = 0.1
 

@@ -22,11 +22,11 @@ import numpy as np
 
 from benchmarks.measuring import about, spread
 from configs import distill as config_file
-from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.engine.mesh import to_devices
+from s3rl_jax.engine.program import build
+from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
-from s3rl_jax.tasks.teacher import Teacher
-from s3rl_jax.training.mesh import to_devices
-from s3rl_jax.training.program import build
 
 
 def ours(student: str, audio: np.ndarray, dtype: str):

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from s3rl_jax.audio.events import smooth
 from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
-from s3rl_jax.data.corpus import read_corpus
-from s3rl_jax.data.windows import keyword_labels, parse_keywords
-from s3rl_jax.evaluation.scoring import scorer
-from s3rl_jax.tasks.finetune import keyword_model
-from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.workdir import read_config
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
+from s3rl_jax.detect.firing import smooth
+from s3rl_jax.evaluate.scoring import scorer
+from s3rl_jax.models.detector import keyword_model
+from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.workdir import read_config
 
 
 def transplant(host: np.ndarray, place: tuple[int, int], word: np.ndarray, loudness: float) -> np.ndarray:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# LiteRT for the web, for s3rl_jax.demo: fetched once from the npm registry into s3rl_jax/deploy/web/litert, whence it goes into
+# LiteRT for the web, for s3rl_jax.demo: fetched once from the npm registry into s3rl_jax/demo/web/litert, whence it goes into
 # wheels built afterwards. Needs npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=2.5.3
-to=s3rl_jax/deploy/web/litert
+to=s3rl_jax/demo/web/litert
 if [ "$(cat "$to/version" 2>/dev/null)" = "$version" ]; then exit 0; fi
 if ! command -v npm >/dev/null; then
   echo "error: npm: not found; expected Node.js with npm, to fetch @litertjs/core $version" >&2

@@ -19,7 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
-LONG = ("notebooks", "tests/survival", "tests/entry_points/test_two_processes")
+LONG = ("notebooks", "tests/survival", "tests/train/test_two_processes")
 
 
 class ByFile(LoadScopeScheduling):
@@ -92,8 +92,8 @@ def source(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def corpus(source, tmp_path_factory) -> str:
-    from s3rl_jax.data.preparation import prepare
-    from s3rl_jax.data.source import read_source
+    from s3rl_jax.prepare.preparation import prepare
+    from s3rl_jax.prepare.sources.source import read_source
 
     out = tmp_path_factory.mktemp("corpus") / "corpus"
     prepare(read_source(str(source)), str(out))

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
-from s3rl_jax.models.dense import Dense
-from s3rl_jax.models.fake_quantise import fake_quantise_params, rounding_activations
-from s3rl_jax.models.student import State, append
-from s3rl_jax.models.students import encode, initialise, variables
+from s3rl_jax.audio.logmel import HOP, SAMPLE_RATE, WINDOW, log_mel, stack_frames, stacked_count, standardise
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.models.ops.dense import Dense
+from s3rl_jax.models.quantization_aware import fake_quantise_params, rounding_activations
+from s3rl_jax.models.student.registry import encode, initialise, student_of, variables
+from s3rl_jax.models.student.transformer import State, append
 
 FRAME = 2 * HOP  # samples from one student frame to the next
 OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
@@ -164,3 +165,26 @@ class KeywordModel:
 
     def _head(self, params, hidden):
         return Head(self.classes).apply({"params": params["head"]}, hidden).astype(jnp.float32)
+
+
+def keyword_model(config, classes: int) -> KeywordModel:
+    """The model of a `finetune` config.
+
+    Raises:
+      UserError: for a student that does not exist, or a window or hop that it cannot have.
+    """
+    seconds = config.data
+    for name, least in (("window_seconds", 0.2), ("hop_seconds", 0.01)):
+        if not least <= seconds[name] <= 60:
+            raise UserError(f"config.data.{name}={seconds[name]}: expected seconds, {least} to 60")
+    window, hop, lead = (
+        round(s * SAMPLE_RATE) for s in (seconds.window_seconds, seconds.hop_seconds, seconds.get("lead_seconds", 0))
+    )
+    model = KeywordModel(student_of(config.student), classes, window, hop, lead)
+    if model.streaming and (hop % (FRAME * model.student.block) or hop > window or window % FRAME):
+        block = model.student.block * FRAME / SAMPLE_RATE
+        raise UserError(
+            f"config.data.hop_seconds={seconds.hop_seconds}, window_seconds={seconds.window_seconds}: a streaming "
+            f"{config.student.size} student expects a hop of a multiple of {block:g} s, and a window of whole 0.02 s, no less"
+        )
+    return model

@@ -8,18 +8,18 @@ from ml_collections import ConfigDict
 from s3rl_jax.audio.augmentation import augment, perturb
 from s3rl_jax.audio.logmel import BANDS, to_float
 from s3rl_jax.audio.masking import masked_mean, span_mask, valid_frames
-from s3rl_jax.errors import UserError
+from s3rl_jax.core.errors import UserError
 from s3rl_jax.losses import cross_correlation, regression
 from s3rl_jax.losses.codebook import code_classes, teacher_codebook
 from s3rl_jax.losses.contrastive import contrastive, diversity, sample_distractors
-from s3rl_jax.models.codebook import look_up
-from s3rl_jax.models.dense import Dense
 from s3rl_jax.models.detector import student_features
-from s3rl_jax.models.precision import compute_dtype
-from s3rl_jax.models.self_supervised import OwnCodebook
-from s3rl_jax.models.students import encode, initialise, student_of
+from s3rl_jax.models.ops.dense import Dense
+from s3rl_jax.models.ops.precision import compute_dtype
+from s3rl_jax.models.student.registry import encode, initialise, student_of
+from s3rl_jax.models.student.self_supervised import OwnCodebook
+from s3rl_jax.models.teacher.codebook import look_up
+from s3rl_jax.models.teacher.hearing import Teacher, Wanted, common_frames, hear
 from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
-from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, hear
 
 TOP_LAYER = 99  # no teacher has more
 VIEWS = ("dual_view", "feature_view", "batch_view")

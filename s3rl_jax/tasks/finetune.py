@@ -4,36 +4,12 @@ import jax
 import jax.numpy as jnp
 
 from s3rl_jax.audio.augmentation import augment, perturb, spec_augment
-from s3rl_jax.audio.logmel import SAMPLE_RATE, stack_frames, to_float
-from s3rl_jax.errors import UserError
+from s3rl_jax.audio.logmel import stack_frames, to_float
+from s3rl_jax.core.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
-from s3rl_jax.models.detector import FRAME, KeywordModel
-from s3rl_jax.models.precision import compute_dtype
-from s3rl_jax.models.students import student_of
+from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.tasks.task import Task, loss_weights
-
-
-def keyword_model(config, classes: int) -> KeywordModel:
-    """The model of a `finetune` config.
-
-    Raises:
-      UserError: for a student that does not exist, or a window or hop that it cannot have.
-    """
-    seconds = config.data
-    for name, least in (("window_seconds", 0.2), ("hop_seconds", 0.01)):
-        if not least <= seconds[name] <= 60:
-            raise UserError(f"config.data.{name}={seconds[name]}: expected seconds, {least} to 60")
-    window, hop, lead = (
-        round(s * SAMPLE_RATE) for s in (seconds.window_seconds, seconds.hop_seconds, seconds.get("lead_seconds", 0))
-    )
-    model = KeywordModel(student_of(config.student), classes, window, hop, lead)
-    if model.streaming and (hop % (FRAME * model.student.block) or hop > window or window % FRAME):
-        block = model.student.block * FRAME / SAMPLE_RATE
-        raise UserError(
-            f"config.data.hop_seconds={seconds.hop_seconds}, window_seconds={seconds.window_seconds}: a streaming "
-            f"{config.student.size} student expects a hop of a multiple of {block:g} s, and a window of whole 0.02 s, no less"
-        )
-    return model
 
 
 def weights_of(config):

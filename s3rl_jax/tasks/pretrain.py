@@ -1,40 +1,17 @@
 """Pre-training as wav2vec 2.0 does it: a teacher of one's own, or the student itself."""
 
-import dataclasses
 import math
 
 import flax.linen as nn
 import jax
 
-from s3rl_jax.audio.logmel import stacked_count, to_float
+from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.audio.masking import span_mask, valid_frames
-from s3rl_jax.errors import UserError, lookup
 from s3rl_jax.losses.contrastive import contrastive, diversity, feature_penalty, sample_distractors
-from s3rl_jax.models import wav2vec2
-from s3rl_jax.models.convolutional_student import ConvolutionalStudent
-from s3rl_jax.models.precision import cast, compute_dtype
-from s3rl_jax.models.self_supervised import SelfSupervisedStudent
-from s3rl_jax.models.students import student_of
+from s3rl_jax.models.ops.precision import cast, compute_dtype
+from s3rl_jax.models.pretraining import pretraining_model
+from s3rl_jax.models.teacher import wav2vec2
 from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
-
-
-def pretraining_model(config) -> tuple[nn.Module, callable]:
-    """The model of a `pretrain` config, and the function from samples to its frames.
-
-    Raises:
-      UserError: for a model or a size that does not exist.
-    """
-    if config.model == "teacher":
-        size = lookup(wav2vec2.SIZES, config.teacher.size, "config.teacher.size")
-        return wav2vec2.Wav2Vec2(dataclasses.replace(size, remat=config.get("remat", False))), size.frame_count
-    if config.model == "student":
-        student = student_of(config.student)
-        if isinstance(student, ConvolutionalStudent):
-            raise UserError(f"config.student.size={config.student.size}: expected a transformer, for example tiny")
-        if config.get("remat", False):
-            raise UserError("config.remat=True: a student's layers are small; expected False, or config.model=teacher")
-        return SelfSupervisedStudent(student.config), stacked_count
-    raise UserError(f"config.model={config.model}: expected teacher or student")
 
 
 def pretrain(config) -> Task:

@@ -6,9 +6,9 @@ import json
 import jax
 import numpy as np
 
-from s3rl_jax.data.corpus import Clips
-from s3rl_jax.digest import digest
-from s3rl_jax.tasks.teacher import Teacher
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.runs.digest import digest
 
 
 def teacher_digest(teacher: Teacher) -> str:

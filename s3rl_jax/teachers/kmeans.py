@@ -1,6 +1,5 @@
 """A codebook for a teacher that has none: mini-batch k-means over the hidden states of one layer (arXiv 2106.07447)."""
 
-import sys
 import zipfile
 from pathlib import Path
 
@@ -8,11 +7,12 @@ import jax
 import numpy as np
 
 from s3rl_jax.audio.masking import valid_frames
-from s3rl_jax.data.crops import Crops
-from s3rl_jax.errors import UserError
-from s3rl_jax.models.codebook import KMeansCodebook
-from s3rl_jax.progress import Progress
-from s3rl_jax.tasks.teacher import Teacher, Wanted, common_frames, listener
+from s3rl_jax.batches.crops import Crops
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.core.progress import Progress
+from s3rl_jax.models.teacher.codebook import KMeansCodebook
+from s3rl_jax.models.teacher.hearing import Teacher, Wanted, common_frames, listener
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
 
@@ -34,7 +34,7 @@ def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMean
     made_of = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
     path = folder / f"kmeans-{'-'.join(str(part) for part in (*made_of, crops.samples, crops.batch_size))}.npz"
     if not path.is_file():
-        print(f"fitting {settings.clusters} clusters to layer {layer} of the teacher: {path}", file=sys.stderr)
+        LOGGER.info(f"fitting {settings.clusters} clusters to layer {layer} of the teacher: {path}")
         _save(path, fit(teacher, crops, layer, settings.clusters, settings.batches, settings.seed))
     return _read(path, layer)
 

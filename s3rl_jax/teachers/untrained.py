@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from s3rl_jax.errors import lookup
-from s3rl_jax.models.codebook import KMeansCodebook
-from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
-from s3rl_jax.tasks.teacher import Teacher
+from s3rl_jax.core.errors import lookup
+from s3rl_jax.models.teacher.codebook import KMeansCodebook
+from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.teachers.kmeans import fitted_layer
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from s3rl_jax.engine.loop import train
 from s3rl_jax.tasks.task import Task
-from s3rl_jax.training.loop import train
 
 WIDTH = 256
 

@@ -10,11 +10,10 @@ import jax
 import numpy as np
 import pytest
 
-from s3rl_jax.errors import UserError
-from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.training.loop import train
-from s3rl_jax.training.stopping import NotSaved
-from s3rl_jax.workdir import saved_steps
+from s3rl_jax.core.errors import NotSaved, UserError
+from s3rl_jax.engine.loop import train
+from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.workdir import saved_steps
 from tests.conftest import ROOT
 from tests.survival.a_run import batches, config, matrix
 
@@ -22,7 +21,7 @@ FULL = """
 import sys, subprocess
 from pathlib import Path
 from tests.survival.a_run import *
-from s3rl_jax.training.stopping import NotSaved
+from s3rl_jax.core.errors import NotSaved
 try:
     train(matrix(), batches, config(8), Path(sys.argv[1]), "matrix")
 except NotSaved as error:
@@ -159,6 +158,6 @@ def test_a_log_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("s3rl_jax.training.logging.Record.write", full)
+    monkeypatch.setattr("s3rl_jax.engine.run_log.Record.write", full)
     with pytest.raises(NotSaved, match=r"No space left on device; (the checkpoint of step 2|there is no)"):
         run(tmp_path, 4)

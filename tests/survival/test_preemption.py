@@ -13,8 +13,8 @@ import jax
 import numpy as np
 import pytest
 
-from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.workdir import saved_steps
+from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.workdir import saved_steps
 from tests.conftest import ROOT, run_module
 
 TOY = (

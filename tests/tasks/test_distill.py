@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from configs import distill as config_file
-from s3rl_jax.errors import UserError
-from s3rl_jax.models.codebook import KMeansCodebook
-from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.models.teacher.codebook import KMeansCodebook
+from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import MASKED, OBJECTIVES, distill, parse_layers
-from s3rl_jax.tasks.teacher import Teacher
 
 TEACHER = SIZES["toy"]
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from configs import finetune as config_file
-from s3rl_jax.errors import UserError
-from s3rl_jax.models.students import initialise, student_of
-from s3rl_jax.tasks.finetune import finetune, keyword_model
-from s3rl_jax.training.optimizer import optimizer
-from s3rl_jax.training.state import TrainState
-from s3rl_jax.training.step import make_step
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.engine.optimizer import optimizer
+from s3rl_jax.engine.step import make_step
+from s3rl_jax.models.detector import keyword_model
+from s3rl_jax.models.student.registry import initialise, student_of
+from s3rl_jax.runs.state import TrainState
+from s3rl_jax.tasks.finetune import finetune
 
 
 def build(encoder="trained", initial=None, size="toy", **changes):

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from configs import pretrain as config_file
-from s3rl_jax.errors import UserError
+from s3rl_jax.core.errors import UserError
 from s3rl_jax.tasks.pretrain import collapse_warnings, pretrain
 
 

@@ -9,13 +9,13 @@ import pytest
 from configs import distill as distill_file
 from configs import finetune as finetune_file
 from configs import pretrain as pretrain_file
-from s3rl_jax import experiment
-from s3rl_jax.errors import UserError
-from s3rl_jax.evaluation.evaluate import evaluate
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.engine.sweep_members import members_of
+from s3rl_jax.evaluate.evaluation import evaluate
+from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.workdir import read_config
 from s3rl_jax.tasks.distill import OBJECTIVES, together
-from s3rl_jax.training.checkpoint import read_params
-from s3rl_jax.training.members import members_of
-from s3rl_jax.workdir import read_config
+from s3rl_jax.train import experiment
 
 STEPS = 20
 

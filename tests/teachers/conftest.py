@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import pytest
 from ml_collections import ConfigDict
 
-from s3rl_jax.data.corpus import read_corpus
-from s3rl_jax.data.crops import Crops
-from s3rl_jax.models.wav2vec2 import SIZES, Wav2Vec2
-from s3rl_jax.tasks.teacher import Teacher
+from s3rl_jax.batches.crops import Crops
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 
 EVENLY = ConfigDict({"corpora": ()})
 

@@ -4,9 +4,9 @@ import pytest
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.logmel import to_float
-from s3rl_jax.errors import UserError
-from s3rl_jax.models.codebook import look_up, nearest
-from s3rl_jax.tasks.teacher import Wanted, common_frames, hear
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.models.teacher.codebook import look_up, nearest
+from s3rl_jax.models.teacher.hearing import Wanted, common_frames, hear
 from s3rl_jax.teachers.kmeans import codebook_of, fit
 from tests.teachers.conftest import toy
 

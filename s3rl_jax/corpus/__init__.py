@@ -1,0 +1,1 @@
+"""A prepared corpus on disk, and what its labels mean."""

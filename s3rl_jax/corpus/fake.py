@@ -1,0 +1,50 @@
+"""`config.data.corpus=fake:HOURS`: a corpus of no recordings, to measure how fast training is. Nothing is learned from it."""
+
+import numpy as np
+from jaxtyping import Int16
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import NUMBERS, TEXTS, Clips
+
+NAME = "fake"
+SECONDS = 5  # of a recording
+KINDS = ("speech", "speech", "speech", "noise")
+LOUDNESS = 2000
+
+
+class FakeClips(Clips):
+    """Recordings that are made when they are read: noise, keyed by the row."""
+
+    def audio(self, row: int) -> Int16[np.ndarray, "samples"]:
+        made = LOUDNESS * np.random.default_rng(row).standard_normal(int(self.columns["samples"][row]), np.float32)
+        return made.astype(np.int16)
+
+
+def is_fake(corpus: str) -> bool:
+    return corpus.partition(":")[0] == NAME
+
+
+def fake_clips(corpus: str, keywords: tuple[str, ...]) -> Clips:
+    """A tenth of an hour, or as many hours as `fake:HOURS` says: speech and noise, every other recording a keyword's.
+
+    Raises:
+      UserError: for what is no number of hours.
+    """
+    text = corpus.partition(":")[2] or "0.1"
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours < 1e6:
+        raise UserError(f"config.data.corpus={corpus}: expected fake, or fake:HOURS with a number of hours above 0")
+    count = max(len(KINDS) * (1 + len(keywords)), int(hours * 3600 / SECONDS))
+    row = np.arange(count)
+    samples = np.full(count, SECONDS * SAMPLE_RATE)
+    # One label after the other within the speech, so that each has some: the keywords, and none.
+    labels = np.array(("", *keywords), np.dtypes.StringDType())[row // len(KINDS) % (len(keywords) + 1)]
+    kinds = np.array(KINDS, np.dtypes.StringDType())[row % len(KINDS)]
+    columns = dict.fromkeys(TEXTS, np.zeros(count, np.dtypes.StringDType())) | dict.fromkeys(NUMBERS, np.zeros(count, np.int64))
+    columns |= {"id": row.astype(np.dtypes.StringDType()), "kind": kinds, "label": labels, "corpus": np.zeros(count, np.int32)}
+    columns |= {"samples": samples, "speech_start": samples // 4, "speech_end": samples // 4 + SAMPLE_RATE // 2}
+    return FakeClips(columns, (), np.array([count]), 1)

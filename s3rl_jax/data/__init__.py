@@ -1,1 +1,0 @@
-"""Corpora on disk, and batches out of them."""

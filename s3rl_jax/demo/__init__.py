@@ -1,0 +1,1 @@
+"""`python -m s3rl_jax.demo`: a page on localhost that runs a model in the browser."""

@@ -1,0 +1,143 @@
+// Listens, steps the model hop by hop, and shows what it says. The events are those of s3rl_jax/detect/detector.py.
+import {loadLiteRt, loadAndCompile, Tensor} from '@litertjs/core';
+
+const at = (id) => document.getElementById(id);
+const SHOWN_HOPS = 60;
+
+// One stream of hops through the signature `stream`; `hear` gives the smoothed posteriors after each.
+class Detector {
+  constructor(model, described) {
+    this.signature = model.signatures.stream;
+    this.described = described;
+    this.shapes = described.signatures.stream.inputs;
+    this.reset();
+  }
+
+  reset() {
+    this.state = {};
+    for (const name of this.described.signatures.stream.state) {
+      this.state[name] = new Float32Array(this.shapes[name].reduce((a, b) => a * b, 1));
+    }
+    this.recent = [];
+    this.hops = 0;
+    this.fired = -Infinity;
+  }
+
+  async hear(samples) {
+    const inputs = {samples: Tensor.fromTypedArray(samples, this.shapes.samples)};
+    for (const [name, array] of Object.entries(this.state)) inputs[name] = Tensor.fromTypedArray(array, this.shapes[name]);
+    const outputs = await this.signature.run(inputs);
+    const posteriors = Array.from(await outputs.posteriors.data());
+    for (const name of Object.keys(this.state)) this.state[name] = Float32Array.from(await outputs[name].data());
+    for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
+    const hops = this.described.smoothing.hops;
+    this.recent = [...this.recent, posteriors].slice(-hops);
+    return posteriors.map((_, k) => this.recent.reduce((sum, p) => sum + p[k], 0) / hops);
+  }
+
+  // The smoothed score of this hop, and the keyword if it fires.
+  async step(samples, threshold) {
+    const smoothed = await this.hear(samples);
+    const score = smoothed.slice(1).reduce((a, b) => a + b, 0);
+    const {hop, sample_rate, labels, refractory_seconds} = this.described;
+    const deaf = Math.round(refractory_seconds * sample_rate / hop);
+    let keyword = null;
+    if (score >= threshold && this.hops > this.fired + deaf) {
+      this.fired = this.hops;
+      keyword = labels[1 + smoothed.slice(1).indexOf(Math.max(...smoothed.slice(1)))];
+    }
+    this.hops += 1;
+    return {score, keyword, seconds: this.hops * hop / sample_rate};
+  }
+}
+
+const scores = [];
+
+function draw(threshold) {
+  const canvas = at('scores'), pen = canvas.getContext('2d'), {width, height} = canvas;
+  pen.clearRect(0, 0, width, height);
+  pen.fillStyle = '#06c';
+  scores.slice(-SHOWN_HOPS).forEach((score, i) => {
+    pen.fillRect(i * width / SHOWN_HOPS, height * (1 - score), width / SHOWN_HOPS - 3, height * score);
+  });
+  pen.fillStyle = '#c33';
+  pen.fillRect(0, height * (1 - threshold), width, 4);
+}
+
+async function hop(detector, samples, source) {
+  const threshold = Number(at('threshold').value);
+  const {score, keyword, seconds} = await detector.step(samples, threshold);
+  scores.push(score);
+  draw(threshold);
+  const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
+  at('level').firstElementChild.style.width = `${Math.max(0, 100 + 10 / 6 * 10 * Math.log10(power + 1e-9))}%`;
+  if (keyword !== null) {
+    const line = document.createElement('li');
+    line.textContent = `${keyword} at ${seconds.toFixed(2)} s, score ${score.toFixed(3)} (${source})`;
+    at('detections').prepend(line);
+  }
+}
+
+// Whole hops of the microphone, in turn: a hop is stepped when the one before it is done.
+async function listen(detector, size) {
+  const audio = new AudioContext({sampleRate: detector.described.sample_rate});
+  const media = await navigator.mediaDevices.getUserMedia(
+      {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});
+  const worklet = `registerProcessor('hops', class extends AudioWorkletProcessor {
+    constructor() { super(); this.hop = new Float32Array(${size}); this.filled = 0; }
+    process([[channel]]) {
+      for (const x of channel ?? []) {
+        this.hop[this.filled++] = x;
+        if (this.filled === this.hop.length) { this.port.postMessage(this.hop.slice()); this.filled = 0; }
+      }
+      return true;
+    }
+  });`;
+  await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], {type: 'text/javascript'})));
+  const node = new AudioWorkletNode(audio, 'hops');
+  detector.reset();
+  let turn = Promise.resolve();
+  node.port.onmessage = ({data}) => { turn = turn.then(() => hop(detector, data, 'microphone')).catch(report); };
+  audio.createMediaStreamSource(media).connect(node);
+  at('state').textContent = 'listening';
+}
+
+async function play(detector, size, file) {
+  const context = new OfflineAudioContext(1, 1, detector.described.sample_rate);
+  const decoded = await context.decodeAudioData(await file.arrayBuffer());
+  const mono = new Float32Array(decoded.length);
+  for (let c = 0; c < decoded.numberOfChannels; c++) {
+    decoded.getChannelData(c).forEach((x, i) => { mono[i] += x / decoded.numberOfChannels; });
+  }
+  detector.reset();
+  for (let i = 0; i + size <= mono.length; i += size) await hop(detector, mono.slice(i, i + size), file.name);
+  at('state').textContent = `${file.name}: heard`;
+}
+
+function report(error) {
+  at('problem').textContent = error.message ?? String(error);
+}
+
+async function main() {
+  const described = await (await fetch('/model.json')).json();
+  at('keyword').textContent = described.labels.slice(1).join('” or “');
+  await loadLiteRt('/litert/core/wasm/');
+  const model = await loadAndCompile('/model.tflite', {accelerator: 'wasm'});
+  const detector = new Detector(model, described);
+  at('threshold').value = described.threshold['0.5'] ?? Object.values(described.threshold)[0];
+  at('threshold').oninput = at('threshold').onchange = () => { at('shown').textContent = at('threshold').value; };
+  at('threshold').oninput();
+  at('listen').disabled = false;
+  at('state').textContent = 'ready';
+  at('listen').onclick = () => { at('listen').disabled = true; listen(detector, described.hop).catch(report); };
+  const drop = at('drop');
+  drop.ondragover = (event) => { event.preventDefault(); drop.className = 'over'; };
+  drop.ondragleave = () => { drop.className = ''; };
+  drop.ondrop = (event) => {
+    event.preventDefault();
+    drop.className = '';
+    if (event.dataTransfer.files.length) play(detector, described.hop, event.dataTransfer.files[0]).catch(report);
+  };
+}
+
+main().catch(report);

@@ -1,1 +1,0 @@
-"""From trained parameters to a file that runs on a device, and the code that runs it there."""

@@ -1,0 +1,40 @@
+"""AdamW with warm-up and cosine decay."""
+
+import jax
+import optax
+
+from s3rl_jax.core.errors import UserError
+
+
+def learning_rate(settings, steps: int) -> optax.Schedule:
+    """Linear from 0 over `warmup` (a share of the steps), then a cosine to 0."""
+    if not 0 <= settings.warmup < 1:
+        raise UserError(f"config.optimizer.warmup={settings.warmup}: expected a share of the steps, in [0, 1)")
+    return optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, int(settings.warmup * steps), max(steps, 1))
+
+
+def optimizer(settings, steps: int, trainable: tuple[str, ...] | None) -> optax.GradientTransformation:
+    """Clips the global norm, then AdamW; matrices alone decay.
+
+    Args:
+      settings: `config.optimizer`: learning_rate, warmup, weight_decay, beta1, beta2, clip.
+      steps: of the whole run.
+      trainable: top-level names of params that are trained; None is all.
+    """
+    adam = optax.chain(
+        optax.clip_by_global_norm(settings.clip),
+        optax.adamw(
+            learning_rate(settings, steps),
+            b1=settings.beta1,
+            b2=settings.beta2,
+            weight_decay=settings.weight_decay,
+            mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
+        ),
+    )
+    if trainable is None:
+        return adam
+
+    def labels(params):
+        return {name: "trained" if name in trainable else "frozen" for name in params}
+
+    return optax.multi_transform({"trained": adam, "frozen": optax.set_to_zero()}, labels)

@@ -1,0 +1,56 @@
+"""Several processes as one run: who they are, and what it looks like when one of them is gone."""
+
+import os
+import sys
+from typing import NoReturn
+
+import jax
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import show_errors_only
+
+SILENCE = 30  # seconds without a sign of life after which a process counts as dead
+# What XLA's collectives, its coordination service and Gloo say when the other end is gone.
+SIGNS = ("Gloo", "coordination service", "Connection closed by peer", "Connection reset", "heartbeat", "UNAVAILABLE", "NCCL")
+
+
+def join(coordinator: str, processes: int, process: int) -> None:
+    """Joins the other processes of the run.
+
+    Args:
+      coordinator: ADDRESS:PORT of process 0; `auto` where Slurm, Open MPI or a TPU pod says who is who; empty: one process.
+      processes: how many there are.
+      process: which one this is, from 0.
+
+    Raises:
+      UserError: naming the flag that is missing, or if the others cannot be reached.
+    """
+    if not coordinator:
+        return
+    if coordinator != "auto" and not (":" in coordinator and 0 <= process < processes):
+        raise UserError(
+            f"--coordinator={coordinator} --processes={processes} --process={process}: expected ADDRESS:PORT, how many "
+            "processes there are, and which one this is, from 0; or --coordinator=auto"
+        )
+    who = (
+        {} if coordinator == "auto" else {"num_processes": processes, "process_id": process, "coordinator_address": coordinator}
+    )
+    try:
+        jax.distributed.initialize(
+            **who, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE, initialization_timeout=300
+        )
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise UserError(f"--coordinator={coordinator}: {' '.join(str(error).split())[:300]}") from error
+    if jax.process_index():
+        show_errors_only()
+
+
+def lost(error: BaseException) -> bool:
+    """Whether an error of a step means that another process is gone."""
+    return jax.process_count() > 1 and any(sign in str(error) for sign in SIGNS)
+
+
+def leave(message: str) -> NoReturn:
+    """Ends this process without waiting for the others, as JAX does at exit."""
+    print(message, file=sys.stderr, flush=True)
+    os._exit(1)

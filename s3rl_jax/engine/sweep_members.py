@@ -1,0 +1,98 @@
+"""`config.sweep`: one configuration that stands for many, whose runs differ in a few numbers."""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping
+
+from ml_collections import ConfigDict
+
+from s3rl_jax.core.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One run of a sweep.
+
+    Attributes:
+      name: what it differs in; its folder in WORKDIR/members.
+      config: of the same run alone.
+    """
+
+    name: str
+    config: ConfigDict
+
+
+def members_of(config: ConfigDict, may_differ: tuple[str, ...]) -> tuple[Member, ...]:
+    """All combinations of what `config.sweep` lists; none without a sweep.
+
+    {"loss.gamma": [0, 1], "seed": [0, 1, 2]} is six members, gamma=0,seed=0 to gamma=1,seed=2. Fields that go together
+    are named variants: {"rows": {"feature view": {"loss.feature_view": 1.0, "loss.dual_view": 0.0}, "dual view": {}}}.
+    Members share batches, augmentation and masks, which follow `config.data.seed`; `seed` is of initial values and of
+    what is drawn in the losses.
+
+    Args:
+      config: of the sweep.
+      may_differ: fields whose values members may differ in; one that ends in a dot stands for all below it.
+
+    Raises:
+      UserError: for anything else, and for members of the same name.
+    """
+    axes = config.get("sweep")
+    if axes is None:
+        return ()
+    if not isinstance(axes, Mapping) or not axes:
+        raise UserError(f"config.sweep={axes!r}: expected a dict such as {{'loss.gamma': [0, 1], 'seed': [0, 1]}}")
+    choices = [list(_choices(name, values)) for name, values in axes.items()]
+    members = []
+    for chosen in itertools.product(*choices):
+        name = ",".join(part for part, _ in chosen)
+        fields = {field: value for _, changes in chosen for field, value in changes.items()}
+        members.append(Member(name, _changed(config, fields, may_differ)))
+    names = [member.name for member in members]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"config.sweep: several members are named {', '.join(twice)}; expected different values")
+    return tuple(members)
+
+
+def data_seed(config: ConfigDict) -> int:
+    """Of the order, the crops, the augmentation and the masks; -1 is `config.seed`."""
+    asked = config.get("data", {}).get("seed", -1)
+    return config.seed if asked == -1 else asked
+
+
+def _choices(axis: str, values):
+    """The (name, changed fields) that an axis offers."""
+    if isinstance(values, Mapping) and all(isinstance(changes, Mapping) for changes in values.values()) and values:
+        for name, changes in values.items():
+            yield folder_name(name), dict(changes)
+    elif isinstance(values, list | tuple) and values:
+        for value in values:
+            yield folder_name(f"{axis.rsplit('.', 1)[-1]}={value}"), {axis: value}
+    else:
+        raise UserError(f"config.sweep[{axis!r}]={values!r}: expected a list of values, or a dict of named variants")
+
+
+def folder_name(text: str) -> str:
+    """What a member is called as a folder."""
+    return re.sub(r"[^\w.,=+-]+", "_", str(text)).strip("_.") or "_"
+
+
+def _changed(config: ConfigDict, fields: dict, may_differ: tuple[str, ...]) -> ConfigDict:
+    plain = config.to_dict()
+    del plain["sweep"]
+    made = ConfigDict(plain)
+    with made.unlocked():
+        made.sweep = None
+        made.data.seed = data_seed(config)
+    made.lock()
+    for field, value in fields.items():
+        if not any(field == name or (name.endswith(".") and field.startswith(name)) for name in may_differ):
+            raise UserError(f"config.sweep: {field!r} cannot differ between members; expected one of {', '.join(may_differ)}")
+        try:
+            made.update_from_flattened_dict({field: float(value) if field.startswith("loss.") else value})
+        except (KeyError, AttributeError) as error:
+            raise UserError(f"config.sweep: config.{field} is no field of this config") from error
+        except (TypeError, ValueError) as error:
+            raise UserError(f"config.sweep: config.{field}={value!r}: {' '.join(str(error).split())}") from error
+    return made

@@ -1,1 +1,0 @@
-"""What a detector is worth, measured on one long stream, as a device would hear it."""

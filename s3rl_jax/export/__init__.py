@@ -1,0 +1,1 @@
+"""`python -m s3rl_jax.export`: from trained parameters to a file that runs on a device."""

@@ -1,0 +1,1 @@
+"""`python -m s3rl_jax.mine`: what a detector fires on wrongly, as new negatives."""

@@ -1,0 +1,30 @@
+"""python -m s3rl_jax.mine --workdir=W --corpus=CORPUS: what a detector fires on wrongly, as new negatives."""
+
+from pathlib import Path
+
+from s3rl_jax.core.commandline import Parser, run
+
+
+def main() -> None:
+    parser = Parser(prog="s3rl_jax.mine", description="Runs a detector over audio without its keyword; keeps what fires.")
+    parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
+    parser.add_argument("--corpus", required=True, help="one corpus or several, comma-separated; labels are not needed")
+    parser.add_argument("--split", default="train", help="one split, or several joined with + (default train)")
+    parser.add_argument("--out", default="", help="the corpus to write (default WORKDIR/mined)")
+    parser.add_argument("--threshold", type=float, default=0.1, help="least score that is kept (default 0.1)")
+    parser.add_argument("--most", type=int, default=2000, help="firings to keep, the highest scores first (default 2000)")
+    args = parser.parse_args()
+
+    from s3rl_jax.mine.mining import MINED, mine
+
+    out = args.out or str(Path(args.workdir) / MINED)
+    found = mine(args.workdir, args.corpus, args.split, out, args.threshold, args.most)
+    print(f"{found['firings']} firings in {found['heard_hours']:.2f} h, up to {found['highest']:.2f}; {found['kept']} kept")
+    print(
+        f"next: python -m s3rl_jax.train --config=configs/finetune.py:mined --workdir={args.workdir}-mined "
+        f"--config.init={args.workdir} --config.data.corpus={args.corpus},{out}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

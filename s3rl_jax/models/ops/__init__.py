@@ -1,0 +1,1 @@
+"""Operations whose fastest form differs between CPUs and accelerators."""

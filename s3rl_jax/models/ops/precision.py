@@ -1,0 +1,24 @@
+"""Mixed precision: what is computed in bfloat16, while parameters and the losses' reductions stay in float32."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from s3rl_jax.core.errors import UserError
+
+
+def compute_dtype(name: str, field: str) -> str:
+    """A dtype that models compute in.
+
+    Raises:
+      UserError: naming the field, for another one.
+    """
+    if name not in ("float32", "bfloat16"):
+        raise UserError(f"{field}={name!r}: expected float32 or bfloat16")
+    return name
+
+
+def cast(tree: Any, dtype: str) -> Any:
+    """Its floating-point arrays in `dtype`."""
+    return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)

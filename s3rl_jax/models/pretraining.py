@@ -1,0 +1,32 @@
+"""The model of a `pretrain` config: a teacher, or the student itself with a codebook of its own."""
+
+import dataclasses
+from collections.abc import Callable
+
+import flax.linen as nn
+
+from s3rl_jax.audio.logmel import stacked_count
+from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.models.student.convolutional import ConvolutionalStudent
+from s3rl_jax.models.student.registry import student_of
+from s3rl_jax.models.student.self_supervised import SelfSupervisedStudent
+from s3rl_jax.models.teacher import wav2vec2
+
+
+def pretraining_model(config) -> tuple[nn.Module, Callable]:
+    """The model of a `pretrain` config, and the function from samples to its frames.
+
+    Raises:
+      UserError: for a model or a size that does not exist.
+    """
+    if config.model == "teacher":
+        size = lookup(wav2vec2.SIZES, config.teacher.size, "config.teacher.size")
+        return wav2vec2.Wav2Vec2(dataclasses.replace(size, remat=config.get("remat", False))), size.frame_count
+    if config.model == "student":
+        student = student_of(config.student)
+        if isinstance(student, ConvolutionalStudent):
+            raise UserError(f"config.student.size={config.student.size}: expected a transformer, for example tiny")
+        if config.get("remat", False):
+            raise UserError("config.remat=True: a student's layers are small; expected False, or config.model=teacher")
+        return SelfSupervisedStudent(student.config), stacked_count
+    raise UserError(f"config.model={config.model}: expected teacher or student")

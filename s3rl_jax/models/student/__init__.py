@@ -1,0 +1,1 @@
+"""Students: small encoders of log-mel frames that run on a device."""

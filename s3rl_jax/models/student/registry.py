@@ -1,0 +1,74 @@
+"""The students by name, and how their parameters and running statistics are kept and applied."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from s3rl_jax.audio.logmel import BANDS
+from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.models.ops.precision import cast
+from s3rl_jax.models.student.convolutional import ConvolutionalStudent, ConvolutionalStudentConfig
+from s3rl_jax.models.student.transformer import Student, StudentConfig
+
+SIZES = {
+    "toy": StudentConfig(width=16, ffn_size=32, heads=2, layers=2, position_kernel=3, context=16),  # for tests
+    "tiny": StudentConfig(width=96, ffn_size=352, heads=4),  # 0.33 M parameters
+    "small": StudentConfig(width=256, ffn_size=512, heads=4),  # 1.6 M
+    "large": StudentConfig(width=768, ffn_size=3072, heads=12),  # 21.3 M
+    "conv_toy": ConvolutionalStudentConfig(width=16, kernels=(3, 3)),  # for tests
+    "conv": ConvolutionalStudentConfig(width=64, kernels=(5, 7, 7, 11, 13)),  # 0.03 M
+}
+STATISTICS = "statistics"  # the name, among a run's parameters, of what BatchNorm averages
+
+
+def student_of(settings, field: str = "config.student") -> Student | ConvolutionalStudent:
+    """The student of `config.student`: `size`, and for a transformer whether it is `streaming`, and in what `block`s.
+
+    Raises:
+      UserError: for a size that does not exist, or a block that does not divide the context.
+    """
+    size = lookup(SIZES, settings.size, f"{field}.size")
+    if isinstance(size, ConvolutionalStudentConfig):
+        return ConvolutionalStudent(size)
+    # Runs from before there were streaming students do not have the field.
+    if not settings.get("streaming", False):
+        return Student(dataclasses.replace(size, context=0))
+    block = settings.get("block", size.block)
+    if block < 1 or size.context % block:
+        raise UserError(f"{field}.block={block}: expected a divisor of {size.context}, the frames that a layer looks back")
+    return Student(dataclasses.replace(size, block=block))
+
+
+def initialise(student: nn.Module, rng: Key[Array, ""]) -> dict[str, Any]:
+    """`student`, and `statistics` for a student that has any."""
+    fresh = student.init(rng, jnp.zeros((1, 16, 2 * BANDS)))
+    statistics = {STATISTICS: fresh["batch_stats"]} if "batch_stats" in fresh else {}
+    return {"student": fresh["params"]} | statistics
+
+
+def variables(params: dict[str, Any]) -> dict[str, Any]:
+    """What Flax wants, out of a run's parameters. Statistics are averaged, never trained."""
+    statistics = {"batch_stats": jax.lax.stop_gradient(params[STATISTICS])} if STATISTICS in params else {}
+    return {"params": params["student"]} | statistics
+
+
+def encode(
+    student: nn.Module,
+    params: dict[str, Any],
+    frames: Float[Array, "batch time stacked"],
+    valid: Bool[Array, "batch time"] | None = None,
+    mask: Bool[Array, "batch time"] | None = None,
+    dtype: str = "float32",
+) -> tuple[Float[Array, "batch time width"], dict[str, Any]]:
+    """A training pass: the student's frames, and the running statistics that go on from here (`{}` without BatchNorm).
+
+    It computes in `dtype`; what comes out is float32.
+    """
+    seen = cast(variables(params), dtype)
+    hidden, moved = student.apply(seen, cast(frames, dtype), valid, mask, train=True, mutable=["batch_stats"])
+    statistics = {STATISTICS: jax.lax.stop_gradient(cast(moved["batch_stats"], "float32"))} if moved else {}
+    return cast(hidden, "float32"), statistics

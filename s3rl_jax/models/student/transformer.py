@@ -1,0 +1,191 @@
+"""The student: a small transformer over stacked log-mel frames, 20 ms each (arXiv 2307.02720, section 3.1)."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from s3rl_jax.models.ops.attention import block_attention, scaled_dot_product
+from s3rl_jax.models.ops.dense import Dense, DenseGeneral
+from s3rl_jax.models.ops.depthwise import depthwise
+
+State = dict[str, Float[Array, "batch past ..."]]
+STATE = "state"  # the name of the parts of a program that carry it, by which an export keeps it in float
+
+
+def append(
+    past: Float[Array, "batch past *dims"] | int, new: Float[Array, "batch time *dims"]
+) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch past *dims"]]:
+    """All that is heard at this step, and what of it is the past of the next.
+
+    Args:
+      past: of the step before; or, at the beginning of a clip, of how many frames it is: of zeros, which an export then
+        does not have to store.
+      new: what comes in.
+    """
+    with jax.named_scope(STATE):
+        if isinstance(past, int):
+            heard = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
+        else:
+            heard = jnp.concatenate([past, new], axis=1)
+        return heard, heard[:, new.shape[1] :]
+
+
+def past_lengths(student: nn.Module) -> dict[str, int]:
+    """In the place of a state at the beginning of a clip: how long each past is."""
+    return {name: past.shape[1] for name, past in student.initial_state(0).items()}
+
+
+def hide(
+    x: Float[Array, "batch time width"],
+    embedding: Float[Array, "width"],
+    mask: Bool[Array, "batch time"] | None,
+    valid: Bool[Array, "batch time"] | None,
+) -> Float[Array, "batch time width"]:
+    """Masked frames become the embedding, frames that are not real zero; None leaves all as they are."""
+    if mask is not None:
+        x = jnp.where(mask[..., None], embedding, x)
+    return x if valid is None else jnp.where(valid[..., None], x, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentConfig:
+    """Sizes. `position_kernel`, `context` and `block` are in 20 ms frames.
+
+    Attributes:
+      context: how far back each layer attends in a stream, whole blocks. 0 is the paper's student: it attends to the
+        whole clip, both ways, and cannot be stepped.
+      block: frames that come in together when it is stepped.
+    """
+
+    width: int
+    ffn_size: int
+    heads: int
+    layers: int = 3
+    position_kernel: int = 15
+    context: int = 16
+    block: int = 8
+
+
+class Layer(nn.Module):
+    """Pre-norm self-attention and feed-forward, without biases.
+
+    RMS norm, because it quantises to int8 with less loss than layer norm; the tanh form of GELU, because it is one
+    TFLite operator.
+    """
+
+    config: StudentConfig
+
+    @nn.compact
+    def __call__(self, x, valid: Bool[Array, "batch time"] | None, past: tuple[Array | int, Array | int] | None):
+        """Returns the frames, and the keys and values that the next step needs."""
+        config = self.config
+        head = (config.heads, config.width // config.heads)
+        y = nn.RMSNorm(name="attention_norm")(x)
+        query, key, value = (DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value"))
+        if past is None:
+            y = scaled_dot_product(query, key, value, None if valid is None else valid[:, None])
+        else:
+            (key, past_key), (value, past_value) = append(past[0], key), append(past[1], value)
+            if valid is not None:
+                valid = jnp.pad(valid, ((0, 0), (config.context, 0)), constant_values=True)
+            y = block_attention(query, key, value, config.block, valid)
+            past = (past_key, past_value)
+        x = x + DenseGeneral(config.width, axis=(-2, -1), use_bias=False, name="attention_output")(y)
+        y = nn.RMSNorm(name="feed_forward_norm")(x)
+        y = nn.gelu(Dense(config.ffn_size, use_bias=False, name="intermediate")(y), approximate=True)
+        return x + Dense(config.width, use_bias=False, name="output")(y), past
+
+
+class Student(nn.Module):
+    """Linear projection of stacked frames, a depthwise convolution for position, transformer layers.
+
+    Position is relative (a convolution) and attention has no positions, so that nothing here depends on where in a
+    stream a frame stands. A clip is a stream from silence: `__call__` is one long `step` from the initial state, in
+    which keys and values are zero, so that a stream needs no mask.
+    """
+
+    config: StudentConfig
+
+    @property
+    def width(self) -> int:
+        return self.config.width
+
+    @property
+    def block(self) -> int:
+        """Frames of the shortest step; 0 where it cannot be stepped."""
+        return self.config.block if self.config.context else 0
+
+    def initial_state(self, batch: int) -> State:
+        """Before the first frame: named arrays of frames, empty for a student that cannot be stepped."""
+        config = self.config
+        if not config.context:
+            return {}
+        past = (batch, config.context, config.heads, config.width // config.heads)
+        keys = {f"{name}_{i}": jnp.zeros(past) for i in range(config.layers) for name in ("key", "value")}
+        return {"position": jnp.zeros((batch, config.position_kernel - 1, config.width))} | keys
+
+    def __call__(
+        self,
+        frames: Float[Array, "batch time stacked"],
+        valid: Bool[Array, "batch time"] | None = None,
+        mask: Bool[Array, "batch time"] | None = None,
+        train: bool = False,
+    ) -> Float[Array, "batch time width"]:
+        """Encodes whole clips.
+
+        Args:
+          frames: standardised log-mel, two 10 ms frames side by side.
+          valid: which frames are real; None: all.
+          mask: frames replaced by a learned embedding.
+          train: makes no difference to this student.
+        """
+        batch, time = frames.shape[:2]
+        spare = -time % self.block if self.block else 0
+        if spare:
+            valid = jnp.ones((batch, time), bool) if valid is None else valid
+            frames = jnp.pad(frames, ((0, 0), (0, spare), (0, 0)))
+            valid, mask = (None if x is None else jnp.pad(x, ((0, 0), (0, spare))) for x in (valid, mask))
+        return self.step(frames, None, valid, mask)[0][:, :time]
+
+    @nn.compact
+    def step(
+        self,
+        frames: Float[Array, "batch time stacked"],
+        state: State | None,
+        valid: Bool[Array, "batch time"] | None = None,
+        mask: Bool[Array, "batch time"] | None = None,
+    ) -> tuple[Float[Array, "batch time width"], State]:
+        """Encodes the next frames of a stream, whole blocks of them; the same as encoding all of it at once.
+
+        Args:
+          frames: whole blocks.
+          state: of the step before; None: `initial_state`.
+          valid: which frames are real; None: all.
+          mask: frames replaced by a learned embedding.
+        """
+        config = self.config
+        state = state or past_lengths(self)
+        streaming = config.context > 0
+        x = Dense(config.width, name="projection")(frames)
+        embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
+        x = hide(x, embedding, mask, valid)
+        heard, past = append(state["position"], x) if streaming else (x, None)
+        position = nn.Conv(
+            config.width,
+            (config.position_kernel,),
+            padding="VALID" if streaming else "SAME",
+            feature_group_count=config.width,
+            conv_general_dilated=depthwise,
+            name="position",
+        )(heard)
+        x = x + nn.gelu(position, approximate=True)
+        after = {"position": past} if streaming else {}
+        for i in range(config.layers):
+            names = (f"key_{i}", f"value_{i}")
+            past = tuple(state[name] for name in names) if streaming else None
+            x, past = Layer(config, name=f"layer_{i}")(x, valid, past)
+            after |= dict(zip(names, past, strict=True)) if streaming else {}
+        return nn.RMSNorm(name="norm")(x), after

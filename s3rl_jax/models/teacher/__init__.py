@@ -1,0 +1,1 @@
+"""Teachers: encoders of published models, their weights, their codebooks."""

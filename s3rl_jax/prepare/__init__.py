@@ -1,0 +1,1 @@
+"""`python -m s3rl_jax.prepare`: audio files, or a speech synthesiser, to a corpus."""

@@ -1,0 +1,65 @@
+"""python -m s3rl_jax.prepare --source=DIR_OR_MANIFEST --out=CORPUS, or --synthesize="alexa,..." --out=CORPUS."""
+
+import os
+import shlex
+import tempfile
+
+from s3rl_jax.core.commandline import Parser, run
+from s3rl_jax.core.errors import UserError
+
+
+def main() -> None:
+    parser = Parser(prog="s3rl_jax.prepare", description="Audio files, or a speech synthesiser, to a corpus.")
+    parser.add_argument(
+        "--source", help="a folder of WAV/FLAC/OGG/MP3 files, a manifest.csv, or tfds:NAME of a set TFDS prepared"
+    )
+    parser.add_argument("--tfds_dir", default="~/tensorflow_datasets", help="where TFDS keeps its sets")
+    parser.add_argument("--synthesize", help="keywords, comma-separated, to be spoken by the embedded synthesiser")
+    parser.add_argument("--minutes", type=float, default=60.0, help="how much speech to synthesise (default 60)")
+    parser.add_argument("--count", type=int, default=0, help="recordings of each keyword; 0: a share of the minutes")
+    parser.add_argument("--language", default="en", help="to speak: an espeak-ng voice, for example de (default en)")
+    parser.add_argument("--texts", help="a UTF-8 file of other things to say, a line each")
+    parser.add_argument("--engines", default="espeak,flite,festival,piper", help="those of them that the machine has")
+    parser.add_argument("--piper_voices", default="", help="a folder of piper's voices (.onnx and .onnx.json)")
+    parser.add_argument("--seed", type=int, default=0, help="of the synthesiser's choices")
+    parser.add_argument("--out", required=True, help="the corpus to write; one that was begun is finished")
+    parser.add_argument("--segment_seconds", type=float, default=20.0, help="longer recordings are cut (default 20)")
+    parser.add_argument("--overlap_seconds", type=float, default=0.0, help="of two segments of a recording (default 0)")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0, the default: one a core")
+    parser.add_argument("--runner", default="", help="of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner")
+    parser.add_argument("--beam_options", default="", help="of the runner, for example '--project=p --region=r'")
+    args = parser.parse_args()
+    if bool(args.source) == bool(args.synthesize):
+        raise UserError("expected either --source or --synthesize")
+
+    from s3rl_jax.prepare.preparation import How, prepare, prepare_portions
+    from s3rl_jax.prepare.sources.source import read_source
+    from s3rl_jax.prepare.summary import describe
+
+    workers = args.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    how = How(args.segment_seconds, args.overlap_seconds, workers, args.runner, tuple(shlex.split(args.beam_options)))
+    if args.synthesize:
+        from s3rl_jax.prepare.synthesis.synthesis import synthesise
+
+        with tempfile.TemporaryDirectory() as folder:
+            synthesise(_script(args), folder, args.seed)
+            summary = prepare(read_source(folder), args.out, how)
+    elif args.source.startswith("tfds:"):
+        from s3rl_jax.prepare.sources.tfds_sets import tfds_portions
+
+        summary = prepare_portions(tfds_portions(args.source.removeprefix("tfds:"), args.tfds_dir), args.out, how)
+    else:
+        summary = prepare(read_source(args.source), args.out, how)
+    print(describe(summary, args.out))
+
+
+def _script(args):
+    from s3rl_jax.prepare.synthesis.speech import Script, read_texts
+
+    keywords, engines = (tuple(p.strip() for p in text.split(",") if p.strip()) for text in (args.synthesize, args.engines))
+    texts = read_texts(args.texts) if args.texts else ()
+    return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.piper_voices)
+
+
+if __name__ == "__main__":
+    run(main)

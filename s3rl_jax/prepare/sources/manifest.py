@@ -1,0 +1,73 @@
+"""What is to be read, and as what: the rows of a manifest.csv."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+from s3rl_jax.core.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+KINDS = ("speech", "noise", "impulse_response")
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One row: where a recording is and what is known of it. Times in seconds; a negative one is not known."""
+
+    path: Path
+    split: str
+    kind: str = "speech"
+    label: str = ""
+    speaker: str = ""
+    condition: str = ""
+    lang: str = ""
+    licence: str = ""
+    speech_start_s: float = -1.0
+    speech_end_s: float = -1.0
+
+
+def read_manifest(path: Path) -> list[Clip]:
+    """Reads a manifest (README, "Your own audio"): columns `path` and `split`, the others optional.
+
+    Raises:
+      UserError: naming the line and the column, for what cannot be meant.
+    """
+    root = path.parent.resolve()
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in ("path", "split") if column not in (reader.fieldnames or ())]
+            if missing:
+                raise UserError(f"{path}: no column {missing[0]!r} in the header; found {reader.fieldnames}")
+            clips = [_clip(row, f"{path}, line {reader.line_num}", root) for row in reader]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; expected a UTF-8 CSV file") from error
+    except csv.Error as error:
+        raise UserError(f"{path}: not a CSV file: {error}") from error
+    if not clips:
+        raise UserError(f"{path}: no rows; expected a recording a line")
+    return clips
+
+
+def _clip(row: dict, where: str, root: Path) -> Clip:
+    value = {key: (text or "").strip() for key, text in row.items() if isinstance(key, str) and isinstance(text, str | None)}
+    path = root / value["path"].replace("\0", "")  # a NUL ends up in the message, not in the system call
+    path = path.resolve()
+    if not value["path"] or "\0" in value["path"] or not path.is_relative_to(root):
+        raise UserError(f"{where}: path {value['path']!r} is not inside the manifest's folder {root}")
+    if value["split"] not in SPLITS:
+        raise UserError(f"{where}: split {value['split']!r}; expected one of {', '.join(SPLITS)}")
+    kind = value.get("kind") or "speech"
+    if kind not in KINDS:
+        raise UserError(f"{where}: kind {kind!r}; expected one of {', '.join(KINDS)}")
+    texts = {name: value.get(name, "") for name in ("label", "speaker", "condition", "lang", "licence")}
+    times = {name: _seconds(value.get(name, ""), name, where) for name in ("speech_start_s", "speech_end_s")}
+    return Clip(path, value["split"], kind, **texts, **times)
+
+
+def _seconds(text: str, name: str, where: str) -> float:
+    try:
+        return float(text) if text else -1.0
+    except ValueError:
+        raise UserError(f"{where}: {name} {text!r}; expected seconds") from None

@@ -1,0 +1,131 @@
+"""Sets that TFDS has prepared on this machine: Speech Commands, LibriSpeech, and others that are laid out like them.
+
+Nothing is downloaded here: TFDS waits for minutes where there is no network, and converts LibriSpeech six clips a second.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import Record
+from s3rl_jax.prepare.preparation import record_of
+from s3rl_jax.prepare.shards import Portion, Rejected
+from s3rl_jax.prepare.sources.manifest import Clip
+
+EXAMPLES = 2000  # a shard
+_AUDIO = ("audio", "speech")  # what sets call it
+_LABEL = ("label", "text")
+_SPEAKER = ("speaker_id", "speaker")
+_NOT_WORDS = ("_silence_", "_unknown_")  # labels of Speech Commands that are no word; its silence is noise
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples(Portion):
+    """Some examples of a split, in the order in which TFDS stores them."""
+
+    folder: str
+    source_split: str
+    first: int
+    last: int
+    split: str
+    licence: str
+    bytes: int
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def read(self) -> Iterator[Record | Rejected]:
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder_from_directory(self.folder)
+        part = builder.as_dataset(split=f"{self.source_split}[{self.first}:{self.last}]", shuffle_files=False)
+        names = {kind: _first_of(builder.info.features, known) for kind, known in (("label", _LABEL), ("speaker", _SPEAKER))}
+        for number, example in enumerate(tfds.as_numpy(part), start=self.first):
+            name = f"{self.source_split}/{number:08}"
+            audio = _int16(example[_first_of(builder.info.features, _AUDIO)])
+            if not len(audio):
+                yield Rejected(name, "no samples")
+                continue
+            label = _word(builder.info.features, names["label"], example)
+            kind = "noise" if label == "_silence_" else "speech"
+            speaker = _said(example[names["speaker"]]) if names["speaker"] else ""
+            text = {"label": "" if label in _NOT_WORDS else label, "speaker": speaker, "licence": self.licence}
+            yield record_of(Clip(Path(name), self.split, kind, **text), name, audio)
+
+
+def tfds_portions(name: str, data_dir: str) -> dict[str, list[Portion]]:
+    """Each split's examples, divided into shards. Splits named train..., valid... or dev..., test... are ours.
+
+    Args:
+      name: of the set, for example speech_commands or librispeech; with /VERSION or /CONFIG/VERSION one of several.
+      data_dir: where TFDS keeps its sets.
+
+    Raises:
+      UserError: if TFDS has not prepared it there; says how that is done, with and without a network.
+    """
+    import tensorflow_datasets as tfds
+
+    root = Path(data_dir).expanduser()
+    found = sorted(path.parent for path in (root / name).rglob("dataset_info.json"))
+    if not found:
+        raise UserError(
+            f"--source=tfds:{name}: not in --tfds_dir={data_dir}; expected a set that TFDS prepared. With a network: "
+            f"tfds build {name.split('/')[0]} --data_dir={data_dir}. Without: do that elsewhere and copy the folder, or unpack "
+            "the set's own archive and give its folder as --source (Speech Commands and LibriSpeech are recognised)"
+        )
+    try:
+        builder = tfds.builder_from_directory(str(found[-1]))
+    except Exception as error:  # whatever TFDS raises for a folder that is not its own
+        raise UserError(f"--source=tfds:{name}: {found[-1]} cannot be opened: {' '.join(str(error).split())[:200]}") from error
+    audio = _first_of(builder.info.features, _AUDIO)
+    if audio is None:
+        raise UserError(f"--source=tfds:{name}: its features are {', '.join(builder.info.features)}; expected audio or speech")
+    rate = getattr(builder.info.features[audio], "sample_rate", None)
+    if rate not in (None, SAMPLE_RATE):
+        raise UserError(f"--source=tfds:{name}: audio at {rate} Hz; expected {SAMPLE_RATE}. Give its files as --source instead")
+    portions: dict[str, list[Portion]] = {"train": [], "validation": [], "test": []}
+    licence = " ".join((builder.info.redistribution_info.license or "").split())
+    for source_split, info in builder.info.splits.items():
+        split = _split_of(source_split)
+        for first in range(0, info.num_examples, EXAMPLES):
+            last = min(first + EXAMPLES, info.num_examples)
+            portions[split].append(
+                Examples(
+                    str(found[-1]),
+                    source_split,
+                    first,
+                    last,
+                    split,
+                    licence,
+                    info.num_bytes * (last - first) // info.num_examples,
+                )
+            )
+    return portions
+
+
+def _split_of(name: str) -> str:
+    beginnings = {"valid": "validation", "dev": "validation", "test": "test"}
+    return next((split for beginning, split in beginnings.items() if name.startswith(beginning)), "train")
+
+
+def _first_of(features, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in features), None)
+
+
+def _word(features, name: str | None, example) -> str:
+    if name is None:
+        return ""
+    label = features[name]
+    return label.int2str(int(example[name])) if hasattr(label, "int2str") else _said(example[name]).lower()
+
+
+def _said(value) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _int16(audio: np.ndarray) -> np.ndarray:
+    return np.clip(np.asarray(audio), -32768, 32767).astype(np.int16)

@@ -1,0 +1,90 @@
+"""What a corpus holds and what is doubtful in it, for a person and for `summary.json`."""
+
+import collections
+from pathlib import Path
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.corpus.corpus import NAME, VERSION
+
+SILENT_PEAK = 33  # -60 dB of full scale
+CLIPPED_SHARE = 1e-3  # of the samples
+MOST_LABELS = 200  # in the summary; transcripts would fill it
+MOST_NAMED = 8  # in a line for a person
+
+
+def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
+    """Counts what the indices of the shards say of each split.
+
+    Returns:
+      `splits`: for each split and kind clips, hours, speakers, labels (how many clips each), clipped and silent clips;
+      `rejected` and `reasons`; `duplicates`: clips whose audio is another one's, sample for sample, and
+      `duplicates_across_splits`; `speakers_in_several_splits`.
+    """
+    rows = []
+    splits_of = {"speaker": collections.defaultdict(set), "digest": collections.defaultdict(set)}
+    clips = 0
+    for split, parts in indices.items():
+        kinds = collections.defaultdict(_nothing)
+        for index in parts:
+            for place, kind in enumerate(index["kind"]):
+                count, samples = kinds[kind], index["samples"][place]
+                count["clips"] += 1
+                count["samples"] += samples
+                count["labels"][index["label"][place]] += 1
+                count["speakers"].add(index["speaker"][place])
+                count["clipped"] += index["clipped"][place] > CLIPPED_SHARE * samples
+                count["silent"] += index["peak"][place] < SILENT_PEAK
+                for name, splits in splits_of.items():
+                    splits[index[name][place]].add(split)
+        clips += sum(count["clips"] for count in kinds.values())
+        rows += [_row(split, kind, count) for kind, count in kinds.items()]
+    several = {name: sorted(k for k, v in splits.items() if k and len(v) > 1) for name, splits in splits_of.items()}
+    return {
+        "splits": rows,
+        "rejected": len(rejected),
+        "reasons": dict(collections.Counter(row.reason.split(":")[0] for row in rejected).most_common()),
+        "duplicates": clips - len(splits_of["digest"]),
+        "duplicates_across_splits": len(several["digest"]),
+        "speakers_in_several_splits": several["speaker"],
+    }
+
+
+def describe(summary: dict, out: str) -> str:
+    """The summary as lines for a person, what is doubtful last."""
+    lines = []
+    for row in summary["splits"]:
+        line = (
+            f"{row['split']:<10} {row['kind']:<16} {row['clips']:>7} clips {row['hours']:>9.2f} h {row['speakers']:>5} speakers"
+        )
+        doubts = ", ".join(f"{row[name]} {name}" for name in ("clipped", "silent") if row[name])
+        lines.append(f"{line}   {doubts}".rstrip())
+        if row["kind"] == "speech" and row["labels"]:
+            lines.append(f"{'':<10} {_some([f'{label} {count}' for label, count in row['labels'].items()])}")
+    if summary["rejected"]:
+        reasons = _some([f"{reason} ({count})" for reason, count in summary["reasons"].items()])
+        lines.append(f"{summary['rejected']} files were skipped: {reasons}; see {Path(out) / NAME / VERSION / 'rejected.csv'}")
+    if summary["duplicates"]:
+        lines.append(f"{summary['duplicates']} clips are the same, sample for sample, as another one")
+    if summary["duplicates_across_splits"]:
+        lines.append(
+            f"warning: {summary['duplicates_across_splits']} recordings stand in two splits: what is measured on one was "
+            "trained on in the other"
+        )
+    if named := summary["speakers_in_several_splits"]:
+        lines.append(f"warning: {len(named)} speakers stand in two splits, so that voices are not new: {_some(named)}")
+    return "\n".join(lines)
+
+
+def _nothing() -> dict:
+    return {"clips": 0, "samples": 0, "labels": collections.Counter(), "speakers": set(), "clipped": 0, "silent": 0}
+
+
+def _row(split: str, kind: str, count: dict) -> dict:
+    labels = [(label, number) for label, number in count.pop("labels").most_common(MOST_LABELS + 1) if label]
+    hours = round(count.pop("samples") / SAMPLE_RATE / 3600, 4)
+    speakers = len(count.pop("speakers") - {""})
+    return {"split": split, "kind": kind, **count, "hours": hours, "speakers": speakers, "labels": dict(labels[:MOST_LABELS])}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

@@ -1,0 +1,1 @@
+"""A corpus that speech synthesisers speak."""

@@ -1,0 +1,22 @@
+"""Which code a run's numbers come from: a digest of each file that training may use, and the libraries' versions."""
+
+import functools
+import hashlib
+import importlib.metadata
+from pathlib import Path
+
+import s3rl_jax
+
+# Packages that run before or after training: a change of theirs is no change of a run. All others count.
+NOT_TRAINING = ("ablate", "demo", "detect", "evaluate", "export", "mine", "prepare")
+LIBRARIES = ("flax", "jax", "jaxlib", "numpy", "optax")
+
+
+@functools.cache  # each member of a sweep asks
+def code_version() -> dict[str, str]:
+    """Names of files and libraries to digests and versions."""
+    root = Path(s3rl_jax.__file__).parent
+    files = [file.relative_to(root) for file in sorted(root.rglob("*.py"))]
+    files = [file for file in files if file.parts[0] not in NOT_TRAINING]
+    digests = {str(file): hashlib.sha256((root / file).read_bytes()).hexdigest()[:12] for file in files}
+    return digests | {name: importlib.metadata.version(name) for name in LIBRARIES}

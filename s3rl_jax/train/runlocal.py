@@ -1,0 +1,49 @@
+"""`--config.runlocal=True`: any run in seconds, to see that it goes through before it is sent to a cluster."""
+
+import jax
+from ml_collections import ConfigDict
+
+from s3rl_jax.corpus.fake import NAME
+
+STEPS, SECONDS, CLUSTERS = 4, 0.8, 8
+
+
+def shrunk(config: ConfigDict) -> ConfigDict:
+    """The same task, objectives and data at the least size: toy models, a few steps of few short crops.
+
+    Without a corpus the fake one is taken. What remains as it was: objectives, augmentation, mesh, dtype, the fields'
+    names and kinds.
+    """
+    small = ConfigDict(convert_dict=False)
+    small.update(config)
+    small.unlock()
+    small.runlocal = False
+    if "preflight" in small:
+        small.preflight = False  # it converts a model, whatever its size, for ten seconds
+    small.data = ConfigDict({**config.data.to_dict(), "corpus": config.data.corpus or NAME})
+    least = {"steps": STEPS, "log_every": STEPS // 2, "checkpoint_every": STEPS // 2, "batch_size": _batch(config)}
+    for name, value in least.items():
+        small[name] = value
+    if "crop_seconds" in small.data:
+        small.data.crop_seconds, small.data.shortest_seconds = SECONDS, SECONDS / 2
+    if "distractors" in small:
+        small.distractors = 10
+    if "codebook" in small:
+        small.codebook = ConfigDict({**config.codebook.to_dict(), "layer": 0, "clusters": CLUSTERS, "batches": STEPS})
+    if "validation" in small:
+        small.validation = ConfigDict({"every": min(STEPS, config.validation.every), "batches": 1})
+    if "student" in small and not config.get("init"):
+        size = "conv_toy" if str(config.student.size).startswith("conv") else "toy"
+        small.student = ConfigDict({**config.student.to_dict(), "size": size})
+    if "teacher" in small:
+        small.teacher = ConfigDict({**config.teacher.to_dict(), "size": "toy"})
+    if "teacher" in small and "pretraining" in small.teacher:
+        small.teacher.pretraining = ConfigDict(
+            {**small.teacher.pretraining.to_dict(), **least, "distractors": 10, "validation": {"every": 0, "batches": 1}}
+        )
+    return small
+
+
+def _batch(config) -> int:
+    """The least batch that all devices, micro-batches and losses over a batch can divide."""
+    return 4 * jax.device_count() * config.get("micro_batches", 1)

@@ -1,0 +1,117 @@
+"""Speech Commands' tasks on a folder of the same layout: standard splits, silence and other words."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from sklearn import metrics
+
+from configs import finetune as config_file
+from s3rl_jax.batches.windows import Windows
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.corpus.keywords import SILENCE, parse_keywords
+from s3rl_jax.evaluate.classification import standard_set
+from s3rl_jax.evaluate.evaluation import evaluate
+from s3rl_jax.prepare.preparation import prepare
+from s3rl_jax.prepare.sources.source import read_source
+from tests.conftest import run_module, tone_word
+
+WORDS = {"yes": 3000, "no": 1500, "up": 700, "bed": 300}
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory) -> str:
+    """A folder a word, the two lists, background noise."""
+    root, rng = tmp_path_factory.mktemp("speech_commands"), np.random.default_rng(0)
+    lists = {"testing_list.txt": [], "validation_list.txt": []}
+    for word, pitch in WORDS.items():
+        (root / word).mkdir()
+        for i in range(18):
+            name = f"{word}/{i:08x}_nohash_0.wav"
+            tone = tone_word(rng, "banana", 12_000) * np.sin(2 * np.pi * pitch * np.arange(12_000) / 16_000)
+            soundfile.write(root / name, tone.astype(np.float32), 16_000, subtype="PCM_16")
+            if i < 6:
+                lists["testing_list.txt" if i < 5 else "validation_list.txt"].append(name)
+    for name, lines in lists.items():
+        (root / name).write_text("\n".join(lines) + "\n")
+    (root / "_background_noise_").mkdir()
+    for i in range(4):
+        noise = 0.02 * rng.standard_normal(64_000)
+        soundfile.write(root / f"_background_noise_/{i}.wav", noise, 16_000, subtype="PCM_16")
+    prepare(read_source(str(root)), str(root / "corpus"))
+    return str(root / "corpus")
+
+
+def train(variant: str, corpus: str, keyword: str, workdir) -> None:
+    done = run_module(
+        "train",
+        f"--config=configs/finetune.py:{variant}",
+        f"--workdir={workdir}",
+        f"--config.data.corpus={corpus}",
+        f"--config.keyword={keyword}",
+        "--config.student.size=toy",
+        "--config.batch_size=24",
+        "--config.steps=250",
+        "--config.optimizer.learning_rate=0.01",
+        "--config.augment.snr_db=(15.0,30.0)",
+        "--config.preflight=False",
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variant", "keyword", "classes"),
+    [
+        ("speech_commands_12", "yes,no,_silence_", ["_unknown_", "yes", "no", "_silence_"]),
+        ("speech_commands_35", "yes,no,up,bed", ["yes", "no", "up", "bed"]),
+    ],
+)
+def test_trained_and_measured_by_its_standard_split(commands, tmp_path, variant, keyword, classes):
+    train(variant, commands, keyword, tmp_path / "run")
+    measured = evaluate(str(tmp_path / "run"), commands, "test", str(tmp_path / "report"))
+    assert measured == json.loads((tmp_path / "report/metrics.json").read_text())
+    assert measured["classes"] == classes
+    matrix = np.array(measured["confusion_matrix"])
+    assert matrix.sum() == measured["clips"]
+    assert measured["accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum(), abs=1e-5)
+    said, heard = (np.repeat(index.ravel(), matrix.ravel()) for index in np.indices(matrix.shape))
+    assert measured["accuracy"] == pytest.approx(metrics.accuracy_score(said, heard), abs=1e-5)
+    assert list(measured["recall"].values()) == pytest.approx(
+        metrics.recall_score(said, heard, average=None).tolist(), abs=1e-5
+    )
+    low, high = measured["accuracy_interval_95"]
+    assert low < measured["accuracy"] <= high + 1e-9
+    assert measured["accuracy"] > 0.75, "tones of four pitches are easy"
+    assert (tmp_path / "report/confusion.csv").read_text().splitlines()[0] == "," + ",".join(classes)
+    with pytest.raises(UserError, match="--baseline and --conditions are for streams"):
+        evaluate(str(tmp_path / "run"), commands, "test", str(tmp_path / "report"), ("clean",))
+
+
+def test_the_standard_set_is_all_words_and_a_tenth_of_the_rest(commands):
+    clips = read_corpus(commands, "test")
+    audio, said = standard_set(clips, ("yes", "no", SILENCE), 16_000, with_others=True)
+    assert audio.shape == (len(said), 16_000)
+    assert np.bincount(said).tolist() == [1, 5, 5, 1], "other words, yes, no, silence"
+    again, _ = standard_set(clips, ("yes", "no", SILENCE), 16_000, with_others=True)
+    np.testing.assert_array_equal(audio, again)
+    with pytest.raises(UserError, match="no recording of zorro"):
+        standard_set(clips, ("yes", "zorro"), 16_000, with_others=False)
+
+
+def test_batches_have_the_shares_of_the_classes(commands):
+    config = config_file.get_config("speech_commands_12")
+    clips = read_corpus(commands, "train")
+    windows = Windows.of(clips, ("yes", "no", SILENCE), 16_000, 1200, 0, config.data)
+    plan = windows.plan(0, range(1200))
+    counts = np.bincount(plan["label"], minlength=4)
+    assert counts[0] == pytest.approx(100, abs=2)
+    assert counts[3] == pytest.approx(100, abs=2)
+    assert (clips.columns["kind"][plan["splices"].recording[plan["label"] == 3, 0]] == "noise").all()
+
+
+def test_the_configs_are_the_two_tasks():
+    twelve, all_words = (config_file.get_config(f"speech_commands_{n}") for n in (12, 35))
+    assert len(parse_keywords(twelve.keyword)) + 1 == 12
+    assert len(parse_keywords(all_words.keyword)) == len(set(parse_keywords(all_words.keyword))) == 35

@@ -1,0 +1,158 @@
+"""Every form of a file, untrained: what it says beside JAX, what it is made of, and what is refused."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from s3rl_jax.audio.logmel import stack_frames
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.export.calibration import calls_of, with_silence_and_noise
+from s3rl_jax.export.conversion import NotExportable, largest_difference, operators, run_jax, run_signature, to_tflite
+from s3rl_jax.export.file_form import Form, make, signatures_of
+from s3rl_jax.export.microcontroller import KERNELS
+from s3rl_jax.export.preflight import preflight
+from s3rl_jax.export.signatures import Signature
+from s3rl_jax.models.detector import OVERLAP, Head, KeywordModel, student_features
+from s3rl_jax.models.student.registry import initialise, student_of
+from s3rl_jax.models.student.transformer import append
+from tests.conftest import student_settings
+
+STREAMED = [Form(kind, streaming=True) for kind in ("none", "dynamic", "int8", "int16x8")]
+NETWORK = Form("int8", io="int8")
+
+
+@functools.cache
+def untrained(size, streaming=True):
+    student = student_of(student_settings(size, streaming))
+    model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000)
+    head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
+    return model, initialise(student, jax.random.key(0)) | {"head": head}
+
+
+def clips_for(model, seed):
+    rng = np.random.default_rng(seed)
+    loudness = rng.choice([0.01, 0.1, 0.3], (4, 1))
+    return with_silence_and_noise((loudness * rng.standard_normal((4, model.clip))).astype(np.float32), seed)
+
+
+@functools.cache
+def made(size, form):
+    model, params = untrained(size)
+    return make(form, model, params, clips_for(model, 0))
+
+
+@pytest.mark.parametrize("form", [*STREAMED, NETWORK], ids=str)
+@pytest.mark.parametrize("size", ["toy", "conv_toy"])
+def test_a_file_says_nearly_what_jax_says_of_unseen_sound(size, form):
+    model, params = untrained(size)
+    found = made(size, form)
+    assert found.parity_error <= 1e-4
+    assert (found.quantisation_error > 0) == (form.quantize != "none")
+    for entry in signatures_of(form, model, params):
+        calls = calls_of(entry, model, clips_for(model, 7))
+        error = largest_difference(run_signature(found.file, entry, calls), run_jax(entry, calls))
+        assert error <= {"none": 1e-4, "dynamic": 0.03, "int16x8": 0.02, "int8": 0.06}[form.quantize], (entry.name, error)
+
+
+@pytest.mark.parametrize("kind", ["none", "int8"])
+def test_a_student_of_whole_windows_is_exported_too(kind):
+    model, params = untrained("toy", False)
+    found = make(Form(kind), model, params, clips_for(model, 0))
+    assert found.parity_error <= 1e-4
+    assert found.quantisation_error < 0.1
+    assert set(Interpreter(model_content=found.file).get_signature_list()) == {"detect"}
+
+
+@pytest.mark.parametrize("form", STREAMED, ids=str)
+@pytest.mark.parametrize("size", ["toy", "conv_toy"])
+def test_files_have_float_edges_and_built_in_operators(size, form):
+    file = made(size, form).file
+    interpreter = Interpreter(model_content=file)
+    assert set(interpreter.get_signature_list()) == {"detect", "stream"}
+    runner = interpreter.get_signature_runner("stream")
+    for detail in (*runner.get_input_details().values(), *runner.get_output_details().values()):
+        assert detail["dtype"] == np.float32
+    assert not any(name.startswith(("STABLEHLO", "CUSTOM", "Flex")) for name in operators(file))
+
+
+def test_the_front_end_of_an_integer_file_is_as_exact_as_that_of_a_float_file():
+    """The state `audio` and the log-mel must not be rounded to eight bits: a quiet voice beside a loud one."""
+    model, params = untrained("conv_toy")
+    entry = signatures_of(STREAMED[2], model, params)[-1]
+    quiet = (1e-3 * np.random.default_rng(0).standard_normal((1, model.hop))).astype(np.float32)
+    loud = (0.5 * np.random.default_rng(1).standard_normal((1, model.hop))).astype(np.float32)
+    ours = run_signature(made("conv_toy", STREAMED[2]).file, entry, [{"samples": quiet}, {"samples": loud}])
+    np.testing.assert_array_equal(ours[0]["audio"], quiet[:, -240:])
+
+
+def test_log_mel_is_one_in_training_in_the_file_and_stepped_in_chunks():
+    model, _ = untrained("toy")
+    audio = clips_for(model, 3).reshape(1, -1)
+    audio = audio[:, : audio.shape[1] // model.hop * model.hop]
+    trained_on = stack_frames(model.features(audio))  # what finetune's loss reads
+
+    def front_end(arrays):
+        heard, past = append(arrays["past"], arrays["samples"])
+        return {"posteriors": student_features(heard), "past": past}
+
+    entry = Signature("stream", front_end, {"samples": (1, model.hop), "past": (1, OVERLAP)}, ("past",))
+    calls = [{"samples": hop} for hop in np.split(audio, audio.shape[1] // model.hop, axis=1)]
+    stepped, file = run_jax(entry, calls), run_signature(to_tflite([entry]), entry, calls)
+    for heard in (stepped, file):
+        np.testing.assert_allclose(np.concatenate([h["posteriors"] for h in heard], axis=1), trained_on, atol=1e-4)
+
+
+def test_integers_go_in_come_out_and_are_kept():
+    runner = Interpreter(model_content=made("conv_toy", NETWORK).file).get_signature_runner("stream")
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    assert all(detail["dtype"] == np.int8 for detail in (*inputs.values(), *outputs.values()))
+    assert "audio" not in inputs
+    for name in inputs.keys() & outputs.keys():
+        np.testing.assert_allclose(inputs[name]["quantization"], outputs[name]["quantization"], rtol=1e-5)
+
+
+def test_a_conv_network_is_what_tensorflow_lite_micro_runs():
+    model, params = untrained("conv_toy")
+    file = make(NETWORK._replace(target="tflm"), model, params, clips_for(model, 0)).file
+    assert set(operators(file)) <= KERNELS
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "missing"),
+    [("conv_toy", Form("int8", True, target="tflm"), "RFFT2D.*--io=int8"), ("toy", NETWORK._replace(target="tflm"), "GELU")],
+)
+def test_what_it_does_not_run_is_named(size, form, missing):
+    model, params = untrained(size)
+    with pytest.raises(NotExportable, match=missing):
+        make(form, model, params, clips_for(model, 0))
+
+
+@pytest.mark.parametrize(
+    ("form", "named"),
+    [
+        (Form("int4"), "--quantize='int4'"),
+        (Form(io="int4"), "--io='int4'"),
+        (Form(target="esp"), "--target='esp'"),
+        (Form("dynamic", io="int8"), "--io=int8 with --quantize=dynamic"),
+        (Form(streaming=True), "--config.student.streaming=True"),
+    ],
+)
+def test_forms_that_there_are_not_are_named(form, named):
+    with pytest.raises(UserError, match=named):
+        signatures_of(form, *untrained("toy", False))
+
+
+def test_preflight_says_what_cannot_be_exported_before_anything_is_trained(capsys):
+    wanted = student_settings("toy")
+    wanted.update({"quantize": "none,int8", "io": "float32", "target": ""})
+    preflight(untrained("toy")[0], wanted)
+    assert "exports as none" in capsys.readouterr().err
+    wanted.target = "tflm"
+    with pytest.raises(UserError, match=r"config.export: cannot be exported as .*quantize='none'.*RFFT2D"):
+        preflight(untrained("toy")[0], wanted)
+    wanted.quantize, wanted.io = "int8", "int8"
+    preflight(untrained("conv_toy")[0], wanted)

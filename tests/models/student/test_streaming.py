@@ -1,0 +1,132 @@
+"""Stepping is the same as hearing everything at once, for every student that can be stepped."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.models.detector import Head, KeywordModel
+from s3rl_jax.models.student.registry import STATISTICS, encode, initialise, student_of
+from tests.conftest import student_settings
+
+HOP = 2560
+MINUTES = 2
+
+
+@pytest.fixture(scope="module", params=[("toy", 8), ("toy", 1), ("conv_toy", 8)], ids=["toy", "toy, causal", "conv_toy"])
+def model(request):
+    student = student_of(student_settings(request.param[0], block=request.param[1]))
+    model = KeywordModel(student, classes=3, window=16_000, hop=HOP, lead=8_000)
+    params = initialise(student, jax.random.key(0)) | {
+        "head": Head(3).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
+    }
+    if STATISTICS in params:  # as after training, not the identity
+        params[STATISTICS] = jax.tree.map(lambda s: s + 0.3, params[STATISTICS])
+    return model, params
+
+
+@pytest.fixture(scope="module")
+def audio():
+    """Minutes of noise that comes and goes, silence among it."""
+    rng, hops = np.random.default_rng(0), MINUTES * 60 * 16_000 // HOP
+    loudness = np.repeat(rng.choice([0.0, 0.003, 0.3], hops), HOP)
+    return (loudness * rng.standard_normal(hops * HOP)).astype(np.float32)[None]
+
+
+@pytest.fixture(scope="module")
+def step(model):
+    return jax.jit(model[0].step)
+
+
+@pytest.fixture(scope="module")
+def whole(model, step, audio):
+    return step(model[1], audio, model[0].initial_state(1))[0]
+
+
+def stepped(step, model, params, audio, sizes):
+    state, heard = model.initial_state(1), []
+    for part in np.split(audio, np.cumsum(sizes) * HOP, axis=1):
+        if part.shape[1]:
+            logits, state = step(params, part, state)
+            heard.append(logits)
+    return np.concatenate(heard, axis=1)
+
+
+def test_hop_by_hop_over_minutes_equals_the_whole(model, step, audio, whole):
+    np.testing.assert_allclose(stepped(step, *model, audio, [1] * (audio.shape[1] // HOP)), whole, atol=1e-5)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.permutations([1, 1, 1, 2, 2, 5, 5, 7]))
+def test_any_chunking_equals_the_whole(model, step, audio, whole, sizes):
+    part = audio[:, : sum(sizes) * HOP]
+    np.testing.assert_allclose(stepped(step, *model, part, sizes), whole[:, : sum(sizes)], atol=1e-5)
+
+
+def test_a_clip_from_silence_is_a_stream_from_its_initial_state(model, audio):
+    """What is trained on crops is what is stepped on the device."""
+    model, params = model
+    clip = audio[:, : model.clip]
+    logits, _ = model.step(params, clip, model.initial_state(1))
+    np.testing.assert_allclose(model.logits(params, clip), logits[:, -1], atol=1e-5)
+
+
+def test_what_is_long_past_is_forgotten(model, step, audio):
+    """A stream's score depends on the last seconds alone: it does not drift."""
+    model, params = model
+    other = audio[:, : 60 * HOP].copy()
+    other[:, : 20 * HOP] = 0.2
+    ours, theirs = (step(params, a, model.initial_state(1))[0] for a in (audio[:, : 60 * HOP], other))
+    assert np.abs(ours[:, 20] - theirs[:, 20]).max() > 1e-3
+    np.testing.assert_allclose(ours[:, -20:], theirs[:, -20:], atol=1e-5)
+
+
+@pytest.mark.parametrize(("block", "ahead"), [(8, 7), (1, 0)])
+def test_a_frame_sees_its_block_and_no_further(block, ahead):
+    student = student_of(student_settings("toy", block=block))
+    frames = jax.random.normal(jax.random.key(0), (1, 32, 128))
+    variables = student.init(jax.random.key(1), frames)
+    seen = jax.jacobian(lambda f: student.apply(variables, f)[0, 8].sum())(frames)[0]
+    latest = int(np.flatnonzero(np.abs(seen).max(axis=1))[-1])
+    assert latest == 8 + ahead
+
+
+def test_a_block_that_does_not_fit_is_named():
+    with pytest.raises(UserError, match=r"config\.student\.block=3"):
+        student_of(student_settings("toy", block=3))
+
+
+def test_a_stream_begins_with_silence_and_no_keyword(model):
+    model, params = model
+    state = model.initial_state(1)
+    assert all(not np.asarray(array).any() for array in state.values())
+    posteriors = jax.nn.softmax(model.step(params, jnp.zeros((1, HOP)), state)[0])
+    assert posteriors[0, 0, 0] > 0.9
+
+
+def test_gradient_reaches_every_parameter(model, audio):
+    model, params = model
+    frames = jnp.asarray(np.random.default_rng(1).standard_normal((4, 48, 128)), jnp.float32)
+    mask = jnp.zeros((4, 48), bool).at[:, 3:6].set(True)
+    weights = jax.random.normal(jax.random.key(1), (4, 48, model.student.width))
+    gradient = jax.grad(lambda p: (encode(model.student, params | {"student": p}, frames, mask=mask)[0] * weights).sum())
+    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient(params["student"])):
+        assert np.abs(leaf).max() > 0, jax.tree_util.keystr(path)
+
+
+def test_batch_norm_averages_over_training_and_is_fixed_afterwards():
+    student = student_of(student_settings("conv_toy"))
+    params = initialise(student, jax.random.key(0))
+    frames = 3 + jax.random.normal(jax.random.key(1), (8, 24, 128))
+    hidden, moved = encode(student, params, frames)
+    before, after = (p[STATISTICS]["projection_norm"]["mean"] for p in (params, moved))
+    projected = frames @ params["student"]["projection"]["kernel"]
+    np.testing.assert_allclose(after, 0.98 * before + 0.02 * projected.mean((0, 1)), rtol=1e-4)
+    moves = jax.jit(lambda params: params | encode(student, params, frames)[1])
+    for _ in range(400):
+        params = moves(params)
+    fixed = student.apply({"params": params["student"], "batch_stats": params[STATISTICS]}, frames)
+    np.testing.assert_allclose(fixed, hidden, atol=0.1)

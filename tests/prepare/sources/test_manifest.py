@@ -1,0 +1,85 @@
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.prepare.sources.source import read_folder, read_source
+
+
+def write(root, *rows, header=("path", "split")):
+    path = root / "manifest.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def test_columns_are_read_and_unknown_ones_left(tmp_path):
+    header = ("path", "split", "label", "speech_start_s", "speech_end_s", "mood")
+    path = write(tmp_path, ("a/b.wav", "test", "alexa", "0.5", "1.25", "gay"), header=header)
+    (clip,) = read_source(str(path))
+    assert (clip.path, clip.split, clip.kind, clip.label) == (tmp_path / "a/b.wav", "test", "speech", "alexa")
+    assert (clip.speech_start_s, clip.speech_end_s) == (0.5, 1.25)
+    assert read_source(str(tmp_path)) == [clip], "a folder's own manifest comes first"
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "named"),
+    [
+        (("path",), ("a.wav",), "split"),
+        (("path", "split"), ("a.wav", "dev"), "'dev'"),
+        (("path", "split"), ("../a.wav", "test"), "../a.wav"),
+        (("path", "split"), ("/etc/passwd", "test"), "/etc/passwd"),
+        (("path", "split"), ("", "test"), "line 2"),
+        (("path", "split", "kind"), ("a.wav", "test", "music"), "'music'"),
+        (("path", "split", "speech_end_s"), ("a.wav", "test", "soon"), "'soon'"),
+    ],
+)
+def test_what_cannot_be_meant_is_named(tmp_path, header, row, named):
+    with pytest.raises(UserError, match=r"manifest\.csv") as error:
+        read_source(str(write(tmp_path, row, header=header)))
+    assert named in str(error.value)
+
+
+def test_files_that_are_no_manifest(tmp_path):
+    (tmp_path / "latin.csv").write_bytes(b"path,split\n\xe9.wav,test\n")
+    (tmp_path / "empty.csv").write_text("path,split\n")
+    for name, reason in (("latin.csv", "not UTF-8"), ("empty.csv", "no rows"), ("missing.csv", "no such file")):
+        with pytest.raises(UserError, match=reason):
+            read_source(str(tmp_path / name))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_give_clips_or_one_clear_error(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("fuzz") / "manifest.csv"
+    path.write_bytes(content)
+    try:
+        clips = read_source(str(path))
+    except UserError as error:
+        clips, message = [], str(error)
+    else:
+        message = "manifest.csv"
+    assert "manifest.csv" in message
+    assert all(clip.path.is_relative_to(path.parent.resolve()) for clip in clips)
+
+
+def test_folder_names_say_split_kind_and_label(tmp_path):
+    for name in ("train/alexa/a.wav", "test/stop/b.flac", "noise/c.wav", "alexa/d.wav", "ignored.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if not name.endswith("txt"):
+            soundfile.write(tmp_path / name, np.zeros(100), 16_000)
+    found = {clip.path.name: clip for clip in read_folder(tmp_path)}
+    assert set(found) == {"a.wav", "b.flac", "c.wav", "d.wav"}
+    assert (found["a.wav"].split, found["a.wav"].label) == ("train", "alexa")
+    assert (found["b.flac"].split, found["b.flac"].label) == ("test", "stop")
+    assert (found["c.wav"].kind, found["c.wav"].label) == ("noise", "")
+    assert read_folder(tmp_path) == read_folder(tmp_path)
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="no audio"):
+        read_source(str(tmp_path))

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import signal
+
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.synthesis import noise, speech
+from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
+from s3rl_jax.prepare.synthesis.synthesis import synthesise
+from tests.conftest import run_module
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory):
+    out = str(tmp_path_factory.mktemp("spoken") / "corpus")
+    done = run_module("prepare", "--synthesize=alexa", "--minutes=4", "--engines=espeak", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_the_keyword_and_everything_else_is_spoken_in_each_split(spoken):
+    speakers = {}
+    for split in ("train", "validation", "test"):
+        clips = read_corpus(spoken, split)
+        speech = clips.columns["kind"] == "speech"
+        speakers[split] = set(clips.columns["speaker"][speech])
+        assert (clips.columns["kind"] == "noise").sum() >= len(noise.KINDS)
+        if split != "validation":  # 4 minutes leave it a handful of clips
+            assert (clips.columns["label"] == "alexa").sum() >= 2
+            assert (speech & (clips.columns["label"] == "")).sum() >= 2  # sound-alikes by phonemes
+            assert (speech & (clips.columns["label"] != "alexa")).sum() >= 10
+        assert all("espeak-ng" in licence for licence in clips.columns["licence"][speech])
+        assert all(clips.columns["licence"])
+        for row in clips.rows(speech):
+            assert np.abs(clips.audio(row).astype(int)).max() > 500
+    assert not speakers["train"] & speakers["test"], "no voice stands in two splits"
+
+
+def test_the_same_seed_says_the_same(spoken, tmp_path):
+    # espeak-ng itself gives slightly different samples in a few clips of a hundred; words, voices and timing are fixed.
+    done = run_module("prepare", "--synthesize=alexa", "--minutes=4", "--engines=espeak", f"--out={tmp_path}/again")
+    assert done.returncode == 0, done.stderr
+    one, other = read_corpus(spoken, "test"), read_corpus(f"{tmp_path}/again", "test")
+    assert len(one) == len(other)
+    for name in one.columns:
+        if name not in ("speech_start", "speech_end", "offset"):
+            np.testing.assert_array_equal(one.columns[name], other.columns[name])
+    same = [np.array_equal(one.audio(row), other.audio(row)) for row in range(len(one))]
+    assert np.mean(same) > 0.8
+
+
+def test_keywords_in_context_are_found_where_the_manifest_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(speech, "CONTEXT", 1.0)
+    script = speech.Script(("alexa",), minutes=2, count=24, engines=("espeak",))
+    synthesise(script, str(tmp_path), seed=1)
+    clips = [clip for clip in read_source(str(tmp_path)) if clip.label == "alexa"]
+    assert len(clips) == 24
+    alone = speech.Voice().say("alexa", "en", 170, 50, 50)
+    seconds = len(alone) / 22_050
+    places = []
+    for clip in clips:
+        audio, rate = soundfile.read(clip.path)
+        assert 0 < clip.speech_start_s < clip.speech_end_s < len(audio) / rate
+        assert 0.4 * seconds < clip.speech_end_s - clip.speech_start_s < 2 * seconds
+        word = audio[int(clip.speech_start_s * rate) : int(clip.speech_end_s * rate)]
+        assert np.abs(word[: rate // 20]).max() > 0.05 * np.abs(word).max(), "it begins where it is said to begin"
+        places.append(clip.speech_start_s / (len(audio) / rate))
+    assert min(places) < 0.2
+    assert max(places) > 0.5
+
+
+def test_a_sentence_that_holds_the_keyword_is_no_negative(tmp_path):
+    script = speech.Script(("turn on",), minutes=2, texts=("please turn on the light", "what a day"), engines=("espeak",))
+    synthesise(script, str(tmp_path), seed=0)
+    labels = {clip.label for clip in read_source(str(tmp_path)) if clip.kind == "speech"}
+    assert {"please turn on the light", "what a day", "turn on"} <= labels
+
+
+def test_another_language_with_texts_and_without(tmp_path):
+    for name, texts in (("with", ("wie spät ist es", "mach das licht an")), ("without", ())):
+        (tmp_path / name).mkdir()
+        script = speech.Script(("guten morgen",), minutes=2, language="de", texts=texts, engines=("espeak",))
+        synthesise(script, str(tmp_path / name), seed=0)
+        clips = [clip for clip in read_source(str(tmp_path / name)) if clip.kind == "speech"]
+        assert {clip.lang for clip in clips} == {"de"}
+        assert sum(clip.label == "guten morgen" for clip in clips) >= 3
+        labels = {clip.label for clip in clips}
+        assert ("wie spät ist es" in labels) == bool(texts)
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--language=tlh",), "--language=tlh"),
+        (("--engines=siri",), "--engines: siri"),
+        (("--engines=piper",), "0 voices"),
+        (("--texts=nowhere.txt",), "--texts=nowhere.txt"),
+        (("--minutes=1",), "--minutes=1"),
+        (("--count=-1",), "--count=-1"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, flags, named):
+    done = run_module("prepare", "--synthesize=alexa", f"--out={tmp_path}/out", *flags)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_sound_alikes_of_alexa():
+    found = sound_alikes("alexa")
+    assert {"alex", "exa", "alexo"} <= set(found)
+    assert "alexa" not in found
+    assert len(found) == len(set(found)) > 20
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text("abcdefghijklmnopqrstuvwxyz ", min_size=3, max_size=20), st.integers(0, 1000))
+def test_sound_alikes_of_anything_are_other_words(keyword, seed):
+    assert all(other.strip() and other != keyword for other in sound_alikes(keyword))
+    assert sentence(np.random.default_rng(seed)).strip()
+
+
+@pytest.mark.parametrize(("exponent", "slope"), [(0.0, 0.0), (1.0, -1.0), (2.0, -2.0)])
+def test_coloured_noise_falls_as_it_should(rng, exponent, slope):
+    frequency, power = signal.welch(noise.coloured(rng, 160_000, exponent), 16_000, nperseg=2048)
+    band = (frequency > 100) & (frequency < 6000)
+    measured = np.polyfit(np.log(frequency[band]), np.log(power[band]), 1)[0]
+    assert measured == pytest.approx(slope, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+def test_every_noise_is_finite_and_audible(rng, kind):
+    audio = noise.generate(rng, kind, 1.0, [rng.standard_normal(4000)])
+    assert audio.shape == (16_000,)
+    assert np.isfinite(audio).all()
+    assert 0.4 < np.abs(audio).max() <= 0.51
