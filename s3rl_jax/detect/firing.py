@@ -1,24 +1,37 @@
-"""Posteriors, hop by hop -> detections. NumPy alone: it runs in evaluation and on the device, and is the same there."""
+"""Firing: posteriors, hop by hop, become detections. The one definition of smoothing, threshold and deafness.
+
+Evaluation scores a whole stream at once (`keyword_scores`, `firings`); a device steps through it (`FiringState`). Both give
+the same scores and fire at the same hops. NumPy alone: the device has no JAX.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 SMOOTHING_HOPS = 3
-# A word is in a window of 1.5 s for as long, and two hops longer in the mean over three: heard once, it counts once.
+# A word stays in a window of 1.5 s for as long, and two hops longer in the mean over three: one utterance fires once.
 REFRACTORY_SECONDS = 2.0
 
 
-def smooth(posteriors: Float[np.ndarray, "hops *classes"], hops: int = SMOOTHING_HOPS) -> Float[np.ndarray, "hops *classes"]:
-    """Mean over the last `hops` hops; before the first hop, silence is taken to score 0."""
-    padded = np.concatenate([np.zeros((hops - 1, *posteriors.shape[1:]), posteriors.dtype), posteriors])
-    return np.lib.stride_tricks.sliding_window_view(padded, hops, axis=0).mean(axis=-1)
+def smooth(values: Float[np.ndarray, "hops *classes"], hops: int = SMOOTHING_HOPS) -> Float[np.ndarray, "hops *classes"]:
+    """Mean over the last `hops` hops. The hops before the first one count as zeros."""
+    padded = np.concatenate([np.zeros((hops - 1, *values.shape[1:]), values.dtype), values])
+    return _mean([padded[age : age + len(values)] for age in range(hops)])
+
+
+def keyword_scores(posteriors: Float[np.ndarray, "hops classes"], hops: int = SMOOTHING_HOPS) -> Float[np.ndarray, "hops"]:
+    """Smoothed posterior of any keyword after each hop. Class 0 is no keyword."""
+    return smooth(_any_keyword(posteriors), hops)
 
 
 def firings(scores: Float[np.ndarray, "hops"], threshold: float, refractory: int) -> Int[np.ndarray, "firings"]:
     """Hops at which a detector fires: the score reaches the threshold, and the last firing is over `refractory` hops ago.
 
     Args:
-      scores: smoothed posterior of the keyword.
+      scores: of `keyword_scores`.
       threshold: a score equal to it fires.
       refractory: hops.
     """
@@ -29,3 +42,79 @@ def firings(scores: Float[np.ndarray, "hops"], threshold: float, refractory: int
         fired.append(int(above[i]))
         i = int(np.searchsorted(above, fired[-1] + refractory, side="right"))
     return np.array(fired, np.int64)
+
+
+def refractory_hops(hop: int, sample_rate: int, seconds: float = REFRACTORY_SECONDS) -> int:
+    """Hops for which a detector is deaf after a firing.
+
+    Args:
+      hop: samples.
+      sample_rate: Hz.
+      seconds: of deafness.
+    """
+    return round(seconds * sample_rate / hop)
+
+
+class ScoredHop(NamedTuple):
+    """One step of a `FiringState`.
+
+    Attributes:
+      smoothed: posterior of each class, smoothed.
+      score: smoothed posterior of any keyword, a NumPy scalar: what is compared with the threshold.
+      keyword: class of the keyword with the highest smoothed posterior if the detector fires at this hop, else None.
+    """
+
+    smoothed: Float[np.ndarray, "classes"]
+    score: np.floating
+    keyword: int | None
+
+
+class FiringState:
+    """The causal form of `keyword_scores` and `firings`: takes the posteriors of one hop at a time.
+
+        state = FiringState(threshold=0.8, refractory=25)
+        for posteriors in stream:
+            hop = state.step(posteriors)
+            if hop.keyword is not None: ...
+
+    Args:
+      threshold: a score equal to it fires.
+      refractory: hops, as `refractory_hops` gives them.
+      smoothing_hops: over how many hops the mean is taken.
+    """
+
+    def __init__(self, threshold: float, refractory: int, smoothing_hops: int = SMOOTHING_HOPS):
+        self.threshold, self.refractory, self.smoothing_hops = threshold, refractory, smoothing_hops
+        self.reset()
+
+    def reset(self) -> None:
+        """Returns to the state before the first hop."""
+        # A posterior of float32 or float64 keeps its type when this zero is added.
+        self._posteriors = deque([np.float32(0)] * self.smoothing_hops, self.smoothing_hops)
+        self._scores = deque([np.float32(0)] * self.smoothing_hops, self.smoothing_hops)
+        self._hops_since_firing: int | None = None
+
+    def step(self, posteriors: Float[np.ndarray, "classes"]) -> ScoredHop:
+        """Scores the next hop of the stream."""
+        self._posteriors.append(posteriors)
+        self._scores.append(_any_keyword(posteriors[None])[0])
+        smoothed, score = _mean(self._posteriors), _mean(self._scores)
+        if self._hops_since_firing is not None:
+            self._hops_since_firing += 1
+        deaf = self._hops_since_firing is not None and self._hops_since_firing <= self.refractory
+        keyword = None
+        if score >= self.threshold and not deaf:
+            self._hops_since_firing, keyword = 0, 1 + int(smoothed[1:].argmax())
+        return ScoredHop(smoothed, score, keyword)
+
+
+def _any_keyword(posteriors: Float[np.ndarray, "hops classes"]) -> Float[np.ndarray, "hops"]:
+    return posteriors[:, 1:].sum(axis=1)
+
+
+def _mean(terms: Sequence):
+    """Adds from the oldest to the newest, so that both forms round alike."""
+    total = terms[0]
+    for age in range(1, len(terms)):
+        total = total + terms[age]
+    return total / len(terms)
