@@ -11,7 +11,7 @@ from s3rl_jax.evaluate.report.model_card import About
 from s3rl_jax.evaluate.report.plots import svg, title_of
 from s3rl_jax.evaluate.report.worst_clips import Cut, Listening, picture, player
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "template"
 MOST_POINTS = 300  # of a curve in the threshold chooser
 MOST_SPEAKERS = 12  # in a table
 
