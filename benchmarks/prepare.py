@@ -21,7 +21,7 @@ import soundfile
 RATE, SECONDS = 22_050, 20
 RUN = """
 import json, resource
-from s3rl_jax.prepare import main
+from s3rl_jax.prepare.__main__ import main
 if __name__ == "__main__":
     main()
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

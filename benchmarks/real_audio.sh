@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the README's table is made of: distilled and undistilled detectors on one corpus.
+# The tables of docs/results.md: distilled and undistilled detectors on one corpus.
 #   benchmarks/real_audio.sh CORPUS RUNS [KEYWORD]
 # Some 100 minutes on two cores, in two lanes, a core each; finished runs are not repeated. Prints the table.
 set -euo pipefail

@@ -143,7 +143,7 @@ def _edges(model: bytes, name: str) -> str:
 def write_esphome_manifest(model: bytes, described: dict, path: Path) -> Path:
     """Writes NAME.esphome.json, a version 2 manifest of ESPHome's micro_wake_word.
 
-    The manifest fits; the model does not run there unchanged, for three reasons that the README lists.
+    The manifest fits; the model does not run there unchanged, for three reasons that docs/device.md lists.
     """
     manifest = {
         "type": "micro",

@@ -28,7 +28,7 @@ class Clip:
 
 
 def read_manifest(path: Path) -> list[Clip]:
-    """Reads a manifest (README, "Your own audio"): columns `path` and `split`, the others optional.
+    """Reads a manifest (docs/data.md): columns `path` and `split`, the others optional.
 
     Raises:
       UserError: naming the line and the column, for what cannot be meant.
