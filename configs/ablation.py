@@ -9,27 +9,49 @@ has the paper's layers and sizes, for a base-size teacher and accelerators; the 
 
 from ml_collections import ConfigDict
 
-from configs import distill, finetune, pretrain
+from . import distill, finetune, pretrain, shared
 
-OF_THE_STAGES = ("task", "model", "seed", "sweep", "keyword", "init", "student", "preflight", "export", "teacher")
+# Fields that this config sets for all stages, or that a stage of an ablation does not have.
+NOT_IN_STAGES = ("task", "model", "seed", "sweep", "keyword", "init", "student", "preflight", "export", "teacher")
 
 
 def get_config(variant: str = "") -> ConfigDict:
     config = ConfigDict(convert_dict=False)
     config.task = "ablation"
-    config.keyword = "alexa"
+    config.keyword = "alexa"  # one or several, comma-separated
     config.seeds = (0, 1, 2)  # of initial values and losses; batches are the same for all
     config.members_at_once = 0  # students that are trained together, as far as memory goes; 0: all
 
-    config.data = ConfigDict({"corpus": "", "split": "test"})
+    config.data = ConfigDict()
+    config.data.corpus = ""  # a folder that s3rl_jax.prepare wrote
+    config.data.split = "test"  # that is evaluated
     config.teacher = ConfigDict(distill.get_config().teacher.to_dict())
-    config.student = ConfigDict({"size": "tiny", "streaming": True, "block": 8})
+    shared.add_student(config)
     config.other_size = "small"  # of `rows_of_other_size`; empty: none
 
-    # What each row changes, with all other objectives off. `pretrain`: the student itself is trained as wav2vec 2.0;
-    # `none`: not at all before it is fine-tuned.
-    middle, others = ("5-8", "0-4,9-12") if variant == "base" else ("2-3", "0-1,4")
-    config.rows = {
+    # What each row changes, with all other objectives off.
+    config.rows = table_rows("2-3", "0-1,4")
+    config.rows_of_other_size = ("no teacher", "dual view + teacher's codebook")
+    config.baseline = "no teacher"  # the row that the others are compared with
+    # False accepts are compared at the false rejects that the baseline has at so many false accepts an hour.
+    config.rate = 10.0
+    config.conditions = ("clean", "snr_20", "snr_10", "snr_5", "snr_0")
+
+    # The stages, as in their own configs, without what this config sets for all of them.
+    config.pretrain = _stage(pretrain.get_config("student"))
+    config.distill = _stage(distill.get_config())
+    config.finetune = _stage(finetune.get_config())
+    config.pretrain.steps = config.distill.steps
+    shared.apply_variant(config, "ablation", variant, VARIANTS)
+    return config
+
+
+def table_rows(middle_layers: str, other_layers: str) -> dict[str, dict]:
+    """The rows of the tables, by name.
+
+    `pretrain`: the student itself is trained as wav2vec 2.0; `none`: not at all before it is fine-tuned.
+    """
+    return {
         "no teacher": {"pretrain": True},
         "not distilled": {"none": True},
         "DistilHuBERT, utterance level": {"loss.utterance_regression": 1.0},
@@ -39,26 +61,24 @@ def get_config(variant: str = "") -> ConfigDict:
         "own codebook": {"loss.own_codebook": 1.0},
         "teacher's codebook": {"loss.gamma": 1.0},
         "dual view + teacher's codebook": {"loss.dual_view": 1.0, "loss.gamma": 1.0},
-        f"dual view, layers {middle}": {"loss.dual_view": 1.0, "teacher.layers": middle},
-        f"dual view, layers {others}": {"loss.dual_view": 1.0, "teacher.layers": others},
+        f"dual view, layers {middle_layers}": {"loss.dual_view": 1.0, "teacher.layers": middle_layers},
+        f"dual view, layers {other_layers}": {"loss.dual_view": 1.0, "teacher.layers": other_layers},
     }
-    config.rows_of_other_size = ("no teacher", "dual view + teacher's codebook")
-    config.baseline = "no teacher"
-    # False accepts are compared at the false rejects that the baseline has at so many false accepts an hour.
-    config.rate = 10.0
-    config.conditions = ("clean", "snr_20", "snr_10", "snr_5", "snr_0")
 
-    # The stages, as in their own configs; what this config says above is theirs too.
-    for name, made in (("pretrain", pretrain.get_config("student")), ("distill", distill.get_config())):
-        config[name] = ConfigDict({k: made[k] for k in made if k not in OF_THE_STAGES})
-    detector = finetune.get_config()
-    config.finetune = ConfigDict({k: detector[k] for k in detector if k not in OF_THE_STAGES})
-    config.pretrain.steps = config.distill.steps
-    if variant == "base":
-        config.student.size, config.other_size = "large", "small"
-        config.student.streaming = False
-        config.teacher.size, config.teacher.dtype = "base", "bfloat16"
-        config.pretrain.steps = config.distill.steps = 75_000
-        config.pretrain.batch_size = config.distill.batch_size = 512
-        config.finetune.steps, config.finetune.batch_size = 150_000, 2048
-    return config
+
+def base(config: ConfigDict) -> None:
+    """The paper's layers and sizes."""
+    config.rows = table_rows("5-8", "0-4,9-12")
+    config.student.size, config.other_size = "large", "small"
+    config.student.streaming = False
+    config.teacher.size, config.teacher.dtype = "base", "bfloat16"
+    config.pretrain.steps = config.distill.steps = 75_000
+    config.pretrain.batch_size = config.distill.batch_size = 512
+    config.finetune.steps, config.finetune.batch_size = 150_000, 2048
+
+
+def _stage(config: ConfigDict) -> ConfigDict:
+    return ConfigDict({name: config[name] for name in config if name not in NOT_IN_STAGES})
+
+
+VARIANTS = {"base": base}

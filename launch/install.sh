@@ -12,7 +12,7 @@ install_all() { # install_all [parity]
     exit 2
   fi
   stamp=.venv/installed
-  wanted=$(cat requirements.txt requirements-parity.txt setup.cfg pyproject.toml | cksum)
+  wanted=$(cat requirements.txt requirements-parity.txt setup.cfg setup.py pyproject.toml | cksum)
   if [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "installing into .venv (about a minute) ..." >&2
     if command -v uv >/dev/null; then

@@ -8,4 +8,4 @@ install_all parity
 export JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=3
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-.venv/bin/python -m pytest -n 2 "$@"
+.venv/bin/python -m pytest -n 2 -m "" "$@"

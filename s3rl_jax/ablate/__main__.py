@@ -3,16 +3,19 @@
 import sys
 
 from s3rl_jax.core.commandline import run
-from s3rl_jax.train import flags as configuration
+from s3rl_jax.train.flags import parse, require, train
+
+EXAMPLE = "--config=configs/ablation.py --workdir=runs/ablation"
 
 
 def main() -> None:
-    asked = configuration.parse(sys.argv, "--config=configs/ablation.py --workdir=runs/ablation")
+    command = parse(sys.argv, EXAMPLE)
+    require("workdir", EXAMPLE)
 
     from s3rl_jax.ablate import ablation
 
-    configuration.train(ablation.run, asked)
-    print((asked.workdir / ablation.TABLE).read_text(encoding="utf-8"))
+    train(ablation.run, command)
+    print((command.workdir / ablation.TABLE).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import s3rl_jax
 
-# Packages that run before or after training: a change of theirs is no change of a run. All others count.
-NOT_TRAINING = ("ablate", "demo", "detect", "evaluate", "export", "mine", "prepare")
+# Packages that run before or after training, and the configs, which config.json records: a change of theirs is no change of
+# the code that trains. All others count.
+NOT_TRAINING = ("ablate", "configs", "demo", "detect", "evaluate", "export", "mine", "prepare")
 LIBRARIES = ("flax", "jax", "jaxlib", "numpy", "optax")
 
 

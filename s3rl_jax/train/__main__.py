@@ -5,20 +5,22 @@ import sys
 from absl import flags
 
 from s3rl_jax.core.commandline import run
-from s3rl_jax.train import flags as configuration
+from s3rl_jax.train.flags import parse, require, train
 
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Compile, run a few steps, say what the run would cost, write nothing. Needs no --workdir."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Write a trace of a few steps to WORKDIR/profile.")
+EXAMPLE = "--config=configs/distill.py --workdir=runs/distilled"
 
 
 def main() -> None:
-    example = "--config=configs/distill.py --workdir=runs/distilled"
-    asked = configuration.parse(sys.argv, example, needs_workdir=lambda: not _DRY_RUN.value)
+    command = parse(sys.argv, EXAMPLE)
+    if not _DRY_RUN.value:
+        require("workdir", EXAMPLE)
     from s3rl_jax.train import experiment
 
-    configuration.train(experiment.run, asked, dry_run=_DRY_RUN.value, profile=_PROFILE.value)
+    train(experiment.run, command, dry_run=_DRY_RUN.value, profile=_PROFILE.value)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""--config, --workdir and --config.field=value: what the commands that train are told, and how they end."""
+"""--config, --workdir and --config.field=value: the flags of the commands that train, and how these commands end."""
 
 import os
 import shlex
@@ -12,8 +12,12 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.train.config_file import load_config
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file of configs/, or of your own.")
+_HELP = flags.DEFINE_bool("help", False, "Show the flags.", short_name="h")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "What to train: distill, finetune and the like, or a file such as configs/distill.py; perhaps :VARIANT."
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints, metrics and logs; a run in it is continued.")
 _ALLOW = flags.DEFINE_bool(
     "allow_changed_config", False, "Continue a run although its configuration, or the code that trains, was another."
@@ -33,47 +37,69 @@ _CACHE = flags.DEFINE_string(
 )
 
 
-class Asked(NamedTuple):
-    """What a command was told."""
+class _ConfigParser(flags.ArgumentParser):
+    """Loads what --config names."""
+
+    def parse(self, argument: str) -> ConfigDict:
+        return load_config(argument)
+
+    def flag_type(self) -> str:
+        return "config"
+
+
+flags.FLAGS["config"].parser = _ConfigParser()
+
+
+class TrainingCommand(NamedTuple):
+    """The command line of a command that trains.
+
+    Attributes:
+      config: with the overrides of --config.field=value.
+      workdir: the current folder where none is named.
+      allow_changed_config: whether a run that was begun with another configuration may be continued.
+    """
 
     config: ConfigDict
     workdir: Path
     allow_changed_config: bool
 
 
-def parse(arguments: list[str], example: str, needs_workdir: Callable[[], bool] = lambda: True) -> Asked:
-    """The configuration, the workdir, and whether a run of another configuration may be continued.
+def parse(arguments: list[str], example: str) -> TrainingCommand:
+    """Reads the command line. Shows the flags and exits if --help is among them.
 
     Args:
       arguments: of the command, its name first.
       example: what to name where a flag is missing.
-      needs_workdir: whether there has to be one; asked when the flags are read.
 
     Raises:
-      UserError: for what is no flag, and for a file that gives no configuration.
+      UserError: for an argument that is no flag, a value that a flag cannot have, and a --config that gives no configuration.
     """
     try:
         rest = flags.FLAGS(arguments)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(_first_line(error)) from error
+    except (AttributeError, KeyError) as error:  # raised by config_flags for a field that the config does not have
+        raise UserError(f"--config: no such field: {_message(error)}") from error
+    except (flags.Error, TypeError, ValueError) as error:
+        raise UserError(_message(error)) from error
+    if _HELP.value:
+        print(_usage(example))
+        sys.exit(0)
     if len(rest) > 1:
         raise UserError(f"{rest[1]!r}: not a flag; expected --name=value")
-    for name in ("config", "workdir") if needs_workdir() else ("config",):
-        if not any(argument.removeprefix("-").startswith(f"-{name}") for argument in arguments):
-            raise UserError(f"--{name} is missing; for example {example}")
-    try:
-        if not callable(_CONFIG.value.get):
-            raise TypeError("get_config returns no ConfigDict")
-    except (OSError, AttributeError, TypeError) as error:  # config_flags keeps what went wrong until the value is asked for
-        raise UserError(f"--config: not a file whose get_config gives a ConfigDict: {' '.join(str(error).split())}") from error
-    return Asked(_CONFIG.value, Path(_WORKDIR.value or "."), _ALLOW.value)
+    require("config", example)
+    return TrainingCommand(_CONFIG.value, Path(_WORKDIR.value or "."), _ALLOW.value)
 
 
-def train(run: Callable[..., object], asked: Asked, **options) -> None:
-    """Runs it, with the other processes if there are any, and says in one line how it ended.
+def require(name: str, example: str) -> None:
+    """Raises a UserError if a flag is missing, with an example of how it is given."""
+    if not flags.FLAGS[name].present:
+        raise UserError(f"--{name} is missing; for example {example}")
 
-    Exit status 0 after SIGTERM too (or --preempted_status): what was reached is saved, and the same command goes on. 1 for a
-    loss that is not finite, a full disk, another process that died.
+
+def train(run: Callable[..., object], command: TrainingCommand, **options) -> None:
+    """Calls `run(config, workdir, allow_changed_config, **options)`, together with the other processes if there are any.
+
+    Prints one line on how it ended. The exit status is 0 after SIGTERM too (or --preempted_status): the state is saved, and
+    the same command continues from it. It is 1 for a loss that is not finite, a full disk, or another process that died.
     """
     import jax
 
@@ -82,11 +108,11 @@ def train(run: Callable[..., object], asked: Asked, **options) -> None:
 
     again = f"resume with: python -m {_module()} {shlex.join(sys.argv[1:])}"
     if not _COORDINATOR.value:
-        signal.signal(signal.SIGTERM, _preempted)
+        signal.signal(signal.SIGTERM, _raise_preempted)
     jax.config.update("jax_compilation_cache_dir", _CACHE.value or None)
     join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     try:
-        run(*asked, **options)
+        run(*command, **options)
     except Preempted as stopped:
         print(f"\nstopped by SIGTERM: {stopped}; {again}", file=sys.stderr)
         sys.exit(_PREEMPTED.value)
@@ -98,14 +124,20 @@ def train(run: Callable[..., object], asked: Asked, **options) -> None:
     except LostProcess as error:
         leave(f"\nerror: {error}; {again}")
     if jax.process_index() == 0 and not options.get("dry_run"):
-        print(f"done: {asked.workdir}", file=sys.stderr)
+        print(f"done: {command.workdir}", file=sys.stderr)
 
 
-def _preempted(number, frame):
-    """Outside the steps of a run, which save before they end."""
+def _raise_preempted(number, frame):
+    """Handles SIGTERM outside the steps of a run; the steps have a handler that saves first."""
     from s3rl_jax.core.errors import Preempted
 
     raise Preempted("nothing was to be saved")
+
+
+def _usage(example: str) -> str:
+    sections = [flags.FLAGS.module_help(name).strip() for name in (__name__, sys.argv[0])]
+    lines = [section.partition("\n")[2] for section in sections]  # without the module's name
+    return f"usage: python -m {_module()} {example} [--config.FIELD=VALUE ...]\n" + "\n".join(filter(None, lines))
 
 
 def _module() -> str:
@@ -113,5 +145,8 @@ def _module() -> str:
     return spec.name.removesuffix(".__main__") if spec else "s3rl_jax.train"
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error.args[0] if isinstance(error, KeyError) and error.args else error) or repr(error)).splitlines()[0]
+def _message(error: BaseException) -> str:
+    """The innermost message, on one line: config_flags wraps an error into another."""
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    return " ".join(str(error.args[0] if error.args else error).split()) or repr(error)
