@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,10 @@ def sources(tmp_path) -> Path:
     folder.mkdir()
     for name in SOURCES:
         path = ROOT / name
-        copy = shutil.copytree if path.is_dir() else shutil.copy
-        copy(path, folder / name)
+        if path.is_dir():
+            shutil.copytree(path, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, folder / name)
     return folder
 
 
@@ -55,6 +58,9 @@ def test_a_wheel_trains_from_an_empty_folder(sources, tmp_path, empty):
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={tmp_path}", ".", cwd=sources)
     (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    files = {str(file.relative_to(sources)) for file in (sources / "s3rl_jax").rglob("*") if file.is_file()}
+    assert files <= packed, "setup.cfg: a file is missing in package_data"
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)
     (packages,) = environment.glob("lib/python*/site-packages")
