@@ -104,9 +104,9 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
     from s3rl_jax.export.calibration import with_silence_and_noise
     from s3rl_jax.export.file_form import Form, make
     from s3rl_jax.models.detector import KeywordModel
-    from s3rl_jax.models.student.registry import student_of
+    from s3rl_jax.models.student.registry import build_student
 
-    student = student_of(ConfigDict({"size": size, "streaming": True}))
+    student = build_student(ConfigDict({"size": size, "streaming": True}))
     model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)
     params = model.init(jax.random.key(0))
     # A little noise on all of them: constants that are equal, as fresh biases are, would be stored once.

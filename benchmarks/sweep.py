@@ -22,7 +22,7 @@ from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_step
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.engine.sweep_members import members_of
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.runs.state import TrainState
 from s3rl_jax.tasks import distill

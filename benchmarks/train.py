@@ -24,7 +24,7 @@ from benchmarks.measuring import about, spread
 from configs import distill as config_file
 from s3rl_jax.engine.mesh import to_devices
 from s3rl_jax.engine.program import build
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
 

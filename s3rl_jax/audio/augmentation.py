@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from s3rl_jax.audio.channel import add_noise, amplify, band_spectrum, filtered, room_spectrum, transform_size
-from s3rl_jax.audio.logmel import SAMPLE_RATE
+from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.audio.timing import change_speed, shift
 
 

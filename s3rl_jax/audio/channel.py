@@ -4,7 +4,7 @@ sounds, distance."""
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Int
 
-from s3rl_jax.audio.logmel import SAMPLE_RATE
+from s3rl_jax.audio.read import SAMPLE_RATE
 
 
 def power(audio: Float[Array, "samples"], length: Int[Array, ""]) -> Float[Array, ""]:

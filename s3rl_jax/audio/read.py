@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Int16
 
-SAMPLE_RATE = 16_000
+SAMPLE_RATE = 16_000  # Hz, of every waveform in this package
 BLOCK = 1 << 18  # frames that are decoded at a time, so that hours of stereo at 48 kHz need no gigabytes
 
 

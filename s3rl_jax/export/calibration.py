@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import OVERLAP, KeywordModel, student_features
-from s3rl_jax.models.student.transformer import append
+from s3rl_jax.models.student.state import append
 
 SILENCE_SECONDS = 2.0
 NOISE_LEVELS = (1e-3, 0.03, 0.3)  # RMS of a clip of white noise each; the loudest clips

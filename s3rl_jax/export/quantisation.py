@@ -16,7 +16,7 @@ import numpy as np
 
 from s3rl_jax.export.conversion import NotExportable
 from s3rl_jax.models.detector import AVERAGE, FRONT_END
-from s3rl_jax.models.student.transformer import STATE
+from s3rl_jax.models.student.state import STATE
 
 KINDS = ("none", "dynamic", "int8", "int16x8")
 ACTIVATION_BITS = {"int8": 8, "int16x8": 16}

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from s3rl_jax.audio.logmel import HOP, SAMPLE_RATE, WINDOW, log_mel, stack_frames, stacked_count, standardise
+from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
+from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.quantization_aware import fake_quantise_params, rounding_activations
-from s3rl_jax.models.student.registry import encode, initialise, student_of, variables
-from s3rl_jax.models.student.transformer import State, append
+from s3rl_jax.models.student.registry import build_student, encode, initialise, variables
+from s3rl_jax.models.student.state import State, append, append_to_silence
 
 FRAME = 2 * HOP  # samples from one student frame to the next
 OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
@@ -77,7 +78,7 @@ class KeywordModel:
     def features(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch frames bands"]:
         """Standardised log-mel of clips in [-1, 1], 10 ms apart; of a streaming student's, after silence."""
         if self.streaming:
-            audio, _ = append(OVERLAP, audio)
+            audio, _ = append_to_silence(OVERLAP, audio)
         with jax.named_scope(FRONT_END):
             return standardise(log_mel(audio))
 
@@ -180,7 +181,7 @@ def keyword_model(config, classes: int) -> KeywordModel:
     window, hop, lead = (
         round(s * SAMPLE_RATE) for s in (seconds.window_seconds, seconds.hop_seconds, seconds.get("lead_seconds", 0))
     )
-    model = KeywordModel(student_of(config.student), classes, window, hop, lead)
+    model = KeywordModel(build_student(config.student), classes, window, hop, lead)
     if model.streaming and (hop % (FRAME * model.student.block) or hop > window or window % FRAME):
         block = model.student.block * FRAME / SAMPLE_RATE
         raise UserError(

@@ -8,7 +8,7 @@ import flax.linen as nn
 from s3rl_jax.audio.logmel import stacked_count
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.models.student.convolutional import ConvolutionalStudent
-from s3rl_jax.models.student.registry import student_of
+from s3rl_jax.models.student.registry import build_student
 from s3rl_jax.models.student.self_supervised import SelfSupervisedStudent
 from s3rl_jax.models.teacher import wav2vec2
 
@@ -23,7 +23,7 @@ def pretraining_model(config) -> tuple[nn.Module, Callable]:
         size = lookup(wav2vec2.SIZES, config.teacher.size, "config.teacher.size")
         return wav2vec2.Wav2Vec2(dataclasses.replace(size, remat=config.get("remat", False))), size.frame_count
     if config.model == "student":
-        student = student_of(config.student)
+        student = build_student(config.student)
         if isinstance(student, ConvolutionalStudent):
             raise UserError(f"config.student.size={config.student.size}: expected a transformer, for example tiny")
         if config.get("remat", False):

@@ -15,10 +15,10 @@ from s3rl_jax.losses.contrastive import contrastive, diversity, sample_distracto
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.ops.precision import compute_dtype
-from s3rl_jax.models.student.registry import encode, initialise, student_of
-from s3rl_jax.models.student.self_supervised import OwnCodebook
+from s3rl_jax.models.student.registry import build_student, encode, initialise
+from s3rl_jax.models.student.self_supervised import StudentCodebook
 from s3rl_jax.models.teacher.codebook import look_up
-from s3rl_jax.models.teacher.hearing import Teacher, Wanted, common_frames, hear
+from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, teacher_targets
 from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
 
 TOP_LAYER = 99  # no teacher has more
@@ -75,11 +75,11 @@ def active_objectives(config) -> set[str]:
     return active
 
 
-def wanted_of(config, teacher_layers: int) -> Wanted:
+def wanted_of(config, teacher_layers: int) -> TargetSelection:
     """What the objectives of a config need to hear from a teacher of that many layers."""
     active = active_objectives(config)
     layers = tuple(parse_layers(str(config.teacher.layers), teacher_layers)) if active - set(MASKED) else ()
-    return Wanted(layers, means=bool(layers), frames="frame_regression" in active, codes=bool(active & set(CODES)))
+    return TargetSelection(layers, means=bool(layers), frames="frame_regression" in active, codes=bool(active & set(CODES)))
 
 
 def weights_of(config, layers: tuple[int, ...]):
@@ -135,7 +135,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     Raises:
       UserError: for a student, a layer range or a loss that does not exist.
     """
-    encoder, dtype = student_of(config.student), compute_dtype(config.get("dtype", "float32"), "config.dtype")
+    encoder, dtype = build_student(config.student), compute_dtype(config.get("dtype", "float32"), "config.dtype")
     active, wanted = active_objectives(config), wanted_of(config, teacher.config.layers)
     if config.projection not in ("linear", "mlp"):
         raise UserError(f"config.projection={config.projection!r}: expected linear or mlp")
@@ -147,7 +147,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
     projection = Projection(config.projection, teacher.config.hidden_size)
     groups, entries, part = teacher.code_vectors.shape if wanted.codes else (0, 0, 0)
     code_projection, code_logits = Dense(groups * part), Dense(groups * entries)
-    own_codebook = OwnCodebook(config.own_codebook.groups, config.own_codebook.entries)
+    own_codebook = StudentCodebook(config.own_codebook.groups, config.own_codebook.entries)
 
     def init(rng, batch):
         student_rng, projection_rng, code_rng, class_rng = jax.random.split(rng, 4)
@@ -169,8 +169,8 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
         timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
         audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment)
         noisy = augment(augment_rng, audio, length, to_float(frozen["noises"]), frozen["responses"], config.augment)
-        time = common_frames(teacher.config, audio.shape[1])
-        valid = valid_frames(common_frames(teacher.config, length), time)
+        time = common_frame_count(teacher.config, audio.shape[1])
+        valid = valid_frames(common_frame_count(teacher.config, length), time)
         found = {"frames": student_features(noisy)[:, :time], "valid": valid}
         if active & set(MASKED):
             found["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
@@ -179,7 +179,7 @@ def distill(config, teacher: Teacher, noises, responses) -> Task:
         if config.teacher.cache:
             said = {name.removeprefix("teacher_"): batch[name] for name in batch if name.startswith("teacher_")}
         else:
-            said = hear(teacher._replace(params=frozen["teacher"]), wanted, audio, length)
+            said = teacher_targets(teacher._replace(params=frozen["teacher"]), wanted, audio, length)
         if "gamma" in active:
             found["codes"] = look_up(frozen["code_vectors"], said["index"])
         return found | {name: value if name == "index" else value.astype(jnp.float32) for name, value in said.items()}

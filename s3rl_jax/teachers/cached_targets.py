@@ -21,7 +21,7 @@ from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
-from s3rl_jax.models.teacher.hearing import Teacher, Wanted, listener
+from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, targets_function
 from s3rl_jax.runs.digest import digest
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
@@ -55,7 +55,7 @@ class CachedCrops:
         return rows.astype(np.int32) if name == "index" else rows.view(ml_dtypes.bfloat16)
 
 
-def cached_targets(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path) -> CachedCrops:
+def cached_targets(teacher: Teacher, wanted: TargetSelection, crops: Crops, folder: Path) -> CachedCrops:
     """Computes the targets that are not there yet, and opens them.
 
     Killed, it goes on with the first shard that was not finished. Each process of a multi-host run makes every n-th
@@ -99,10 +99,10 @@ def _claim(folder: Path, about: dict) -> None:
         multihost_utils.sync_global_devices("the folder of cached targets is claimed")
 
 
-def _compute(teacher: Teacher, wanted: Wanted, crops: Crops, folder: Path, shards: list[int]) -> None:
+def _compute(teacher: Teacher, wanted: TargetSelection, crops: Crops, folder: Path, shards: list[int]) -> None:
     mesh = Mesh(np.array(jax.local_devices()), ("data",))
     listen = jax.jit(
-        listener(teacher, wanted),
+        targets_function(teacher, wanted),
         in_shardings=(NamedSharding(mesh, PartitionSpec()), *[NamedSharding(mesh, PartitionSpec("data"))] * 2),
     )
     params = jax.device_put(teacher.params, NamedSharding(mesh, PartitionSpec()))

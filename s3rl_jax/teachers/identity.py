@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.runs.digest import digest
 
 

@@ -12,11 +12,11 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
-from s3rl_jax.models.teacher.hearing import Teacher, Wanted, common_frames, listener
+from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, targets_function
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
 
-def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMeansCodebook | None:
+def load_or_fit_codebook(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMeansCodebook | None:
     """The codebook that `config.codebook` asks for: None is the teacher's own quantiser.
 
     Args:
@@ -28,7 +28,7 @@ def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMean
     Raises:
       UserError: for settings that cannot be.
     """
-    layer = fitted_layer(teacher, settings)
+    layer = codebook_layer(teacher, settings)
     if layer is None:
         return None
     made_of = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
@@ -39,7 +39,7 @@ def codebook_of(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMean
     return _read(path, layer)
 
 
-def fitted_layer(teacher: Teacher, settings) -> int | None:
+def codebook_layer(teacher: Teacher, settings) -> int | None:
     """Which layer `config.codebook` asks to be clustered: None where it is the teacher's own quantiser.
 
     Raises:
@@ -70,14 +70,14 @@ def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int,
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    listen, params = jax.jit(listener(teacher, Wanted((layer,), frames=True))), jax.device_put(teacher.params)
-    time = common_frames(teacher.config, crops.samples)
+    listen, params = jax.jit(targets_function(teacher, TargetSelection((layer,), frames=True))), jax.device_put(teacher.params)
+    time = common_frame_count(teacher.config, crops.samples)
     model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, reassignment_ratio=0.01)
     pending, total, heard = [], np.zeros(teacher.config.hidden_size), 0
     with Progress(batches, "batches", "fitting") as progress:
         for step in range(batches):
             batch = crops.batch(step, range(crops.batch_size))
-            valid = np.asarray(valid_frames(common_frames(teacher.config, batch["length"]), time))
+            valid = np.asarray(valid_frames(common_frame_count(teacher.config, batch["length"]), time))
             frames = np.asarray(listen(params, batch["audio"], batch["length"])["hidden"])[:, 0][valid]
             total, heard = total + frames.sum(axis=0, dtype=np.float64), heard + len(frames)
             pending.append(frames)

@@ -11,8 +11,8 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.models.pretraining import pretraining_model
-from s3rl_jax.models.teacher.hearing import Teacher
 from s3rl_jax.models.teacher.published import Misfit, read_published
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.runs.checkpoint import read_params
 from s3rl_jax.runs.workdir import CHECKPOINTS, CONFIG, read_config
 
@@ -20,7 +20,7 @@ FLAG = "config.teacher.source"
 FILES = ("config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json")
 
 
-def find_teacher(source: str | Path, dtype: str) -> Teacher:
+def load_teacher(source: str | Path, dtype: str) -> Teacher:
     """Reads a teacher, its parameters in `dtype`: it computes in what its parameters are.
 
     Raises:

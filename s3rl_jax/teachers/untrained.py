@@ -5,9 +5,9 @@ import jax.numpy as jnp
 
 from s3rl_jax.core.errors import lookup
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
-from s3rl_jax.teachers.kmeans import fitted_layer
+from s3rl_jax.teachers.kmeans import codebook_layer
 
 
 def untrained_teacher(size: str, dtype: str) -> Teacher:
@@ -27,7 +27,7 @@ def untrained_codebook(teacher: Teacher, settings) -> KMeansCodebook | None:
     Raises:
       UserError: for settings that cannot be.
     """
-    layer = fitted_layer(teacher, settings)
+    layer = codebook_layer(teacher, settings)
     if layer is None:
         return None
     centroids = jax.random.normal(jax.random.key(0), (settings.clusters, teacher.config.hidden_size))

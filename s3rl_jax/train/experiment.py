@@ -33,8 +33,8 @@ from s3rl_jax.tasks import finetune as finetuning
 from s3rl_jax.tasks import pretrain as pretraining
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.teachers.cached_targets import CachedCrops, cached_targets
-from s3rl_jax.teachers.kmeans import codebook_of
-from s3rl_jax.teachers.load import find_teacher
+from s3rl_jax.teachers.kmeans import load_or_fit_codebook
+from s3rl_jax.teachers.load import load_teacher
 from s3rl_jax.teachers.untrained import untrained_codebook, untrained_teacher
 from s3rl_jax.train.runlocal import shrunk
 
@@ -144,7 +144,7 @@ def _distill(
         run(_pretraining(config), workdir / "teacher", dry_run=True)
         teacher = untrained_teacher(config.teacher.size, config.teacher.dtype)
     else:
-        teacher = find_teacher(config.teacher.source or own_teacher(config, workdir, allow), config.teacher.dtype)
+        teacher = load_teacher(config.teacher.source or own_teacher(config, workdir, allow), config.teacher.dtype)
     if members:
         config = distilling.together([member.config for member in members])
     crops, wanted = _crops(config, clips), distilling.wanted_of(config, teacher.config.layers)
@@ -153,7 +153,7 @@ def _distill(
         teacher = teacher._replace(codebook=untrained_codebook(teacher, config.codebook))
     elif wanted.codes:
         beside = workdir if is_fake(config.data.corpus) else corpus_paths(config.data.corpus)[0]
-        teacher = teacher._replace(codebook=codebook_of(teacher, crops, config.codebook, beside / CODEBOOKS))
+        teacher = teacher._replace(codebook=load_or_fit_codebook(teacher, crops, config.codebook, beside / CODEBOOKS))
     if config.teacher.cache and dry_run:
         raise UserError("--dry_run: cannot tell what distilling from config.teacher.cache costs before the teacher was heard")
     if config.teacher.cache:

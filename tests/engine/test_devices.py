@@ -11,7 +11,7 @@ from configs import pretrain as pretrain_config
 from s3rl_jax.engine.mesh import AXES, replicated, split, stored, to_devices
 from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_step
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.runs.state import TrainState
 from s3rl_jax.tasks.distill import distill

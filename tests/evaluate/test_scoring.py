@@ -5,7 +5,7 @@ import pytest
 
 from s3rl_jax.evaluate import scoring
 from s3rl_jax.models.detector import Head, KeywordModel
-from s3rl_jax.models.student.registry import initialise, student_of
+from s3rl_jax.models.student.registry import build_student, initialise
 from tests.conftest import student_settings
 
 HOPS = 37
@@ -13,7 +13,7 @@ HOPS = 37
 
 @pytest.fixture(scope="module", params=[True, False], ids=["streaming", "whole window"])
 def scored(request):
-    student = student_of(student_settings("toy", request.param))
+    student = build_student(student_settings("toy", request.param))
     model = KeywordModel(student, classes=2, window=8000, hop=2560, lead=2560)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     params = initialise(student, jax.random.key(0)) | {"head": head}

@@ -17,8 +17,8 @@ from s3rl_jax.export.microcontroller import KERNELS
 from s3rl_jax.export.preflight import preflight
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import OVERLAP, Head, KeywordModel, student_features
-from s3rl_jax.models.student.registry import initialise, student_of
-from s3rl_jax.models.student.transformer import append
+from s3rl_jax.models.student.registry import build_student, initialise
+from s3rl_jax.models.student.state import append
 from tests.conftest import student_settings
 
 STREAMED = [Form(kind, streaming=True) for kind in ("none", "dynamic", "int8", "int16x8")]
@@ -27,7 +27,7 @@ NETWORK = Form("int8", io="int8")
 
 @functools.cache
 def untrained(size, streaming=True):
-    student = student_of(student_settings(size, streaming))
+    student = build_student(student_settings(size, streaming))
     model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     return model, initialise(student, jax.random.key(0)) | {"head": head}

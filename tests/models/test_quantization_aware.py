@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from s3rl_jax.models.detector import Head, KeywordModel
 from s3rl_jax.models.quantization_aware import fake_quantise_activation, fake_quantise_kernel
-from s3rl_jax.models.student.registry import initialise, student_of
+from s3rl_jax.models.student.registry import build_student, initialise
 from tests.conftest import student_settings
 
 
@@ -48,7 +48,7 @@ def test_rounded_training_hears_what_the_file_will_hear(size):
     from s3rl_jax.export.conversion import run_signature
     from s3rl_jax.export.file_form import Form, make
 
-    student = student_of(student_settings(size))
+    student = build_student(student_settings(size))
     model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     params = initialise(student, jax.random.key(0)) | {"head": jax.tree.map(lambda p: 5 * p, head)}
@@ -68,7 +68,7 @@ def test_rounded_training_hears_what_the_file_will_hear(size):
 
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
 def test_gradient_reaches_the_kernels(size):
-    student = student_of(student_settings(size))
+    student = build_student(student_settings(size))
     model = KeywordModel(student, classes=2, window=16_000, hop=2560)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     params = initialise(student, jax.random.key(0)) | {"head": head}

@@ -6,7 +6,7 @@ import pytest
 from configs import distill as config_file
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import MASKED, OBJECTIVES, distill, parse_layers
 

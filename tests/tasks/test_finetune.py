@@ -8,7 +8,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_step
 from s3rl_jax.models.detector import keyword_model
-from s3rl_jax.models.student.registry import initialise, student_of
+from s3rl_jax.models.student.registry import build_student, initialise
 from s3rl_jax.runs.state import TrainState
 from s3rl_jax.tasks.finetune import finetune
 
@@ -35,7 +35,7 @@ def gradient(task, params, batch):
 
 
 def test_begins_with_the_student_it_is_given(batch):
-    initial = initialise(student_of(build()[0].student), jax.random.key(5))
+    initial = initialise(build_student(build()[0].student), jax.random.key(5))
     _, task = build(initial=initial)
     params = task.init(jax.random.key(0), batch)
     jax.tree.map(np.testing.assert_array_equal, params["student"], initial["student"])

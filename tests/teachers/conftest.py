@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.batches.crops import Crops
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.models.teacher.hearing import Teacher
+from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 
 EVENLY = ConfigDict({"corpora": ()})

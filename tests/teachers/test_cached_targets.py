@@ -10,12 +10,12 @@ from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.batches.crops import Crops
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.engine.loop import train
-from s3rl_jax.models.teacher.hearing import Wanted, hear
+from s3rl_jax.models.teacher.targets import TargetSelection, teacher_targets
 from s3rl_jax.tasks.distill import distill, wanted_of
 from s3rl_jax.teachers import cached_targets as targets
 from tests.teachers.conftest import EVENLY, toy
 
-ALL = Wanted((0, 2), means=True, frames=True, codes=True)
+ALL = TargetSelection((0, 2), means=True, frames=True, codes=True)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def small_shards(monkeypatch):
 def test_the_cache_holds_what_the_teacher_says(teacher, crops, tmp_path):
     cached = targets.cached_targets(teacher, ALL, crops, tmp_path)
     batch = cached.batch(3, range(8))
-    said = hear(teacher, ALL, to_float(batch["audio"]), batch["length"])
+    said = teacher_targets(teacher, ALL, to_float(batch["audio"]), batch["length"])
     np.testing.assert_array_equal(batch["teacher_index"], said["index"])
     for name in ("means", "hidden"):
         got, wanted = np.asarray(batch[f"teacher_{name}"], np.float32), np.asarray(said[name])
@@ -125,7 +125,7 @@ def test_a_bfloat16_teacher_computes_in_it_and_says_about_the_same(teacher, crop
     narrow = teacher._replace(params=jax.tree.map(lambda p: p.astype("bfloat16"), teacher.params))
     batch, wanted, said = crops.batch(0, range(8)), ALL._replace(codes=False), {}
     for name, each in (("float32", teacher), ("bfloat16", narrow)):
-        run = jax.jit(lambda audio, length, each=each: hear(each, wanted, to_float(audio), length))
+        run = jax.jit(lambda audio, length, each=each: teacher_targets(each, wanted, to_float(audio), length))
         said[name] = run(batch["audio"], batch["length"])
         program = run.lower(batch["audio"], batch["length"]).as_text().splitlines()
         convolutions = [line for line in program if "stablehlo.convolution" in line]

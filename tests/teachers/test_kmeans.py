@@ -6,8 +6,8 @@ from ml_collections import ConfigDict
 from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.teacher.codebook import look_up, nearest
-from s3rl_jax.models.teacher.hearing import Wanted, common_frames, hear
-from s3rl_jax.teachers.kmeans import codebook_of, fit
+from s3rl_jax.models.teacher.targets import TargetSelection, common_frame_count, teacher_targets
+from s3rl_jax.teachers.kmeans import fit, load_or_fit_codebook
 from tests.teachers.conftest import toy
 
 
@@ -40,11 +40,11 @@ def test_the_fit_is_reproducible_and_near_a_full_k_means(teacher, crops):
 
     one, other = (fit(teacher, crops, 1, 6, 5, seed=0) for _ in range(2))
     np.testing.assert_array_equal(one.centroids, other.centroids)
-    listen = jax.jit(lambda a, n: hear(teacher, Wanted((1,), frames=True), to_float(a), n)["hidden"])
+    listen = jax.jit(lambda a, n: teacher_targets(teacher, TargetSelection((1,), frames=True), to_float(a), n)["hidden"])
     frames = []
     for step in range(5):
         batch = crops.batch(step, range(8))
-        count = np.asarray(common_frames(teacher.config, batch["length"]))
+        count = np.asarray(common_frame_count(teacher.config, batch["length"]))
         frames += [row[0, :n] for row, n in zip(np.asarray(listen(batch["audio"], batch["length"])), count, strict=True)]
     frames = np.concatenate(frames)
     np.testing.assert_allclose(one.mean, frames.mean(axis=0), atol=1e-4)
@@ -57,19 +57,19 @@ def test_the_fit_is_reproducible_and_near_a_full_k_means(teacher, crops):
 
 
 def test_a_codebook_is_fitted_once_and_kept_beside_the_corpus(teacher, crops, tmp_path, monkeypatch):
-    first = codebook_of(teacher, crops, settings(), tmp_path)
+    first = load_or_fit_codebook(teacher, crops, settings(), tmp_path)
     assert len(list(tmp_path.glob("kmeans-*.npz"))) == 1
     monkeypatch.setattr("s3rl_jax.teachers.kmeans.fit", lambda *_: pytest.fail("fitted again"))
-    again = codebook_of(teacher, crops, settings(), tmp_path)
+    again = load_or_fit_codebook(teacher, crops, settings(), tmp_path)
     np.testing.assert_array_equal(first.centroids, again.centroids)
     monkeypatch.undo()
-    codebook_of(teacher, crops, settings(seed=1), tmp_path)
+    load_or_fit_codebook(teacher, crops, settings(seed=1), tmp_path)
     assert len(list(tmp_path.glob("kmeans-*.npz"))) == 2
 
 
 def test_the_quantiser_comes_first_where_there_is_one(crops, tmp_path):
-    assert codebook_of(toy(), crops, settings(kind="auto"), tmp_path) is None
-    assert codebook_of(toy(), crops, settings(kind="kmeans"), tmp_path).centroids.shape == (6, 16)
+    assert load_or_fit_codebook(toy(), crops, settings(kind="auto"), tmp_path) is None
+    assert load_or_fit_codebook(toy(), crops, settings(kind="kmeans"), tmp_path).centroids.shape == (6, 16)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_the_quantiser_comes_first_where_there_is_one(crops, tmp_path):
 )
 def test_settings_that_cannot_be_are_named(teacher, crops, tmp_path, changes, named):
     with pytest.raises(UserError, match=named):
-        codebook_of(teacher, crops, settings(**changes), tmp_path)
+        load_or_fit_codebook(teacher, crops, settings(**changes), tmp_path)
 
 
 def test_a_file_that_is_no_codebook_is_named(teacher, crops, tmp_path):
-    codebook_of(teacher, crops, settings(), tmp_path)
+    load_or_fit_codebook(teacher, crops, settings(), tmp_path)
     next(tmp_path.glob("*.npz")).write_bytes(b"PK no archive")
     with pytest.raises(UserError, match="not a codebook"):
-        codebook_of(teacher, crops, settings(), tmp_path)
+        load_or_fit_codebook(teacher, crops, settings(), tmp_path)

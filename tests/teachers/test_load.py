@@ -6,20 +6,20 @@ import pytest
 from jax import tree
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.teachers.load import find_teacher
-from tests.models.test_pretrained import save
+from s3rl_jax.teachers.load import load_teacher
+from tests.models.teacher.published_models import save
 
 
 def test_a_public_folder_is_a_teacher_in_the_dtype_asked_for(tmp_path, capsys):
     save("wav2vec2-ctc", tmp_path)
-    teacher = find_teacher(tmp_path, "bfloat16")
+    teacher = load_teacher(tmp_path, "bfloat16")
     assert {leaf.dtype for leaf in tree.leaves(teacher.params)} == {jnp.dtype("bfloat16")}
     assert not teacher.config.quantizer
     assert "ignored: lm_head.bias, lm_head.weight" in capsys.readouterr().err
 
 
 def test_a_run_of_ours_is_a_teacher(chain):
-    teacher = find_teacher(f"{chain['distilled']}/teacher", "float32")
+    teacher = load_teacher(f"{chain['distilled']}/teacher", "float32")
     assert teacher.config.quantizer
     assert all(np.isfinite(leaf).all() for leaf in tree.leaves(teacher.params))
 
@@ -34,18 +34,18 @@ def test_a_run_of_ours_is_a_teacher(chain):
 )
 def test_what_is_no_teacher_is_named(tmp_path, source, named):
     with pytest.raises(UserError, match=r"config\.teacher\.source=.*" + named):
-        find_teacher(source.format(tmp=tmp_path), "float32")
+        load_teacher(source.format(tmp=tmp_path), "float32")
 
 
 def test_a_dtype_that_is_none_is_named(tmp_path):
     with pytest.raises(UserError, match=r"config\.teacher\.dtype='int8'"):
-        find_teacher(tmp_path, "int8")
+        load_teacher(tmp_path, "int8")
 
 
 def test_a_hub_id_without_the_extra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(UserError, match=r"s3rl_jax\[hub\]"):
-        find_teacher("facebook/wav2vec2-base", "float32")
+        load_teacher("facebook/wav2vec2-base", "float32")
 
 
 def test_a_hub_id_without_a_network_says_what_to_download_and_where_to_put_it(monkeypatch, tmp_path):
@@ -53,4 +53,4 @@ def test_a_hub_id_without_a_network_says_what_to_download_and_where_to_put_it(mo
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError, match=r"download config\.json.*model\*\.safetensors.*into one folder"):
-        find_teacher("facebook/wav2vec2-base", "float32")
+        load_teacher("facebook/wav2vec2-base", "float32")

@@ -9,7 +9,7 @@ import pytest
 
 from s3rl_jax.runs.checkpoint import read_params
 from tests.conftest import ROOT, TOY_DISTILL, TOY_FINETUNE, run_module
-from tests.models.test_pretrained import save
+from tests.models.teacher.published_models import save
 
 
 def test_the_chain_leaves_what_it_promises(chain):

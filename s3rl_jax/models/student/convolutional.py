@@ -8,7 +8,8 @@ from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.ops.depthwise import depthwise
-from s3rl_jax.models.student.transformer import State, append, hide, past_lengths
+from s3rl_jax.models.student.state import State, extend
+from s3rl_jax.models.student.transformer import hide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Separable(nn.Module):
     kernel: int
 
     @nn.compact
-    def __call__(self, x, before: Float[Array, "batch past width"] | int, train: bool):
+    def __call__(self, x, past: Float[Array, "batch past width"] | None, train: bool):
         """Returns the frames, and those of its input that the next step needs."""
-        heard, past = append(before, x)
+        frames, past = extend(past, x, self.kernel - 1)
         y = nn.Conv(
             self.width,
             (self.kernel,),
@@ -41,7 +42,7 @@ class Separable(nn.Module):
             use_bias=False,
             conv_general_dilated=depthwise,
             name="depthwise",
-        )(heard)
+        )(frames)
         y = nn.relu(batch_norm(train, "norm")(Dense(self.width, use_bias=False, name="pointwise")(y)))
         return x + y, past
 
@@ -86,11 +87,12 @@ class ConvolutionalStudent(nn.Module):
     ) -> tuple[Float[Array, "batch time width"], State]:
         """Encodes the next frames of a stream, any number of them; see `Student.step`."""
         config = self.config
-        state = state or past_lengths(self)
         x = nn.relu(batch_norm(train, "projection_norm")(Dense(config.width, use_bias=False, name="projection")(frames)))
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
         x = hide(x, embedding, mask, valid)
         after = {}
         for i, kernel in enumerate(config.kernels):
-            x, after[f"past_{i}"] = Separable(config.width, kernel, name=f"block_{i}")(x, state[f"past_{i}"], train)
+            x, after[f"past_{i}"] = Separable(config.width, kernel, name=f"block_{i}")(
+                x, None if state is None else state[f"past_{i}"], train
+            )
         return x, after

@@ -25,7 +25,7 @@ SIZES = {
 STATISTICS = "statistics"  # the name, among a run's parameters, of what BatchNorm averages
 
 
-def student_of(settings, field: str = "config.student") -> Student | ConvolutionalStudent:
+def build_student(settings, field: str = "config.student") -> Student | ConvolutionalStudent:
     """The student of `config.student`: `size`, and for a transformer whether it is `streaming`, and in what `block`s.
 
     Raises:

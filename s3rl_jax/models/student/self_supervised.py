@@ -9,7 +9,7 @@ from s3rl_jax.models.student.transformer import Student, StudentConfig
 from s3rl_jax.models.teacher.quantizer import Quantizer
 
 
-class OwnCodebook(nn.Module):
+class StudentCodebook(nn.Module):
     """A quantiser over log-mel frames, and where a student's frames and its code vectors are compared."""
 
     groups: int = 2
@@ -47,5 +47,5 @@ class SelfSupervisedStudent(nn.Module):
     ) -> dict:
         frames = student_features(audio)
         hidden = Student(self.config, name="student")(frames, valid, mask)
-        codebook = OwnCodebook(self.codebook_groups, self.codebook_entries, name="codebook")
+        codebook = StudentCodebook(self.codebook_groups, self.codebook_entries, name="codebook")
         return {"latents": frames, "hidden": [hidden], **codebook(frames, hidden, temperature)}

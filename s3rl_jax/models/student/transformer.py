@@ -3,39 +3,13 @@
 import dataclasses
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.ops.attention import block_attention, scaled_dot_product
 from s3rl_jax.models.ops.dense import Dense, DenseGeneral
 from s3rl_jax.models.ops.depthwise import depthwise
-
-State = dict[str, Float[Array, "batch past ..."]]
-STATE = "state"  # the name of the parts of a program that carry it, by which an export keeps it in float
-
-
-def append(
-    past: Float[Array, "batch past *dims"] | int, new: Float[Array, "batch time *dims"]
-) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch past *dims"]]:
-    """All that is heard at this step, and what of it is the past of the next.
-
-    Args:
-      past: of the step before; or, at the beginning of a clip, of how many frames it is: of zeros, which an export then
-        does not have to store.
-      new: what comes in.
-    """
-    with jax.named_scope(STATE):
-        if isinstance(past, int):
-            heard = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
-        else:
-            heard = jnp.concatenate([past, new], axis=1)
-        return heard, heard[:, new.shape[1] :]
-
-
-def past_lengths(student: nn.Module) -> dict[str, int]:
-    """In the place of a state at the beginning of a clip: how long each past is."""
-    return {name: past.shape[1] for name, past in student.initial_state(0).items()}
+from s3rl_jax.models.student.state import State, extend
 
 
 def hide(
@@ -79,16 +53,22 @@ class Layer(nn.Module):
     config: StudentConfig
 
     @nn.compact
-    def __call__(self, x, valid: Bool[Array, "batch time"] | None, past: tuple[Array | int, Array | int] | None):
-        """Returns the frames, and the keys and values that the next step needs."""
+    def __call__(self, x, valid: Bool[Array, "batch time"] | None, past: tuple[Array, Array] | None):
+        """Encodes frames; `past` holds the keys and values of a stream's past, None at its beginning.
+
+        Returns:
+          The frames, and the keys and values that the next step needs (None where there is no context).
+        """
         config = self.config
         head = (config.heads, config.width // config.heads)
         y = nn.RMSNorm(name="attention_norm")(x)
         query, key, value = (DenseGeneral(head, use_bias=False, name=name)(y) for name in ("query", "key", "value"))
-        if past is None:
+        if not config.context:
             y = scaled_dot_product(query, key, value, None if valid is None else valid[:, None])
         else:
-            (key, past_key), (value, past_value) = append(past[0], key), append(past[1], value)
+            past_key, past_value = past or (None, None)
+            key, past_key = extend(past_key, key, config.context)
+            value, past_value = extend(past_value, value, config.context)
             if valid is not None:
                 valid = jnp.pad(valid, ((0, 0), (config.context, 0)), constant_values=True)
             y = block_attention(query, key, value, config.block, valid)
@@ -167,12 +147,13 @@ class Student(nn.Module):
           mask: frames replaced by a learned embedding.
         """
         config = self.config
-        state = state or past_lengths(self)
         streaming = config.context > 0
         x = Dense(config.width, name="projection")(frames)
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
         x = hide(x, embedding, mask, valid)
-        heard, past = append(state["position"], x) if streaming else (x, None)
+        position, past = x, None
+        if streaming:
+            position, past = extend(None if state is None else state["position"], x, config.position_kernel - 1)
         position = nn.Conv(
             config.width,
             (config.position_kernel,),
@@ -180,12 +161,12 @@ class Student(nn.Module):
             feature_group_count=config.width,
             conv_general_dilated=depthwise,
             name="position",
-        )(heard)
+        )(position)
         x = x + nn.gelu(position, approximate=True)
         after = {"position": past} if streaming else {}
         for i in range(config.layers):
             names = (f"key_{i}", f"value_{i}")
-            past = tuple(state[name] for name in names) if streaming else None
+            past = tuple(state[name] for name in names) if state else None
             x, past = Layer(config, name=f"layer_{i}")(x, valid, past)
             after |= dict(zip(names, past, strict=True)) if streaming else {}
         return nn.RMSNorm(name="norm")(x), after

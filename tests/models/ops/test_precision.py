@@ -9,14 +9,14 @@ import pytest
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.ops.precision import compute_dtype
-from s3rl_jax.models.student.registry import encode, initialise, student_of
+from s3rl_jax.models.student.registry import build_student, encode, initialise
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from tests.conftest import student_settings
 
 
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
 def test_a_student_computes_in_bfloat16_and_keeps_float32(size):
-    student = student_of(student_settings(size))
+    student = build_student(student_settings(size))
     params, frames = initialise(student, jax.random.key(0)), jax.random.normal(jax.random.key(1), (2, 24, 128))
 
     def found(params, dtype):

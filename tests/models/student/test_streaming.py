@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.detector import Head, KeywordModel
-from s3rl_jax.models.student.registry import STATISTICS, encode, initialise, student_of
+from s3rl_jax.models.student.registry import STATISTICS, build_student, encode, initialise
 from tests.conftest import student_settings
 
 HOP = 2560
@@ -18,7 +18,7 @@ MINUTES = 2
 
 @pytest.fixture(scope="module", params=[("toy", 8), ("toy", 1), ("conv_toy", 8)], ids=["toy", "toy, causal", "conv_toy"])
 def model(request):
-    student = student_of(student_settings(request.param[0], block=request.param[1]))
+    student = build_student(student_settings(request.param[0], block=request.param[1]))
     model = KeywordModel(student, classes=3, window=16_000, hop=HOP, lead=8_000)
     params = initialise(student, jax.random.key(0)) | {
         "head": Head(3).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
@@ -86,7 +86,7 @@ def test_what_is_long_past_is_forgotten(model, step, audio):
 
 @pytest.mark.parametrize(("block", "ahead"), [(8, 7), (1, 0)])
 def test_a_frame_sees_its_block_and_no_further(block, ahead):
-    student = student_of(student_settings("toy", block=block))
+    student = build_student(student_settings("toy", block=block))
     frames = jax.random.normal(jax.random.key(0), (1, 32, 128))
     variables = student.init(jax.random.key(1), frames)
     seen = jax.jacobian(lambda f: student.apply(variables, f)[0, 8].sum())(frames)[0]
@@ -96,7 +96,7 @@ def test_a_frame_sees_its_block_and_no_further(block, ahead):
 
 def test_a_block_that_does_not_fit_is_named():
     with pytest.raises(UserError, match=r"config\.student\.block=3"):
-        student_of(student_settings("toy", block=3))
+        build_student(student_settings("toy", block=3))
 
 
 def test_a_stream_begins_with_silence_and_no_keyword(model):
@@ -118,7 +118,7 @@ def test_gradient_reaches_every_parameter(model, audio):
 
 
 def test_batch_norm_averages_over_training_and_is_fixed_afterwards():
-    student = student_of(student_settings("conv_toy"))
+    student = build_student(student_settings("conv_toy"))
     params = initialise(student, jax.random.key(0))
     frames = 3 + jax.random.normal(jax.random.key(1), (8, 24, 128))
     hidden, moved = encode(student, params, frames)

@@ -3,13 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from s3rl_jax.models.student.registry import student_of
+from s3rl_jax.models.student.registry import build_student
 from tests.conftest import student_settings
 
 
 @pytest.mark.parametrize(("size", "millions"), [("large", 21.3), ("small", 1.6), ("tiny", 0.33), ("conv", 0.033)])
 def test_sizes_are_those_of_the_paper(size, millions):
-    shapes = jax.eval_shape(lambda: student_of(student_settings(size)).init(jax.random.key(0), jnp.zeros((1, 10, 128))))
+    shapes = jax.eval_shape(lambda: build_student(student_settings(size)).init(jax.random.key(0), jnp.zeros((1, 10, 128))))
     count = sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
     assert count == pytest.approx(millions * 1e6, rel=0.02)
 
@@ -17,7 +17,7 @@ def test_sizes_are_those_of_the_paper(size, millions):
 @pytest.fixture(params=[True, False], ids=["streaming", "whole clip"])
 def toy(rng, request):
     model, frames = (
-        student_of(student_settings("toy", request.param)),
+        build_student(student_settings("toy", request.param)),
         jnp.asarray(rng.standard_normal((2, 12, 128)), jnp.float32),
     )
     return model, model.init(jax.random.key(0), frames), frames

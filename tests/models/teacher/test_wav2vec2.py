@@ -1,4 +1,4 @@
-"""The teacher's size and gradient; that it computes as the published models do is tested in test_pretrained.py."""
+"""The teacher's size and gradient; that it computes as the published models do is tested in test_published.py."""
 
 import jax
 import jax.numpy as jnp

@@ -24,7 +24,7 @@ class Teacher(NamedTuple):
         return self.params["quantizer"]["codevectors"] if self.codebook is None else self.codebook.vectors
 
 
-class Wanted(NamedTuple):
+class TargetSelection(NamedTuple):
     """Which targets: hidden states of `layers` as time means and at each frame, and the codebook's picks."""
 
     layers: tuple[int, ...] = ()
@@ -33,14 +33,14 @@ class Wanted(NamedTuple):
     codes: bool = False
 
 
-def common_frames(config: Wav2Vec2Config, samples: Int[Array, "*batch"] | int):
+def common_frame_count(config: Wav2Vec2Config, samples: Int[Array, "*batch"] | int):
     """20 ms frames that teacher and student both have of that many samples. Works on integers and on arrays."""
     theirs, ours = config.frame_count(samples), stacked_count(samples)
     return min(theirs, ours) if isinstance(samples, int) else jnp.minimum(theirs, ours)
 
 
-def hear(
-    teacher: Teacher, wanted: Wanted, audio: Float[Array, "batch samples"], length: Int[Array, "batch"]
+def teacher_targets(
+    teacher: Teacher, wanted: TargetSelection, audio: Float[Array, "batch samples"], length: Int[Array, "batch"]
 ) -> dict[str, Array]:
     """Runs the teacher on clean audio, in the dtype of its parameters.
 
@@ -49,11 +49,11 @@ def hear(
 
     Returns:
       `means` [batch, layers, dim] and `hidden` [batch, layers, time, dim] in float32, `index` [batch, time, groups], as
-      wanted; time is `common_frames` of the batch's length.
+      wanted; time is `common_frame_count` of the batch's length.
     """
     config, model, variables = teacher.config, Wav2Vec2(teacher.config), {"params": teacher.params}
-    time = common_frames(config, audio.shape[1])
-    valid = valid_frames(common_frames(config, length), time)
+    time = common_frame_count(config, audio.shape[1])
+    valid = valid_frames(common_frame_count(config, length), time)
     if config.normalise_audio:
         audio = normalise(audio, valid_frames(length, audio.shape[1]))
     # A layer computes in the wider of what its input and its parameters are.
@@ -75,6 +75,6 @@ def hear(
     return jax.lax.stop_gradient(said)
 
 
-def listener(teacher: Teacher, wanted: Wanted):
+def targets_function(teacher: Teacher, wanted: TargetSelection):
     """`hear` of int16 audio as a function of (params, audio, length), to be compiled: parameters are no constants of it."""
-    return lambda params, audio, length: hear(teacher._replace(params=params), wanted, to_float(audio), length)
+    return lambda params, audio, length: teacher_targets(teacher._replace(params=params), wanted, to_float(audio), length)

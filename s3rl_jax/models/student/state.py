@@ -1,0 +1,37 @@
+"""The state of a student that is stepped: the past frames that each layer still needs."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+State = dict[str, Float[Array, "batch past ..."]]
+STATE = "state"  # scope of the operations that carry a state, by which an export keeps them in float
+
+
+def append(
+    past: Float[Array, "batch past *dims"], new: Float[Array, "batch time *dims"]
+) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch past *dims"]]:
+    """Joins the past of a stream and its new frames.
+
+    Returns:
+      All of them, and the last `past` ones, which are the past of the next step.
+    """
+    with jax.named_scope(STATE):
+        frames = jnp.concatenate([past, new], axis=1)
+        return frames, frames[:, new.shape[1] :]
+
+
+def append_to_silence(
+    past: int, new: Float[Array, "batch time *dims"]
+) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch {past} *dims"]]:
+    """`append` at the beginning of a clip, to `past` frames of zeros, which an export then does not have to store."""
+    with jax.named_scope(STATE):
+        frames = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
+        return frames, frames[:, new.shape[1] :]
+
+
+def extend(
+    past: Float[Array, "batch {frames} *dims"] | None, new: Float[Array, "batch time *dims"], frames: int
+) -> tuple[Float[Array, "batch {frames}+time *dims"], Float[Array, "batch {frames} *dims"]]:
+    """`append` to `frames` past frames, or, where `past` is None, to as many of silence."""
+    return append_to_silence(frames, new) if past is None else append(past, new)
