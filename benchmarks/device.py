@@ -42,8 +42,8 @@ def microwakeword_consumer():
     word, features = MicroWakeWord.from_builtin(Model.ALEXA), MicroWakeWordFeatures()
 
     def consume(samples):
-        for found in features.process_streaming(_pcm(samples)):
-            word.process_streaming(found)
+        for feature in features.process_streaming(_pcm(samples)):
+            word.process_streaming(feature)
 
     return consume, 1024, Path(word.tflite_model).stat().st_size
 
@@ -55,8 +55,8 @@ def openwakeword_consumer():
     word, features = OpenWakeWord.from_builtin(Model.ALEXA), OpenWakeWordFeatures.from_builtin()
 
     def consume(samples):
-        for found in features.process_streaming(_pcm(samples)):
-            for _ in word.process_streaming(found):
+        for feature in features.process_streaming(_pcm(samples)):
+            for _ in word.process_streaming(feature):
                 pass
 
     files = ("alexa", "melspectrogram", "embedding_model")
@@ -69,7 +69,7 @@ def _pcm(samples) -> bytes:
 
 
 def measure(name: str, seconds: float) -> dict:
-    """In this process: one detector over so much noise."""
+    """Runs one detector over that much noise in this process, and measures it."""
     makers = dict(zip(PEERS, (microwakeword_consumer, openwakeword_consumer), strict=True))
     consume, piece, size = makers[name]() if name in makers else student_consumer(name)
     audio = (0.05 * np.random.default_rng(0).standard_normal(int(seconds * SAMPLE_RATE))).astype(np.float32)
@@ -90,7 +90,7 @@ def measure(name: str, seconds: float) -> dict:
 
 
 def peak_memory_mb() -> float:
-    """Of this process since it began (Linux). `getrusage` would count what its parent had when it was forked."""
+    """Peak resident memory of this process (Linux). `getrusage` would include its parent's at the time of the fork."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
@@ -101,22 +101,23 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
     from ml_collections import ConfigDict
 
     from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
+    from s3rl_jax.export.build import build_file
     from s3rl_jax.export.calibration import with_silence_and_noise
-    from s3rl_jax.export.file_form import Form, make
+    from s3rl_jax.export.file_format import FileFormat
     from s3rl_jax.models.detector import KeywordModel
     from s3rl_jax.models.student.registry import build_student
 
     student = build_student(ConfigDict({"size": size, "streaming": True}))
     model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)
     params = model.init(jax.random.key(0))
-    # A little noise on all of them: constants that are equal, as fresh biases are, would be stored once.
+    # Noise on all of them, as equal constants, such as fresh biases, are stored once.
     noise = np.random.default_rng(1)
     params = jax.tree.map(lambda p: p + 0.01 * np.abs(noise.standard_normal(p.shape)).astype(np.float32), params)
     clips = 0.05 * np.random.default_rng(0).standard_normal((2, model.clip)).astype(np.float32)
-    made = make(Form(kind, streaming=True), model, params, with_silence_and_noise(clips, 0))
+    built = build_file(FileFormat(kind, streaming=True), model, params, with_silence_and_noise(clips, 0))
     path = folder / f"{size}_{kind}.tflite"
-    path.write_bytes(made.file)
-    described = {
+    path.write_bytes(built.content)
+    fields = {
         "labels": ["", "alexa"],
         "sample_rate": SAMPLE_RATE,
         "window": model.clip,
@@ -125,18 +126,19 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
         "smoothing": {"hops": SMOOTHING_HOPS},
         "refractory_seconds": REFRACTORY_SECONDS,
     }
-    path.with_suffix(".json").write_text(json.dumps(described))
+    path.with_suffix(".json").write_text(json.dumps(fields))
     return path
 
 
 def in_own_process(name: str, seconds: float) -> dict:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, f"--measure={name}", f"--seconds={seconds}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(completed.stdout.splitlines()[-1])
 
 
 def spread(values: list[float]) -> list[float]:
+    """Median, least and greatest value."""
     return [round(v, 6) for v in (statistics.median(values), min(values), max(values))]
 
 
@@ -165,13 +167,13 @@ def main() -> None:
                 rounds[name].append(in_own_process(measured, args.seconds))
     results = {
         name: {
-            "cpu_seconds_per_audio_second": spread([one["cpu_seconds_per_audio_second"] for one in found]),
-            "ms_per_hop": spread([one["ms_per_hop"] for one in found]),
-            "hop_seconds": found[0]["hop_seconds"],
-            "bytes": found[0]["bytes"],
-            "peak_rss_mb": round(statistics.median(one["peak_rss_mb"] for one in found), 1),
+            "cpu_seconds_per_audio_second": spread([run["cpu_seconds_per_audio_second"] for run in runs]),
+            "ms_per_hop": spread([run["ms_per_hop"] for run in runs]),
+            "hop_seconds": runs[0]["hop_seconds"],
+            "bytes": runs[0]["bytes"],
+            "peak_rss_mb": round(statistics.median(run["peak_rss_mb"] for run in runs), 1),
         }
-        for name, found in rounds.items()
+        for name, runs in rounds.items()
     }
     print("| detector | CPU s per audio s | ms per hop | hop, s | bytes | peak, MB |\n| --- | --- | --- | --- | --- | --- |")
     for name, one in results.items():

@@ -20,7 +20,7 @@ class FrontEnd {
     for (int band = 0; band <= kBands + 1; ++band) edge_[band] = Hertz(Mel(kRate / 2) * band / (kBands + 1));
   }
 
-  // The next 160 samples to one frame of 64 features. What came before them is remembered; before the first, silence.
+  // Turns the next 160 samples into one frame of 64 features. The first window begins with silence.
   void Hop(const float* samples, float* features) {
     std::copy(past_.begin() + kHop, past_.end(), past_.begin());
     std::copy(samples, samples + kHop, past_.end() - kHop);
@@ -37,7 +37,7 @@ class FrontEnd {
   }
   static float Hertz(float mel) { return mel < 15 ? mel * 200 / 3 : 1000 * std::exp((mel - 15) * std::log(6.4f) / 27); }
 
-  // A triangle over the band's edges, of unit area.
+  // Energy under a triangle of unit area over the edges of the band.
   float Energy(int band) const {
     const float low = edge_[band], middle = edge_[band + 1], high = edge_[band + 2], step = kRate / kFft;
     float sum = 0;
@@ -48,7 +48,7 @@ class FrontEnd {
     return sum * 2 / (high - low);
   }
 
-  // Radix-2 FFT of the buffer, in place.
+  // In-place radix-2 FFT of the buffer.
   void Transform() {
     for (int i = 1, j = 0; i < kFft; ++i) {
       int bit = kFft >> 1;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "detector_model.h"
+#include "firing.h"
 #include "front_end.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
@@ -47,10 +48,9 @@ int main() {
 
   s3rl::FrontEnd front_end;
   int16_t pcm[detector_hop_samples];
-  float recent[detector_smoothing_hops][kLabels] = {};
-  const float hop_seconds = detector_hop_samples / s3rl::kRate;
-  const int deaf = std::lround(detector_refractory_seconds / hop_seconds);
-  for (int hop = 0, fired = -deaf - 1; std::fread(pcm, sizeof(pcm), 1, stdin) == 1; ++hop) {
+  const int refractory = s3rl::RefractoryHops(detector_hop_samples, s3rl::kRate, detector_refractory_seconds);
+  s3rl::FiringState<kLabels, detector_smoothing_hops> firing(detector_threshold, refractory);
+  for (int hop = 0; std::fread(pcm, sizeof(pcm), 1, stdin) == 1; ++hop) {
     int8_t* features = interpreter.input(detector_features_input)->data.int8;
     for (int frame = 0; frame < kFrames; ++frame) {
       float samples[s3rl::kHop], bands[s3rl::kBands];
@@ -63,17 +63,12 @@ int main() {
       const TfLiteTensor* after = interpreter.output(state.output);
       std::memcpy(interpreter.input(state.input)->data.int8, after->data.int8, after->bytes);
     }
-    const int8_t* posteriors = interpreter.output(detector_posteriors_output)->data.int8;
-    for (int k = 0; k < kLabels; ++k) {
-      recent[hop % detector_smoothing_hops][k] = (posteriors[k] - detector_posteriors_zero) * detector_posteriors_scale;
-    }
-    float score = 0;
-    for (const auto& one : recent) {
-      for (int k = 1; k < kLabels; ++k) score += one[k] / detector_smoothing_hops;
-    }
-    if (score >= detector_threshold && hop > fired + deaf) {
-      fired = hop;
-      std::printf("{\"time\": %.2f, \"keyword\": \"%s\", \"score\": %.3f}\n", (hop + 1) * hop_seconds, detector_labels[1], score);
+    const int8_t* quantised = interpreter.output(detector_posteriors_output)->data.int8;
+    float posteriors[kLabels];
+    for (int k = 0; k < kLabels; ++k) posteriors[k] = (quantised[k] - detector_posteriors_zero) * detector_posteriors_scale;
+    if (const int keyword = firing.Step(posteriors)) {
+      const double seconds = (hop + 1) * detector_hop_samples / double(s3rl::kRate);
+      std::printf("{\"time\": %.2f, \"keyword\": \"%s\", \"score\": %.3f}\n", seconds, detector_labels[keyword], firing.score());
       std::fflush(stdout);
     }
   }

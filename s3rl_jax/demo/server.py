@@ -1,43 +1,39 @@
-"""A page on loopback that runs a model in the browser: what it is made of, and a server that hands out nothing else."""
+"""A page on loopback that runs a model in the browser, and the server of its files, which serves no other file."""
 
 import http.server
-import json
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.description import read_fields
 
 WEB = Path(__file__).parent / "web"
-LITERT = WEB / "litert"  # core/ and wasm-utils/, of the npm packages @litertjs/core and @litertjs/wasm-utils
-KINDS = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm"}
+LITERT = WEB / "litert"  # core/ and wasm-utils/, from the npm packages @litertjs/core and @litertjs/wasm-utils
+SCRIPTS = ("demo.js", "firing.js")
+MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm"}
 
 
 def files_of(model: str) -> dict[str, Path]:
-    """What the page may ask for, by its path.
+    """Maps the paths that the page may request to files.
 
     Raises:
-      UserError: if the model has no signature `stream`, or LiteRT for the web is not there.
+      UserError: if the model has no signature `stream`, or LiteRT for the web is not installed.
     """
-    path, beside = Path(model), Path(model).with_suffix(".json")
-    if not path.is_file() or not beside.is_file():
-        raise UserError(f"{model}: expected a .tflite that s3rl_jax.export wrote, its .json beside it")
-    try:
-        signatures = json.loads(beside.read_text(encoding="utf-8"))["signatures"]
-        inputs = signatures["stream"]["inputs"] if "stream" in signatures else {}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{beside}: not a description that s3rl_jax.export wrote: {error}") from error
-    if "samples" not in inputs:
+    path, description = Path(model), Path(model).with_suffix(".json")
+    fields, _ = read_fields(path)
+    if "samples" not in fields.get("signatures", {}).get("stream", {"inputs": {}})["inputs"]:
         raise UserError(f"{model}: cannot be stepped hop by hop; expected one exported with --streaming")
     if not (LITERT / "core").is_dir():
         raise UserError(
             "demo: LiteRT for the web is not there; expected it in s3rl_jax/demo/web/litert: run launch/web.sh once"
         )
-    pages = {"/": WEB / "index.html", "/demo.js": WEB / "demo.js", "/model.tflite": path, "/model.json": beside}
-    library = (p for p in LITERT.rglob("*") if p.is_file() and p.suffix in KINDS)
+    pages = {"/": WEB / "index.html", **{f"/{name}": WEB / name for name in SCRIPTS}}
+    pages |= {"/model.tflite": path, "/model.json": description}
+    library = (p for p in LITERT.rglob("*") if p.is_file() and p.suffix in MEDIA_TYPES)
     return pages | {f"/litert/{p.relative_to(LITERT).as_posix()}": p for p in library}
 
 
 def server_of(model: str, port: int) -> http.server.ThreadingHTTPServer:
-    """A server on 127.0.0.1 that answers for `files_of(model)` alone.
+    """A server on 127.0.0.1 that serves `files_of(model)` and nothing else.
 
     Args:
       model: a .tflite, its .json beside it.
@@ -51,14 +47,14 @@ def server_of(model: str, port: int) -> http.server.ThreadingHTTPServer:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             host = self.headers.get("Host", "").rpartition(":")[0]
-            found = files.get(self.path.partition("?")[0])
-            # Another host's name would be a page elsewhere that has its name point at this machine.
-            if found is None or host not in ("127.0.0.1", "localhost"):
+            file = files.get(self.path.partition("?")[0])
+            # A request for another host comes from a foreign page whose name resolves to this machine (DNS rebinding).
+            if file is None or host not in ("127.0.0.1", "localhost"):
                 self.send_error(404)
                 return
-            content = found.read_bytes()
+            content = file.read_bytes()
             self.send_response(200)
-            self.send_header("Content-Type", KINDS.get(found.suffix, "application/octet-stream"))
+            self.send_header("Content-Type", MEDIA_TYPES.get(file.suffix, "application/octet-stream"))
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Cache-Control", "no-store")
             self.end_headers()

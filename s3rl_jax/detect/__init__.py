@@ -1,1 +1,1 @@
-"""`python -m s3rl_jax.detect`: runs an exported file on a device: NumPy and LiteRT, neither JAX nor TensorFlow."""
+"""`python -m s3rl_jax.detect`: runs an exported file on a device, with NumPy and LiteRT, without JAX and TensorFlow."""

@@ -3,18 +3,22 @@
 import csv
 import json
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER, close_status, show_status
-from s3rl_jax.detect.detector import Detector
+from s3rl_jax.detect.detector import Detection, Detector
 from s3rl_jax.detect.microphone import devices, listen, meter
 from s3rl_jax.detect.wave import read_wave
 
-MICROPHONE = None  # in the place of a file's name
+MICROPHONE = None  # stands where a file name would
+FULL_SCALE = 32768  # of 16-bit samples
 
 
 def main() -> None:
@@ -37,55 +41,74 @@ def main() -> None:
     if args.microphone == bool(args.files):
         raise UserError("expected either files (or -) or --microphone")
     detector = Detector(args.model, args.fa_per_hour)
-    failed = []
+    unheard = []
     with ExitStack() as stack:
-        scores = None
-        if args.scores:
-            try:
-                scores = csv.writer(stack.enter_context(open(args.scores, "w", newline="", encoding="utf-8")))
-            except OSError as error:
-                raise UserError(f"--scores={args.scores}: cannot be written: {error.strerror}") from error
-            scores.writerow(["file", "time", "label", "posterior"])
+        scores = stack.enter_context(_score_table(args.scores)) if args.scores else None
         for name in args.files or [MICROPHONE]:
             try:
-                _listen(detector, name, scores, args.device)
+                _detect(detector, name, scores, args.device)
             except UserError as error:
                 LOGGER.error(str(error))
-                failed.append(name or "microphone")
-    if failed:
-        raise UserError(f"{len(failed)} of {max(len(args.files), 1)} not heard: {', '.join(failed)}")
+                unheard.append(name or "microphone")
+    if unheard:
+        raise UserError(f"{len(unheard)} of {max(len(args.files), 1)} not heard: {', '.join(unheard)}")
 
 
-def _listen(detector: Detector, name: str | None, scores, device: str | None) -> None:
-    shown = "microphone" if name is MICROPHONE else name
-    watched = name is MICROPHONE and sys.stderr.isatty()
+@contextmanager
+def _score_table(path: str) -> Iterator[Any]:
+    """A CSV writer on --scores, its header written."""
+    try:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["file", "time", "label", "posterior"])
+            yield table
+    except OSError as error:
+        raise UserError(f"--scores={path}: cannot be written: {error.strerror}") from error
+
+
+def _detect(detector: Detector, name: str | None, scores: Any, device: str | None) -> None:
+    """Prints the detections in one file, in standard input or in the microphone, and writes its scores."""
+    shown_name = "microphone" if name is MICROPHONE else name
+    has_meter = name is MICROPHONE and sys.stderr.isatty()
     detector.reset()
     hops = 0
-    for samples in _source(detector, name, device):
-        found_now = detector.process(samples)
-        if watched:
+    for samples in _blocks(detector, name, device):
+        detections = detector.process(samples)
+        if has_meter:
             show_status(meter(samples, detector.score, detector.threshold))
-        for found in found_now:
-            if watched:
+            if detections:
                 close_status()
-            line = {"file": shown, "time": round(found.seconds, 3), "keyword": found.keyword, "score": round(found.score, 4)}
-            print(json.dumps(line), flush=True)
-        for posterior in detector.posteriors if scores else ():
+        for detection in detections:
+            _print_detection(shown_name, detection)
+        for posteriors in detector.posteriors if scores else ():
             hops += 1
             seconds = f"{hops * detector.hop / detector.sample_rate:.3f}"
-            for label, value in zip(detector.labels[1:], posterior[1:], strict=True):
-                scores.writerow([shown, seconds, label, f"{value:.6f}"])
+            for label, posterior in zip(detector.labels[1:], posteriors[1:], strict=True):
+                scores.writerow([shown_name, seconds, label, f"{posterior:.6f}"])
 
 
-def _source(detector: Detector, name: str | None, device: str | None):
+def _print_detection(name: str, detection: Detection) -> None:
+    line = {
+        "file": name,
+        "time": round(detection.seconds, 3),
+        "keyword": detection.keyword,
+        "score": round(detection.score, 4),
+    }
+    print(json.dumps(line), flush=True)
+
+
+def _blocks(detector: Detector, name: str | None, device: str | None) -> Iterable[Float[np.ndarray, "samples"]]:
+    """The samples of one source, in the pieces in which they arrive."""
     if name is MICROPHONE:
         return listen(detector.sample_rate, detector.hop, device)
-    return _pcm(sys.stdin.buffer, detector.hop) if name == "-" else [read_wave(name, detector.sample_rate)]
+    if name == "-":
+        return _raw_blocks(sys.stdin.buffer, detector.hop)
+    return [read_wave(name, detector.sample_rate)]
 
 
-def _pcm(stream, samples: int):
+def _raw_blocks(stream: IO[bytes], samples: int) -> Iterator[Float[np.ndarray, "samples"]]:
     while data := stream.read(2 * samples):
-        yield np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32768
+        yield np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / FULL_SCALE
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Samples from a microphone, hop by hop, and what a person sees of them meanwhile."""
+"""Samples from a microphone, hop by hop, and a level meter for the terminal."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 
-METER = 30  # characters
+METER = 30  # characters of each of the two bars
 FLOOR_DB = -60.0
 
 
@@ -24,9 +24,11 @@ def listen(sample_rate: int, hop: int, device: str | None = None) -> Iterator[Fl
       UserError: if sounddevice is not installed, there is no such microphone, or it goes away.
     """
     sounddevice = _sounddevice()
-    name = int(device) if device is not None and device.isdigit() else device
+    selected = int(device) if device is not None and device.isdigit() else device
     try:
-        with sounddevice.InputStream(samplerate=sample_rate, channels=1, dtype="float32", blocksize=hop, device=name) as stream:
+        with sounddevice.InputStream(
+            samplerate=sample_rate, channels=1, dtype="float32", blocksize=hop, device=selected
+        ) as stream:
             LOGGER.info("listening; Ctrl-C ends")
             while True:
                 samples, overflowed = stream.read(hop)
@@ -40,7 +42,7 @@ def listen(sample_rate: int, hop: int, device: str | None = None) -> Iterator[Fl
 
 
 def devices() -> str:
-    """The inputs and outputs that there are, a line each, with their numbers.
+    """The audio inputs and outputs, a line each, with their numbers.
 
     Raises:
       UserError: if sounddevice is not installed.
@@ -49,7 +51,7 @@ def devices() -> str:
 
 
 def meter(samples: Float[np.ndarray, "hop"], score: float, threshold: float) -> str:
-    """One line: how loud it is, and how near the score is to the threshold."""
+    """One line: the level in dB of full scale, and a bar of the score with a mark at the threshold."""
     level = 20 * np.log10(max(float(np.sqrt(np.square(samples).mean())), 1e-6))
     loudness = round(METER * min(max(1 - level / FLOOR_DB, 0.0), 1.0))
     filled, mark = round(METER * min(score, 1.0)), min(round(METER * threshold), METER - 1)

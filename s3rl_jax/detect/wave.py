@@ -1,4 +1,4 @@
-"""Reading what is to be listened to: WAV with the standard library, other formats where soundfile is installed."""
+"""Reading recordings: WAV with the standard library, other formats with soundfile where it is installed."""
 
 import wave
 

@@ -1,49 +1,57 @@
 """python -m s3rl_jax.export --workdir=W --out=M.tflite [--quantize=none|dynamic|int8|int16x8] [--streaming] [--report=DIR]."""
 
 import sys
+from typing import Any
 
 from s3rl_jax.core.commandline import Parser, run
+from s3rl_jax.core.messages import LOGGER
 
 
 def main() -> None:
-    parser = Parser(prog="s3rl_jax.export", description="A detector to a .tflite file, compared with JAX on real clips.")
+    parser = Parser(prog="s3rl_jax.export", description="Converts a detector to .tflite, compared with JAX on real clips.")
     parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
     parser.add_argument("--out", required=True, help="the .tflite to write; M.json is written beside it")
     parser.add_argument("--quantize", default="none", help="none, dynamic (8-bit weights), int8, or int16x8 (default none)")
     parser.add_argument("--streaming", action="store_true", help="add the signature stream: one hop and the state at a time")
     parser.add_argument("--io", default="float32", help="float32, or int8: the network alone, for microcontrollers")
-    parser.add_argument("--target", default="", help="tflm: ask for operators that TensorFlow Lite Micro has")
+    parser.add_argument("--target", default="", help="tflm: require operators that TensorFlow Lite Micro has")
     parser.add_argument("--c-array", action="store_true", help="write the model as C source and a manifest for ESPHome too")
     parser.add_argument("--report", help="folder that evaluate wrote: its corpus and split (default: report/ in the workdir)")
     args = parser.parse_args()
 
-    from s3rl_jax.export.accuracy import RATE, TOLERATED
+    # After parsing, so that --help and a wrong flag do not wait for JAX.
     from s3rl_jax.export.conversion import NotExportable
     from s3rl_jax.export.export import export
-    from s3rl_jax.export.file_form import Form
+    from s3rl_jax.export.file_format import FileFormat
 
-    form = Form(args.quantize, args.streaming, args.io, args.target)
+    file_format = FileFormat(args.quantize, args.streaming, args.io, args.target)
     try:
-        described = export(args.workdir, args.out, form, args.report, args.c_array)
+        fields = export(args.workdir, args.out, file_format, args.report, args.c_array)
     except NotExportable as error:
         print(f"error: not exported: {error}", file=sys.stderr)
         sys.exit(1)
-    print(f"{args.out}: {described['bytes']} bytes, differs from JAX by at most {described['parity_error']:.1e}")
-    for file in described.get("written", ()):
+    print(f"{args.out}: {fields['bytes']} bytes, differs from JAX by at most {fields['parity_error']:.1e}")
+    for file in fields.get("written", ()):
         print(f"{file}: written")
-    scored = described["scored"]
+    _print_accuracy(fields, args.quantize)
+
+
+def _print_accuracy(fields: dict[str, Any], quantize: str) -> None:
+    from s3rl_jax.export.accuracy import FRR, RATE, TOLERATED
+
+    scored = fields["scored"]
     if "not" in scored:
-        print(f"not scored: {scored['not']}. The thresholds are not this file's own: {described['threshold']}", file=sys.stderr)
+        LOGGER.info(f"not scored: {scored['not']}. The thresholds were not measured on this file: {fields['threshold']}")
         return
+    change = scored["frr_change"]
     print(
-        f"false rejects at {RATE} false accepts an hour: {scored['frr_at_fa_per_hour'][RATE]:.1%}, "
-        f"{scored['frr_change']:+.1%} beside the float model ({scored['hours']} h of {scored['split']})"
+        f"false rejects at {RATE} false accepts an hour: {scored[FRR][RATE]:.1%}, "
+        f"{change:+.1%} beside the float model ({scored['hours']} h of {scored['split']})"
     )
-    if scored["frr_change"] > TOLERATED:
-        print(
-            f"WARNING: --quantize={args.quantize} costs {scored['frr_change']:.1%} more false rejects. Try dynamic or int16x8, "
-            "or fine-tune on with --config.quantization_aware=True",
-            file=sys.stderr,
+    if change > TOLERATED:
+        LOGGER.warning(
+            f"--quantize={quantize} costs {change:.1%} more false rejects. Try dynamic or int16x8, "
+            "or fine-tune on with --config.quantization_aware=True"
         )
 
 

@@ -1,8 +1,9 @@
-"""What an exported file is worth: its false rejects and accepts on the evaluation stream, beside those of the JAX model."""
+"""Accuracy of an exported file: its false rejects and false accepts on the evaluation stream, beside the JAX model's."""
 
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int16
 
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import parse_keywords
@@ -10,55 +11,69 @@ from s3rl_jax.evaluate.conditions import SEED
 from s3rl_jax.evaluate.evaluation import figures, trial_of
 from s3rl_jax.evaluate.scoring import scorer
 from s3rl_jax.evaluate.stream import build_stream
-from s3rl_jax.export.calibration import calls_of
-from s3rl_jax.export.conversion import run_signature
-from s3rl_jax.export.file_form import Form, signatures_of
+from s3rl_jax.export.calibration import calls_for
+from s3rl_jax.export.file_format import FileFormat, signatures_of
+from s3rl_jax.export.parity import run_signature
 from s3rl_jax.models.detector import KeywordModel
 
-RATE = "0.5"  # false accepts an hour at which a file is compared with the float model
-TOLERATED = 0.01  # more false rejects there, absolute, are warned of
+RATE = "0.5"  # false accepts an hour at which the file is compared with the float model
+TOLERATED = 0.01  # additional false rejects there, absolute, above which the user is warned
+FRR = "frr_at_fa_per_hour"
 
 
-def measure(
-    file: bytes, form: Form, model: KeywordModel, params: dict[str, Any], keyword: str, corpus: str, split: str
-) -> dict:
-    """Plays the split to the file, in clean, as `evaluate` plays it to the model.
+def score_file(
+    content: bytes,
+    file_format: FileFormat,
+    model: KeywordModel,
+    params: dict[str, Any],
+    keyword: str,
+    corpus: str,
+    split: str,
+) -> dict[str, Any]:
+    """Scores the file on a split in the condition clean, as `evaluate` scores the model.
 
     Args:
-      file: in `form`, of `model` and `params`.
+      content: of the .tflite.
+      file_format: of the file.
+      model: that was exported.
+      params: of the model.
       keyword: `config.keyword`.
-      corpus: and `split`, what is played.
+      corpus: to read.
+      split: of the corpus.
 
     Returns:
-      The file's `threshold` and `frr_at_fa_per_hour` at each operating point, those of the float model in JAX, and
-      `frr_change`, the file's false rejects at 0.5 false accepts an hour less the float model's.
+      `threshold` and `frr_at_fa_per_hour` of the file at each operating point, `float_frr_at_fa_per_hour` of the JAX model,
+      and `frr_change`: the file's false rejects at 0.5 false accepts an hour minus the JAX model's.
 
     Raises:
-      UserError: if there is no such corpus or split, or no keyword in it.
+      UserError: if the corpus or the split does not exist, or has no keyword.
     """
     stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword), SEED)
-    ours = figures(trial_of(stream, _posteriors(file, form, model, params, stream.audio), model.hop), stream)[0]
-    theirs = figures(trial_of(stream, scorer(model, params)(stream.audio), model.hop), stream)[0]
-    frr = "frr_at_fa_per_hour"
+    posteriors = _posteriors(content, file_format, model, params, stream.audio)
+    of_file = figures(trial_of(stream, posteriors, model.hop), stream)[0]
+    of_model = figures(trial_of(stream, scorer(model, params)(stream.audio), model.hop), stream)[0]
     return {
         "corpus": corpus,
         "split": split,
         "hours": round(stream.seconds / 3600, 4),
-        "threshold": ours["threshold"],
-        frr: ours[frr],
-        f"float_{frr}": theirs[frr],
-        "frr_change": round(ours[frr][RATE] - theirs[frr][RATE], 5),
-        "too_few_hours_for": ours["too_few_hours_for"],
+        "threshold": of_file["threshold"],
+        FRR: of_file[FRR],
+        f"float_{FRR}": of_model[FRR],
+        "frr_change": round(of_file[FRR][RATE] - of_model[FRR][RATE], 5),
+        "too_few_hours_for": of_file["too_few_hours_for"],
     }
 
 
-def _posteriors(file, form, model, params, audio):
-    """After each hop; of a file that cannot be stepped, of the clip that ends with it."""
-    entry = signatures_of(form, model, params)[-1]
+def _posteriors(
+    content: bytes, file_format: FileFormat, model: KeywordModel, params: dict[str, Any], audio: Int16[np.ndarray, "samples"]
+) -> Float[np.ndarray, "hops classes"]:
+    """Posteriors after each hop: stepped where the file has a state, else of the window that ends with the hop."""
+    signature = signatures_of(file_format, model, params)[-1]
     samples = audio[: len(audio) // model.hop * model.hop].astype(np.float32) / 32768
-    if entry.state:
-        calls = calls_of(entry, model, samples[None])
+    if signature.state:
+        calls = calls_for(signature, model, samples[None])
     else:
         padded = np.concatenate([np.zeros(model.clip - model.hop, np.float32), samples])
-        calls = [{"audio": clip[None]} for clip in np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]]
-    return np.concatenate([answer["posteriors"] for answer in run_signature(file, entry, calls)])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]
+        calls = [{"audio": window[None]} for window in windows]
+    return np.concatenate([answer["posteriors"] for answer in run_signature(content, signature, calls)])

@@ -1,4 +1,4 @@
-"""What an exported file can be asked: functions of named arrays, with their shapes."""
+"""The signatures of an exported file: functions of named arrays, with the shapes of their inputs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,14 @@ Arrays = dict[str, Float[Array, "..."]]
 
 
 class Signature(NamedTuple):
-    """A named entry of a file: float32 arrays in and out. What is in `state` comes out again, for the next call."""
+    """A function that a file offers by name: float32 arrays in and out.
+
+    Attributes:
+      name: in the file.
+      function: named arrays to named arrays, `posteriors` among them.
+      inputs: names to shapes.
+      state: names of the inputs that are also outputs: the next call takes them. The first call takes zeros.
+    """
 
     name: str
     function: Callable[[Arrays], Arrays]
@@ -22,8 +29,8 @@ class Signature(NamedTuple):
     state: tuple[str, ...] = ()
 
 
-def detect(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """One clip: `audio` -> `posteriors`."""
+def detect_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
+    """`detect`: `audio`, one window, to `posteriors`."""
 
     def function(arrays):
         return {"posteriors": jax.nn.softmax(model.logits(params, arrays["audio"]))}
@@ -31,22 +38,23 @@ def detect(model: KeywordModel, params: dict[str, Any]) -> Signature:
     return Signature("detect", function, {"audio": (1, model.clip)})
 
 
-def stream(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """One hop: `samples` and the state -> `posteriors` and the state. The first state is all zeros."""
+def stream_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
+    """`stream`: `samples`, one hop, and the state to `posteriors` and the next state."""
     return _stepped(model.step, params, "samples", (1, model.hop), model.initial_state(1))
 
 
-def network(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """One hop behind a front end of the device's own: `features`, standardised log-mel, two 10 ms frames side by side."""
+def network_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
+    """`stream` behind a front end on the device: `features`, one hop of standardised log-mel, two 10 ms frames stacked."""
     state = {name: array for name, array in model.initial_state(1).items() if name != "audio"}
     shape = (1, model.hop // FRAME, 2 * BANDS)
     return _stepped(model.step_frames, params, "features", shape, state)
 
 
-def _stepped(step, params, heard, shape, state):
+def _stepped(step, params, input_name, input_shape, initial_state):
     def function(arrays):
-        past = {name: arrays[name] for name in state}
-        logits, after = step(params, arrays[heard], past)
-        return {"posteriors": jax.nn.softmax(logits[:, 0])} | after
+        state = {name: arrays[name] for name in initial_state}
+        logits, next_state = step(params, arrays[input_name], state)
+        return {"posteriors": jax.nn.softmax(logits[:, 0])} | next_state
 
-    return Signature("stream", function, {heard: shape} | {n: jnp.shape(s) for n, s in state.items()}, tuple(state))
+    shapes = {name: jnp.shape(array) for name, array in initial_state.items()}
+    return Signature("stream", function, {input_name: input_shape} | shapes, tuple(initial_state))

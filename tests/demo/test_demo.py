@@ -60,9 +60,9 @@ def page(served, recording):
         flags = [*FLAGS, f"--use-file-for-fake-audio-capture={recording}"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         page = browser.new_page()
-        page.said = []
-        page.on("console", lambda message: page.said.append(message.text) if is_error(message) else None)
-        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.errors = []
+        page.on("console", lambda message: page.errors.append(message.text) if is_error(message) else None)
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.goto(f"http://localhost:{served}/")
         page.wait_for_selector("#listen:not([disabled])", timeout=60_000)
         yield page
@@ -76,7 +76,7 @@ def test_it_hears_the_keyword_in_the_microphone(page):
     assert page.text_content("#detections li").startswith("alexa at ")
     assert "microphone" in page.text_content("#detections li")
     assert page.text_content("#problem") == ""
-    assert page.said == []
+    assert page.errors == []
 
 
 @in_a_browser
@@ -96,11 +96,11 @@ def test_a_dropped_recording_gives_what_detect_gives(page, chain, recording):
     page.wait_for_function("document.getElementById('state').textContent.endsWith('heard')", timeout=60_000)
     shown = [item.text_content() for item in page.query_selector_all("#detections li")][::-1]
     done = run_module("detect", chain["stream.tflite"], str(recording))
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert found
-    assert [line.split(" s,")[0] for line in shown] == [f"{f['keyword']} at {f['time']:.2f}" for f in found]
+    detections = [json.loads(line) for line in done.stdout.splitlines()]
+    assert detections
+    assert [line.split(" s,")[0] for line in shown] == [f"{d['keyword']} at {d['time']:.2f}" for d in detections]
     assert all(recording.name in line for line in shown), "a name is text, not markup"
-    assert page.said == []
+    assert page.errors == []
 
 
 def get(port, path, host=None):
@@ -117,8 +117,8 @@ def test_nothing_else_is_served_and_to_nobody_else(served):
     assert get(served, "/", host="evil.example:80") == 404
 
 
-def test_what_cannot_be_shown_is_said(chain, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"expected a \.tflite"):
+def test_what_cannot_be_shown_is_named(chain, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"no\.tflite: no such file"):
         files_of(str(tmp_path / "no.tflite"))
     with pytest.raises(UserError, match="--streaming"):
         files_of(chain["model.tflite"])

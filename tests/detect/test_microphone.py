@@ -41,18 +41,18 @@ def fake(blocks, named=None):
     )
 
 
-def test_hops_come_as_they_are_and_an_unplugged_microphone_is_said(monkeypatch, rng):
+def test_hops_come_as_they_are_and_an_unplugged_microphone_is_reported(monkeypatch, rng):
     blocks = rng.standard_normal((3, 160)).astype(np.float32)
     monkeypatch.setitem(sys.modules, "sounddevice", fake(blocks))
-    heard = []
+    received = []
 
     def hear():
         for samples in listen(16_000, 160):
-            heard.append(samples)
+            received.append(samples)
 
     with pytest.raises(UserError, match=r"Device unavailable.*expected an input that gives 16000 Hz"):
         hear()
-    np.testing.assert_array_equal(heard, blocks)
+    np.testing.assert_array_equal(received, blocks)
 
 
 def test_a_microphone_that_there_is_not_is_named(monkeypatch):

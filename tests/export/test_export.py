@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from s3rl_jax.export.conversion import NotExportable, operators, to_tflite
-from s3rl_jax.export.signatures import Signature, stream
+from s3rl_jax.export.signatures import Signature, stream_signature
 from s3rl_jax.models.detector import keyword_model
 from s3rl_jax.runs.checkpoint import read_params
 from s3rl_jax.runs.workdir import read_config
@@ -17,7 +17,7 @@ from tests.conftest import run_module
 FILES = ("model.tflite", "stream.tflite", "int8.tflite")
 
 
-def described(chain, name):
+def fields_of(chain, name):
     return json.loads(Path(chain[name]).with_suffix(".json").read_text())
 
 
@@ -26,24 +26,24 @@ def trained(chain):
     return keyword_model(read_config(chain["detector"], "--workdir"), 2), read_params(chain["detector"], "--workdir")
 
 
-def test_the_file_says_what_jax_says(chain, trained, rng):
+def test_the_file_computes_what_jax_computes(chain, trained, rng):
     run, (model, params) = Interpreter(chain["model.tflite"]).get_signature_runner("detect"), trained
     for _ in range(3):
         audio = rng.uniform(-0.5, 0.5, (1, model.clip)).astype(np.float32)
-        wanted = jax.nn.softmax(model.logits(params, audio))
-        np.testing.assert_allclose(run(audio=audio)["posteriors"], wanted, atol=1e-4)
+        expected = jax.nn.softmax(model.logits(params, audio))
+        np.testing.assert_allclose(run(audio=audio)["posteriors"], expected, atol=1e-4)
 
 
-def test_stepping_the_file_over_minutes_says_what_jax_says_at_once(chain, trained, rng):
+def test_stepping_the_file_over_minutes_gives_what_jax_gives_at_once(chain, trained, rng):
     """And so the front end is the same in training, in the file, and stepped."""
     model, params = trained
     hops = 2 * 60 * 16_000 // model.hop
     audio = np.repeat(rng.choice([0, 0.01, 0.3], hops), model.hop) * rng.standard_normal(hops * model.hop)
     audio = audio.astype(np.float32)[None]
-    wanted = jax.nn.softmax(model.step(params, audio, model.initial_state(1))[0])[0]
+    expected = jax.nn.softmax(model.step(params, audio, model.initial_state(1))[0])[0]
     run = Interpreter(chain["stream.tflite"]).get_signature_runner("stream")
     state = {name: np.zeros_like(array) for name, array in model.initial_state(1).items()}
-    for hop, posteriors in zip(np.split(audio, hops, axis=1), wanted, strict=True):
+    for hop, posteriors in zip(np.split(audio, hops, axis=1), expected, strict=True):
         answer = run(samples=hop, **state)
         state = {name: answer[name] for name in state}
         np.testing.assert_allclose(answer["posteriors"][0], posteriors, atol=1e-4)
@@ -52,12 +52,12 @@ def test_stepping_the_file_over_minutes_says_what_jax_says_at_once(chain, traine
 def test_two_signatures_share_their_weights(chain, trained):
     weights = 4 * sum(leaf.size for leaf in jax.tree.leaves(trained[1]))
     detect, both = (Path(chain[name]).stat().st_size for name in FILES[:2])
-    assert both < detect + len(to_tflite([stream(*trained)])) - 0.8 * weights
+    assert both < detect + len(to_tflite([stream_signature(*trained)])) - 0.8 * weights
     assert set(Interpreter(chain["stream.tflite"]).get_signature_list()) == {"detect", "stream"}
 
 
 def test_a_quantised_file_is_smaller_and_nearly_the_same(chain):
-    quantised, floats = described(chain, "int8.tflite"), described(chain, "stream.tflite")
+    quantised, floats = fields_of(chain, "int8.tflite"), fields_of(chain, "stream.tflite")
     assert quantised["bytes"] < floats["bytes"]
     assert 0 < quantised["quantisation_error"] < 0.25
     assert floats["quantisation_error"] == 0
@@ -69,18 +69,18 @@ def test_a_quantised_file_is_smaller_and_nearly_the_same(chain):
 
 @pytest.mark.parametrize("name", FILES)
 def test_each_file_is_scored_on_the_evaluation_stream(chain, name):
-    scored = described(chain, name)["scored"]
+    scored = fields_of(chain, name)["scored"]
     measured = json.loads((Path(chain["report"]) / "metrics.json").read_text())["conditions"]["clean"]
     assert scored["float_frr_at_fa_per_hour"] == measured["frr_at_fa_per_hour"]
     assert scored["frr_change"] == pytest.approx(scored["frr_at_fa_per_hour"]["0.5"] - measured["frr_at_fa_per_hour"]["0.5"])
-    assert described(chain, name)["threshold"] == scored["threshold"], "its own, not the float model's"
+    assert fields_of(chain, name)["threshold"] == scored["threshold"], "its own, not the float model's"
     if name == "stream.tflite":  # the one that does what evaluate does
         assert scored["frr_at_fa_per_hour"] == measured["frr_at_fa_per_hour"]
         assert scored["threshold"] == pytest.approx(measured["threshold"], abs=1e-4)
 
 
 def test_the_description_is_complete(chain):
-    file = described(chain, "model.tflite")
+    file = fields_of(chain, "model.tflite")
     measured = json.loads((Path(chain["report"]) / "metrics.json").read_text())
     assert file["labels"] == ["", "alexa"]
     assert (file["sample_rate"], file["window"], file["hop"]) == (16_000, 35_840, 2560)

@@ -1,4 +1,4 @@
-"""The C++ example: its front end says what ours says, and its main compiles."""
+"""The C++ example: its front end computes what ours computes, and its main compiles."""
 
 import re
 import shutil
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from s3rl_jax.audio.logmel import log_mel, standardise
-from s3rl_jax.export.microcontroller import write_c_array
+from s3rl_jax.export.c_array import write_c_array
 from tests.conftest import ROOT
-from tests.export.test_file_form import NETWORK, made
-from tests.export.test_microcontroller import DESCRIBED
+from tests.export.test_build import NETWORK, built
+from tests.export.test_microcontroller import DESCRIPTION
 
 EXAMPLE = ROOT / "examples" / "microcontroller"
 pytestmark = pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler on this machine")
@@ -57,14 +57,14 @@ def test_the_front_end_in_cpp_is_ours(tmp_path, rng):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     loudness = np.repeat([0.0, 1e-4, 0.01, 0.3], 40 * 160)
     audio = (loudness * rng.standard_normal(len(loudness))).astype(np.float32)
-    said = subprocess.run([tmp_path / "driver"], input=audio.tobytes(), check=True, capture_output=True).stdout
-    wanted = standardise(log_mel(jnp.concatenate([jnp.zeros(240), audio])))
-    np.testing.assert_allclose(np.frombuffer(said, np.float32).reshape(-1, 64), wanted, atol=2e-3)
+    computed = subprocess.run([tmp_path / "driver"], input=audio.tobytes(), check=True, capture_output=True).stdout
+    expected = standardise(log_mel(jnp.concatenate([jnp.zeros(240), audio])))
+    np.testing.assert_allclose(np.frombuffer(computed, np.float32).reshape(-1, 64), expected, atol=2e-3)
 
 
 def test_the_example_compiles_with_the_exported_model_and_registers_its_operators(tmp_path):
-    file = made("conv_toy", NETWORK).file
-    write_c_array(file, DESCRIBED, tmp_path / "detector.tflite")
+    file = built("conv_toy", NETWORK).content
+    write_c_array(file, DESCRIPTION, tmp_path / "detector.tflite")
     for header in ("micro/micro_interpreter.h", "micro/micro_mutable_op_resolver.h", "schema/schema_generated.h"):
         path = tmp_path / "tensorflow" / "lite" / header
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,5 +79,5 @@ def test_the_example_registers_every_operator_of_a_conv_model():
     from s3rl_jax.export.conversion import operators
 
     registered = set(re.findall(r"resolver\.Add(\w+)", (EXAMPLE / "main.cc").read_text()))
-    for name in operators(made("conv_toy", NETWORK).file):
+    for name in operators(built("conv_toy", NETWORK).content):
         assert "".join(part.capitalize() for part in name.split("_")).replace("2d", "2D") in registered, name

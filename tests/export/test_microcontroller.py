@@ -8,33 +8,38 @@ import sys
 import numpy as np
 import pytest
 
-from s3rl_jax.export.microcontroller import arena_estimate, write_c_array, write_esphome_manifest
-from tests.export.test_file_form import NETWORK, made
+from s3rl_jax.detect.description import Description
+from s3rl_jax.export.c_array import write_c_array
+from s3rl_jax.export.esphome import write_esphome_manifest
+from s3rl_jax.export.microcontroller import arena_estimate
+from tests.export.test_build import NETWORK, built
 
-DESCRIBED = {
-    "labels": ["", 'say "hi"'],
-    "threshold": {"0.5": 0.8125, "10": 0.25},
-    "smoothing": {"hops": 3},
-    "refractory_seconds": 2.0,
-    "hop": 2560,
-}
+DESCRIPTION = Description(
+    labels=("", 'say "hi"'),
+    sample_rate=16_000,
+    window=24_000,
+    hop=2560,
+    thresholds={"0.5": 0.8125, "10": 0.25},
+    smoothing_hops=3,
+    refractory_seconds=2.0,
+)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return made("conv_toy", NETWORK).file
+    return built("conv_toy", NETWORK).content
 
 
 def test_the_array_is_the_file(model, tmp_path):
-    header, source = write_c_array(model, DESCRIBED, tmp_path / "2 alexa.tflite")
+    header, source = write_c_array(model, DESCRIPTION, tmp_path / "2 alexa.tflite")
     assert (header.name, source.name) == ("m_2_alexa_model.h", "m_2_alexa_model.cc")
     digits = re.findall(r"0x([0-9a-f]{2})", source.read_text())
     assert bytes(int(d, 16) for d in digits) == model
 
 
 @pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler on this machine")
-def test_it_compiles_and_says_what_the_description_says(model, tmp_path):
-    _, source = write_c_array(model, DESCRIBED, tmp_path / "alexa.tflite")
+def test_it_compiles_and_agrees_with_the_description(model, tmp_path):
+    _, source = write_c_array(model, DESCRIPTION, tmp_path / "alexa.tflite")
     (tmp_path / "main.cc").write_text(
         '#include <cstdio>\n#include "alexa_model.h"\nint main() { std::printf("%zu %s %.4f %d %d %zu %d", alexa_model_size, '
         "alexa_labels[1], alexa_threshold, alexa_smoothing_hops, alexa_hop_samples, alexa_arena_bytes, "
@@ -42,8 +47,8 @@ def test_it_compiles_and_says_what_the_description_says(model, tmp_path):
     )
     command = ["c++", "-std=c++17", "-Wall", "-Werror", source.name, "main.cc", "-o", "main"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    said = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
-    assert said == f'{len(model)} say "hi" 0.8125 3 2560 {arena_estimate(model)} 0'
+    printed = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
+    assert printed == f'{len(model)} say "hi" 0.8125 3 2560 {arena_estimate(model)} 0'
 
 
 IN_TFLM = """
@@ -71,20 +76,20 @@ def test_tensorflow_lite_micro_itself_gives_the_same_integers_in_the_estimated_a
     litert = Interpreter(model_content=model, num_threads=1)
     litert.allocate_tensors()
     inputs, outputs = litert.get_input_details(), litert.get_output_details()
-    calls, wanted = {"calls": 4, "inputs": len(inputs), "outputs": len(outputs)}, []
+    calls, expected = {"calls": 4, "inputs": len(inputs), "outputs": len(outputs)}, []
     for call in range(4):
         for i, detail in enumerate(inputs):
             calls[f"{call}_{i}"] = rng.integers(-128, 128, detail["shape"]).astype(np.int8)
             litert.set_tensor(detail["index"], calls[f"{call}_{i}"])
         litert.invoke()
-        wanted.append([litert.get_tensor(detail["index"]) for detail in outputs])
+        expected.append([litert.get_tensor(detail["index"]) for detail in outputs])
     (tmp_path / "model.tflite").write_bytes(model)
     np.savez(tmp_path / "calls.npz", **calls)
     names = [tmp_path / name for name in ("model.tflite", "calls.npz", "answers.npz")]
     done = subprocess.run([sys.executable, "-c", IN_TFLM, *names], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     answers = np.load(tmp_path / "answers.npz")
-    for call, row in enumerate(wanted):
+    for call, row in enumerate(expected):
         for i, array in enumerate(row):
             off = np.abs(array.astype(int) - answers[f"{call}_{i}"])
             assert off.max() <= 2, "a step of rounding in one of the kernels"
@@ -94,9 +99,10 @@ def test_tensorflow_lite_micro_itself_gives_the_same_integers_in_the_estimated_a
 
 
 def test_the_manifest_has_what_micro_wake_word_requires(model, tmp_path):
-    manifest = json.loads(write_esphome_manifest(model, DESCRIBED, tmp_path / "alexa.tflite").read_text())
+    manifest = json.loads(write_esphome_manifest(model, DESCRIPTION, ["en", "pl"], tmp_path / "alexa.tflite").read_text())
     assert (manifest["type"], manifest["version"], manifest["model"]) == ("micro", 2, "alexa.tflite")
     assert manifest["wake_word"] == 'say "hi"'
+    assert manifest["trained_languages"] == ["en", "pl"]
     micro = manifest["micro"]
     assert (micro["probability_cutoff"], micro["sliding_window_size"]) == (0.8125, 3)
     assert 0 <= micro["feature_step_size"] <= 30

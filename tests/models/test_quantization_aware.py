@@ -44,17 +44,18 @@ def test_the_gradient_goes_straight_through(rng):
 def test_rounded_training_hears_what_the_file_will_hear(size):
     """Nearer to the int8 file than the float model is: what it learns to live with is the file's own rounding."""
     from s3rl_jax.audio.logmel import stack_frames
-    from s3rl_jax.export.calibration import calls_of, with_silence_and_noise
-    from s3rl_jax.export.conversion import run_signature
-    from s3rl_jax.export.file_form import Form, make
+    from s3rl_jax.export.build import build_file
+    from s3rl_jax.export.calibration import calls_for, with_silence_and_noise
+    from s3rl_jax.export.file_format import FileFormat
+    from s3rl_jax.export.parity import run_signature
 
     student = build_student(student_settings(size))
     model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     params = initialise(student, jax.random.key(0)) | {"head": jax.tree.map(lambda p: 5 * p, head)}
     clips = with_silence_and_noise(0.1 * np.random.default_rng(0).standard_normal((12, model.clip)).astype(np.float32), 0)
-    made = make(Form("int8"), model, params, clips)
-    answers = run_signature(made.file, made.entries[0], calls_of(made.entries[0], model, clips))
+    built = build_file(FileFormat("int8"), model, params, clips)
+    answers = run_signature(built.content, built.signatures[0], calls_for(built.signatures[0], model, clips))
     file = np.log(np.concatenate([a["posteriors"] for a in answers]))
     frames = stack_frames(model.features(clips))
 

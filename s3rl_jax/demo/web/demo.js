@@ -1,53 +1,46 @@
-// Listens, steps the model hop by hop, and shows what it says. The events are those of s3rl_jax/detect/detector.py.
+// Reads the microphone or a dropped file, steps the model hop by hop, and shows its score and detections.
 import {loadLiteRt, loadAndCompile, Tensor} from '@litertjs/core';
+import {FiringState, refractoryHops} from '/firing.js';
 
 const at = (id) => document.getElementById(id);
 const SHOWN_HOPS = 60;
 
-// One stream of hops through the signature `stream`; `hear` gives the smoothed posteriors after each.
+// One stream of hops through the signature `stream`.
 class Detector {
-  constructor(model, described) {
+  constructor(model, description) {
     this.signature = model.signatures.stream;
-    this.described = described;
-    this.shapes = described.signatures.stream.inputs;
+    this.description = description;
+    this.shapes = description.signatures.stream.inputs;
+    const {hop, sample_rate, smoothing, refractory_seconds} = description;
+    this.firing = new FiringState(refractoryHops(hop, sample_rate, refractory_seconds), smoothing.hops);
     this.reset();
   }
 
   reset() {
     this.state = {};
-    for (const name of this.described.signatures.stream.state) {
+    for (const name of this.description.signatures.stream.state) {
       this.state[name] = new Float32Array(this.shapes[name].reduce((a, b) => a * b, 1));
     }
-    this.recent = [];
+    this.firing.reset();
     this.hops = 0;
-    this.fired = -Infinity;
   }
 
-  async hear(samples) {
+  async posteriors(samples) {
     const inputs = {samples: Tensor.fromTypedArray(samples, this.shapes.samples)};
     for (const [name, array] of Object.entries(this.state)) inputs[name] = Tensor.fromTypedArray(array, this.shapes[name]);
     const outputs = await this.signature.run(inputs);
     const posteriors = Array.from(await outputs.posteriors.data());
     for (const name of Object.keys(this.state)) this.state[name] = Float32Array.from(await outputs[name].data());
     for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
-    const hops = this.described.smoothing.hops;
-    this.recent = [...this.recent, posteriors].slice(-hops);
-    return posteriors.map((_, k) => this.recent.reduce((sum, p) => sum + p[k], 0) / hops);
+    return posteriors;
   }
 
-  // The smoothed score of this hop, and the keyword if it fires.
+  // The smoothed score after this hop, and the keyword if it fires.
   async step(samples, threshold) {
-    const smoothed = await this.hear(samples);
-    const score = smoothed.slice(1).reduce((a, b) => a + b, 0);
-    const {hop, sample_rate, labels, refractory_seconds} = this.described;
-    const deaf = Math.round(refractory_seconds * sample_rate / hop);
-    let keyword = null;
-    if (score >= threshold && this.hops > this.fired + deaf) {
-      this.fired = this.hops;
-      keyword = labels[1 + smoothed.slice(1).indexOf(Math.max(...smoothed.slice(1)))];
-    }
+    const {score, keyword} = this.firing.step(await this.posteriors(samples), threshold);
     this.hops += 1;
-    return {score, keyword, seconds: this.hops * hop / sample_rate};
+    const {hop, sample_rate, labels} = this.description;
+    return {score, keyword: keyword === null ? null : labels[keyword], seconds: this.hops * hop / sample_rate};
   }
 }
 
@@ -78,9 +71,9 @@ async function hop(detector, samples, source) {
   }
 }
 
-// Whole hops of the microphone, in turn: a hop is stepped when the one before it is done.
+// Steps the microphone's whole hops in order: each waits for the one before it.
 async function listen(detector, size) {
-  const audio = new AudioContext({sampleRate: detector.described.sample_rate});
+  const audio = new AudioContext({sampleRate: detector.description.sample_rate});
   const media = await navigator.mediaDevices.getUserMedia(
       {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});
   const worklet = `registerProcessor('hops', class extends AudioWorkletProcessor {
@@ -103,7 +96,7 @@ async function listen(detector, size) {
 }
 
 async function play(detector, size, file) {
-  const context = new OfflineAudioContext(1, 1, detector.described.sample_rate);
+  const context = new OfflineAudioContext(1, 1, detector.description.sample_rate);
   const decoded = await context.decodeAudioData(await file.arrayBuffer());
   const mono = new Float32Array(decoded.length);
   for (let c = 0; c < decoded.numberOfChannels; c++) {
@@ -119,24 +112,24 @@ function report(error) {
 }
 
 async function main() {
-  const described = await (await fetch('/model.json')).json();
-  at('keyword').textContent = described.labels.slice(1).join('” or “');
+  const description = await (await fetch('/model.json')).json();
+  at('keyword').textContent = description.labels.slice(1).join('” or “');
   await loadLiteRt('/litert/core/wasm/');
   const model = await loadAndCompile('/model.tflite', {accelerator: 'wasm'});
-  const detector = new Detector(model, described);
-  at('threshold').value = described.threshold['0.5'] ?? Object.values(described.threshold)[0];
+  const detector = new Detector(model, description);
+  at('threshold').value = description.threshold['0.5'] ?? Object.values(description.threshold)[0];
   at('threshold').oninput = at('threshold').onchange = () => { at('shown').textContent = at('threshold').value; };
   at('threshold').oninput();
   at('listen').disabled = false;
   at('state').textContent = 'ready';
-  at('listen').onclick = () => { at('listen').disabled = true; listen(detector, described.hop).catch(report); };
+  at('listen').onclick = () => { at('listen').disabled = true; listen(detector, description.hop).catch(report); };
   const drop = at('drop');
   drop.ondragover = (event) => { event.preventDefault(); drop.className = 'over'; };
   drop.ondragleave = () => { drop.className = ''; };
   drop.ondrop = (event) => {
     event.preventDefault();
     drop.className = '';
-    if (event.dataTransfer.files.length) play(detector, described.hop, event.dataTransfer.files[0]).catch(report);
+    if (event.dataTransfer.files.length) play(detector, description.hop, event.dataTransfer.files[0]).catch(report);
   };
 }
 

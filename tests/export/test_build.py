@@ -1,4 +1,4 @@
-"""Every form of a file, untrained: what it says beside JAX, what it is made of, and what is refused."""
+"""A file in every format, of an untrained model: its difference from JAX, its operators, and what is refused."""
 
 import functools
 
@@ -10,10 +10,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from s3rl_jax.audio.logmel import stack_frames
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.export.calibration import calls_of, with_silence_and_noise
-from s3rl_jax.export.conversion import NotExportable, largest_difference, operators, run_jax, run_signature, to_tflite
-from s3rl_jax.export.file_form import Form, make, signatures_of
+from s3rl_jax.export.build import build_file
+from s3rl_jax.export.calibration import calls_for, with_silence_and_noise
+from s3rl_jax.export.conversion import NotExportable, operators, to_tflite
+from s3rl_jax.export.file_format import FileFormat, signatures_of
 from s3rl_jax.export.microcontroller import KERNELS
+from s3rl_jax.export.parity import largest_difference, run_jax, run_signature
 from s3rl_jax.export.preflight import preflight
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import OVERLAP, Head, KeywordModel, student_features
@@ -21,8 +23,8 @@ from s3rl_jax.models.student.registry import build_student, initialise
 from s3rl_jax.models.student.state import append
 from tests.conftest import student_settings
 
-STREAMED = [Form(kind, streaming=True) for kind in ("none", "dynamic", "int8", "int16x8")]
-NETWORK = Form("int8", io="int8")
+STREAMED = [FileFormat(kind, streaming=True) for kind in ("none", "dynamic", "int8", "int16x8")]
+NETWORK = FileFormat("int8", io="int8")
 
 
 @functools.cache
@@ -40,37 +42,40 @@ def clips_for(model, seed):
 
 
 @functools.cache
-def made(size, form):
+def built(size, file_format):
     model, params = untrained(size)
-    return make(form, model, params, clips_for(model, 0))
+    return build_file(file_format, model, params, clips_for(model, 0))
 
 
-@pytest.mark.parametrize("form", [*STREAMED, NETWORK], ids=str)
+@pytest.mark.parametrize("file_format", [*STREAMED, NETWORK], ids=str)
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
-def test_a_file_says_nearly_what_jax_says_of_unseen_sound(size, form):
+def test_a_file_is_near_jax_on_unseen_sound(size, file_format):
     model, params = untrained(size)
-    found = made(size, form)
-    assert found.parity_error <= 1e-4
-    assert (found.quantisation_error > 0) == (form.quantize != "none")
-    for entry in signatures_of(form, model, params):
-        calls = calls_of(entry, model, clips_for(model, 7))
-        error = largest_difference(run_signature(found.file, entry, calls), run_jax(entry, calls))
-        assert error <= {"none": 1e-4, "dynamic": 0.03, "int16x8": 0.02, "int8": 0.06}[form.quantize], (entry.name, error)
+    exported = built(size, file_format)
+    assert exported.parity_error <= 1e-4
+    assert (exported.quantisation_error > 0) == (file_format.quantize != "none")
+    for signature in signatures_of(file_format, model, params):
+        calls = calls_for(signature, model, clips_for(model, 7))
+        error = largest_difference(run_signature(exported.content, signature, calls), run_jax(signature, calls))
+        assert error <= {"none": 1e-4, "dynamic": 0.03, "int16x8": 0.02, "int8": 0.06}[file_format.quantize], (
+            signature.name,
+            error,
+        )
 
 
 @pytest.mark.parametrize("kind", ["none", "int8"])
 def test_a_student_of_whole_windows_is_exported_too(kind):
     model, params = untrained("toy", False)
-    found = make(Form(kind), model, params, clips_for(model, 0))
-    assert found.parity_error <= 1e-4
-    assert found.quantisation_error < 0.1
-    assert set(Interpreter(model_content=found.file).get_signature_list()) == {"detect"}
+    exported = build_file(FileFormat(kind), model, params, clips_for(model, 0))
+    assert exported.parity_error <= 1e-4
+    assert exported.quantisation_error < 0.1
+    assert set(Interpreter(model_content=exported.content).get_signature_list()) == {"detect"}
 
 
-@pytest.mark.parametrize("form", STREAMED, ids=str)
+@pytest.mark.parametrize("file_format", STREAMED, ids=str)
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
-def test_files_have_float_edges_and_built_in_operators(size, form):
-    file = made(size, form).file
+def test_files_have_float_edges_and_built_in_operators(size, file_format):
+    file = built(size, file_format).content
     interpreter = Interpreter(model_content=file)
     assert set(interpreter.get_signature_list()) == {"detect", "stream"}
     runner = interpreter.get_signature_runner("stream")
@@ -82,10 +87,10 @@ def test_files_have_float_edges_and_built_in_operators(size, form):
 def test_the_front_end_of_an_integer_file_is_as_exact_as_that_of_a_float_file():
     """The state `audio` and the log-mel must not be rounded to eight bits: a quiet voice beside a loud one."""
     model, params = untrained("conv_toy")
-    entry = signatures_of(STREAMED[2], model, params)[-1]
+    signature = signatures_of(STREAMED[2], model, params)[-1]
     quiet = (1e-3 * np.random.default_rng(0).standard_normal((1, model.hop))).astype(np.float32)
     loud = (0.5 * np.random.default_rng(1).standard_normal((1, model.hop))).astype(np.float32)
-    ours = run_signature(made("conv_toy", STREAMED[2]).file, entry, [{"samples": quiet}, {"samples": loud}])
+    ours = run_signature(built("conv_toy", STREAMED[2]).content, signature, [{"samples": quiet}, {"samples": loud}])
     np.testing.assert_array_equal(ours[0]["audio"], quiet[:, -240:])
 
 
@@ -96,18 +101,18 @@ def test_log_mel_is_one_in_training_in_the_file_and_stepped_in_chunks():
     trained_on = stack_frames(model.features(audio))  # what finetune's loss reads
 
     def front_end(arrays):
-        heard, past = append(arrays["past"], arrays["samples"])
-        return {"posteriors": student_features(heard), "past": past}
+        samples, past = append(arrays["past"], arrays["samples"])
+        return {"posteriors": student_features(samples), "past": past}
 
-    entry = Signature("stream", front_end, {"samples": (1, model.hop), "past": (1, OVERLAP)}, ("past",))
+    signature = Signature("stream", front_end, {"samples": (1, model.hop), "past": (1, OVERLAP)}, ("past",))
     calls = [{"samples": hop} for hop in np.split(audio, audio.shape[1] // model.hop, axis=1)]
-    stepped, file = run_jax(entry, calls), run_signature(to_tflite([entry]), entry, calls)
-    for heard in (stepped, file):
-        np.testing.assert_allclose(np.concatenate([h["posteriors"] for h in heard], axis=1), trained_on, atol=1e-4)
+    stepped, file = run_jax(signature, calls), run_signature(to_tflite([signature]), signature, calls)
+    for answers in (stepped, file):
+        np.testing.assert_allclose(np.concatenate([answer["posteriors"] for answer in answers], axis=1), trained_on, atol=1e-4)
 
 
 def test_integers_go_in_come_out_and_are_kept():
-    runner = Interpreter(model_content=made("conv_toy", NETWORK).file).get_signature_runner("stream")
+    runner = Interpreter(model_content=built("conv_toy", NETWORK).content).get_signature_runner("stream")
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
     assert all(detail["dtype"] == np.int8 for detail in (*inputs.values(), *outputs.values()))
     assert "audio" not in inputs
@@ -117,42 +122,45 @@ def test_integers_go_in_come_out_and_are_kept():
 
 def test_a_conv_network_is_what_tensorflow_lite_micro_runs():
     model, params = untrained("conv_toy")
-    file = make(NETWORK._replace(target="tflm"), model, params, clips_for(model, 0)).file
+    file = build_file(NETWORK._replace(target="tflm"), model, params, clips_for(model, 0)).content
     assert set(operators(file)) <= KERNELS
 
 
 @pytest.mark.parametrize(
-    ("size", "form", "missing"),
-    [("conv_toy", Form("int8", True, target="tflm"), "RFFT2D.*--io=int8"), ("toy", NETWORK._replace(target="tflm"), "GELU")],
+    ("size", "file_format", "missing"),
+    [
+        ("conv_toy", FileFormat("int8", True, target="tflm"), "RFFT2D.*--io=int8"),
+        ("toy", NETWORK._replace(target="tflm"), "GELU"),
+    ],
 )
-def test_what_it_does_not_run_is_named(size, form, missing):
+def test_what_it_does_not_run_is_named(size, file_format, missing):
     model, params = untrained(size)
     with pytest.raises(NotExportable, match=missing):
-        make(form, model, params, clips_for(model, 0))
+        build_file(file_format, model, params, clips_for(model, 0))
 
 
 @pytest.mark.parametrize(
-    ("form", "named"),
+    ("file_format", "named"),
     [
-        (Form("int4"), "--quantize='int4'"),
-        (Form(io="int4"), "--io='int4'"),
-        (Form(target="esp"), "--target='esp'"),
-        (Form("dynamic", io="int8"), "--io=int8 with --quantize=dynamic"),
-        (Form(streaming=True), "--config.student.streaming=True"),
+        (FileFormat("int4"), "--quantize='int4'"),
+        (FileFormat(io="int4"), "--io='int4'"),
+        (FileFormat(target="esp"), "--target='esp'"),
+        (FileFormat("dynamic", io="int8"), "--io=int8 with --quantize=dynamic"),
+        (FileFormat(streaming=True), "--config.student.streaming=True"),
     ],
 )
-def test_forms_that_there_are_not_are_named(form, named):
+def test_forms_that_there_are_not_are_named(file_format, named):
     with pytest.raises(UserError, match=named):
-        signatures_of(form, *untrained("toy", False))
+        signatures_of(file_format, *untrained("toy", False))
 
 
 def test_preflight_says_what_cannot_be_exported_before_anything_is_trained(capsys):
-    wanted = student_settings("toy")
-    wanted.update({"quantize": "none,int8", "io": "float32", "target": ""})
-    preflight(untrained("toy")[0], wanted)
+    settings = student_settings("toy")
+    settings.update({"quantize": "none,int8", "io": "float32", "target": ""})
+    preflight(untrained("toy")[0], settings)
     assert "exports as none" in capsys.readouterr().err
-    wanted.target = "tflm"
+    settings.target = "tflm"
     with pytest.raises(UserError, match=r"config.export: cannot be exported as .*quantize='none'.*RFFT2D"):
-        preflight(untrained("toy")[0], wanted)
-    wanted.quantize, wanted.io = "int8", "int8"
-    preflight(untrained("conv_toy")[0], wanted)
+        preflight(untrained("toy")[0], settings)
+    settings.quantize, settings.io = "int8", "int8"
+    preflight(untrained("conv_toy")[0], settings)

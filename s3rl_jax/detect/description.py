@@ -1,0 +1,191 @@
+"""The .json beside an exported model: its one schema, which the export writes and every runtime checks.
+
+`FIELDS` names each field, what it may hold, and whether a runtime needs it. NumPy-free standard library: the device reads it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s3rl_jax.core.errors import UserError
+
+QUANTISATIONS = ("none", "dynamic", "int8", "int16x8")
+DEFAULT_POINT = "0.5"  # false accepts an hour
+HIGHEST_THRESHOLD = 2.0  # a posterior is at most 1; a threshold above it never fires
+
+
+class Field(NamedTuple):
+    """One field of the .json: a predicate on its value, the expectation in words, and whether a runtime needs the field."""
+
+    valid: Callable[[Any], bool]
+    expected: str
+    required: bool = False
+
+
+def _integer(lowest: int, highest: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and lowest <= value <= highest
+
+
+def _number(lowest: float, highest: float) -> Callable[[Any], bool]:
+    return lambda value: type(value) in (int, float) and lowest <= value <= highest  # False for NaN
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _labels(value: Any) -> bool:
+    return _texts(value) and len(value) >= 2 and value[0] == "" and all(value[1:]) and len(set(value)) == len(value)
+
+
+def _thresholds(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(_number(0.0, HIGHEST_THRESHOLD), value.values()))
+
+
+def _smoothing(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("kind", "mean") == "mean" and _integer(1, 1000)(value.get("hops"))
+
+
+def _signatures(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("inputs"), dict) and _texts(entry.get("state", []))
+        for entry in value.values()
+    )
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_integer(1, 2**31), value.values()))
+
+
+_SIZE = Field(_integer(0, 2**40), "a whole number")
+_ERROR = Field(_number(0.0, 1.0), "a number from 0 to 1")
+_TEXT = Field(_text, "a text")
+FIELDS = {
+    "labels": Field(_labels, "a list of different texts, the first of them empty, then at least one keyword", True),
+    "sample_rate": Field(_integer(4000, 384_000), "a whole number of Hz, 4000 to 384000", True),
+    "window": Field(_integer(1, 100_000_000), "a whole number of samples", True),
+    "hop": Field(_integer(1, 100_000_000), "a whole number of samples", True),
+    "threshold": Field(_thresholds, f"an object of numbers from 0 to {HIGHEST_THRESHOLD:g}, one an operating point", True),
+    "smoothing": Field(_smoothing, 'an object {"kind": "mean", "hops": 1 to 1000}', True),
+    "refractory_seconds": Field(_number(0.0, 3600.0), "a number of seconds, 0 to 3600", True),
+    "quantisation": Field(lambda value: value in QUANTISATIONS, f"one of {', '.join(QUANTISATIONS)}"),
+    "io": Field(lambda value: value in ("float32", "int8"), "float32 or int8"),
+    "signatures": Field(_signatures, "an object: for each signature the shapes of its inputs and the names of its state"),
+    "operators": Field(_counts, "an object: how often each operator occurs"),
+    "parity_error": _ERROR,
+    "quantisation_error": _ERROR,
+    "arena_bytes_estimate": _SIZE,
+    "parameters": _SIZE,
+    "bytes": _SIZE,
+    "languages": Field(_texts, "a list of texts"),
+    "training_data_licences": Field(_texts, "a list of texts"),
+    "version": _TEXT,
+    "git_revision": _TEXT,
+    "scored": Field(lambda value: isinstance(value, dict), "an object"),
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """The fields of the .json that a runtime needs.
+
+    Attributes:
+      labels: class k is `labels[k]`; class 0, the empty text, is no keyword.
+      sample_rate: Hz.
+      window: samples that the signature `detect` takes.
+      hop: samples from one score to the next.
+      thresholds: operating point (false accepts an hour, as text) to threshold.
+      smoothing_hops: hops over which posteriors are averaged.
+      refractory_seconds: deafness after a firing.
+      path: the .json, for messages.
+    """
+
+    labels: tuple[str, ...]
+    sample_rate: int
+    window: int
+    hop: int
+    thresholds: dict[str, float]
+    smoothing_hops: int
+    refractory_seconds: float
+    path: str = ""
+
+    def threshold(self, operating_point: str | None = None) -> float:
+        """The threshold of an operating point; None: that of 0.5 false accepts an hour, or else the first one.
+
+        Raises:
+          UserError: if there is no such operating point.
+        """
+        if operating_point is None:
+            operating_point = DEFAULT_POINT if DEFAULT_POINT in self.thresholds else next(iter(self.thresholds))
+        if operating_point not in self.thresholds:
+            points = ", ".join(self.thresholds)
+            raise UserError(f"{self.path}: no threshold for {operating_point} false accepts an hour; expected one of {points}")
+        return float(self.thresholds[operating_point])
+
+
+def check_fields(fields: Any, path: str) -> Description:
+    """Checks the parsed .json against `FIELDS`. Fields of other names pass: later versions may add some.
+
+    Args:
+      fields: the parsed JSON.
+      path: the file, for messages.
+
+    Raises:
+      UserError: naming the first field that is missing or invalid.
+    """
+    if not isinstance(fields, dict):
+        raise UserError(f"{path}: not a description that s3rl_jax.export wrote; expected a JSON object")
+    for name, field in FIELDS.items():
+        if name not in fields:
+            if field.required:
+                raise UserError(
+                    f"{path}: not a description that s3rl_jax.export wrote: no field {name}; expected {field.expected}"
+                )
+        elif not field.valid(fields[name]):
+            raise UserError(f"{path}: {name}={_shortened(fields[name])}: expected {field.expected}")
+    if fields["hop"] > fields["window"]:
+        raise UserError(f"{path}: hop={fields['hop']}: expected at most the window, {fields['window']} samples")
+    return Description(
+        tuple(fields["labels"]),
+        fields["sample_rate"],
+        fields["window"],
+        fields["hop"],
+        {point: float(threshold) for point, threshold in fields["threshold"].items()},
+        fields["smoothing"]["hops"],
+        float(fields["refractory_seconds"]),
+        path,
+    )
+
+
+def read_fields(model: str | Path) -> tuple[dict[str, Any], Description]:
+    """Reads and checks the .json beside a model.
+
+    Returns:
+      All fields as they are written, and those that a runtime needs.
+
+    Raises:
+      UserError: if the model or its .json is missing, or the .json is not as `FIELDS` says.
+    """
+    if not Path(model).is_file():
+        raise UserError(f"{model}: no such file; expected a .tflite that s3rl_jax.export wrote")
+    path = Path(model).with_suffix(".json")
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected the .json that s3rl_jax.export wrote beside {model}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a description that s3rl_jax.export wrote: {error}") from error
+    return fields, check_fields(fields, str(path))
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,62 @@
+"""An exported .tflite run by LiteRT, one hop at a time."""
+
+import numpy as np
+from jaxtyping import Float
+
+from s3rl_jax.core.errors import UserError
+
+STREAM, DETECT = "stream", "detect"  # signatures: one hop and the state; one window
+INPUT = {STREAM: "samples", DETECT: "audio"}
+
+
+class LiteRtModel:
+    """Posteriors after each hop of one stream, from the signature `stream` where the file has it, else from `detect`.
+
+    `stream` carries its state from call to call; `detect` is given the last window at each hop.
+
+    Args:
+      path: a .tflite that s3rl_jax.export wrote.
+      window: samples that `detect` takes.
+
+    Raises:
+      UserError: if the file is no such model.
+    """
+
+    def __init__(self, path: str, window: int):
+        interpreter = _open(path)
+        signatures = interpreter.get_signature_list()
+        self._signature = STREAM if STREAM in signatures else DETECT
+        name = INPUT[self._signature]
+        if name not in signatures.get(self._signature, {"inputs": ()})["inputs"]:
+            raise UserError(
+                f"{path}: not a model that s3rl_jax.export wrote for this: no signature {self._signature} that takes {name}"
+            )
+        self._run = interpreter.get_signature_runner(self._signature)
+        shapes = {key: detail["shape"] for key, detail in self._run.get_input_details().items()}
+        names = self._run.get_output_details().keys() - {"posteriors"}
+        self._state_shapes = {key: shapes[key] for key in sorted(names)}
+        self._window = window
+        self.reset()
+
+    def reset(self) -> None:
+        """Returns to the beginning of a stream: silence."""
+        self._state = {name: np.zeros(shape, np.float32) for name, shape in self._state_shapes.items()}
+        self._last_window = np.zeros(self._window, np.float32)
+
+    def step(self, samples: Float[np.ndarray, "hop"]) -> Float[np.ndarray, "labels"]:
+        """Posteriors after the next hop."""
+        if self._signature == DETECT:
+            self._last_window = np.concatenate([self._last_window[len(samples) :], samples])
+            return self._run(audio=self._last_window[None])["posteriors"][0]
+        outputs = self._run(samples=samples[None], **self._state)
+        self._state = {name: outputs[name] for name in self._state}
+        return outputs["posteriors"][0]
+
+
+def _open(path: str):
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        return Interpreter(model_path=path, num_threads=1)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: not a model that s3rl_jax.export wrote: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,70 @@
+"""Builds a file: converts, compares with JAX, quantises."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from s3rl_jax.export.calibration import calls_for, with_states
+from s3rl_jax.export.conversion import NotExportable, to_tflite
+from s3rl_jax.export.file_format import FileFormat, signatures_of
+from s3rl_jax.export.microcontroller import check_operators
+from s3rl_jax.export.parity import largest_difference, run_jax, run_signature
+from s3rl_jax.export.quantisation import quantise
+from s3rl_jax.export.signatures import Signature
+from s3rl_jax.models.detector import KeywordModel
+
+TOLERANCE = 1e-4  # of posteriors
+
+
+class ExportedFile(NamedTuple):
+    """An exported model.
+
+    Attributes:
+      content: of the .tflite.
+      signatures: that it offers.
+      parity_error: largest absolute difference of a posterior between the float file and JAX.
+      quantisation_error: the same of the quantised file; 0 without quantisation.
+    """
+
+    content: bytes
+    signatures: list[Signature]
+    parity_error: float
+    quantisation_error: float
+
+
+def build_file(
+    file_format: FileFormat, model: KeywordModel, params: dict[str, Any], clips: Float[np.ndarray, "clips samples"]
+) -> ExportedFile:
+    """Converts a model, compares the file with JAX on the clips, and quantises it by their ranges.
+
+    Args:
+      file_format: options of the export.
+      model: to be exported.
+      params: of the model.
+      clips: `model.clip` samples each, in [-1, 1].
+
+    Raises:
+      UserError: if the model cannot be exported in that format.
+      NotExportable: if the float file differs from JAX by more than 1e-4, or the target lacks an operator.
+    """
+    signatures = signatures_of(file_format, model, params)
+    calls = {signature.name: calls_for(signature, model, clips) for signature in signatures}
+    answers = {signature.name: run_jax(signature, calls[signature.name]) for signature in signatures}
+
+    def difference(content: bytes) -> float:
+        return max(largest_difference(run_signature(content, s, calls[s.name]), answers[s.name]) for s in signatures)
+
+    content = to_tflite(signatures)
+    parity_error, quantisation_error = difference(content), 0.0
+    if not parity_error <= TOLERANCE:  # also if it is NaN
+        raise NotExportable(
+            f"the file differs from JAX by {parity_error:.2g} on {len(clips)} clips; at most {TOLERANCE} is accepted"
+        )
+    if file_format.quantize != "none":
+        calibration = {s.name: with_states(s, calls[s.name], answers[s.name]) for s in signatures}
+        content = quantise(content, file_format.quantize, calibration, file_format.io == "int8")
+        quantisation_error = difference(content)
+    if file_format.target == "tflm":
+        check_operators(content)
+    return ExportedFile(content, signatures, parity_error, quantisation_error)

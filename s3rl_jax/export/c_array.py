@@ -1,0 +1,99 @@
+"""A model as C++ source: its bytes, labels, thresholds, sizes, and the places and scales of its integer tensors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from s3rl_jax.detect.description import Description
+from s3rl_jax.export.microcontroller import arena_estimate
+
+BYTES_A_LINE = 16
+
+
+def write_c_array(model: bytes, description: Description, path: Path) -> list[Path]:
+    """Writes NAME_model.h and NAME_model.cc beside `path`, which is the .tflite.
+
+    Returns:
+      The two files.
+    """
+    name = _identifier(path.stem)
+    files = [path.with_name(f"{name}_model.h"), path.with_name(f"{name}_model.cc")]
+    for file, text in zip(files, (_header(model, description, name), _source(model, description, name)), strict=True):
+        file.write_text(text, encoding="utf-8")
+    return files
+
+
+def _identifier(stem: str) -> str:
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem)
+    return f"m_{name}" if name[0].isdigit() else name
+
+
+def _header(model: bytes, description: Description, name: str) -> str:
+    guard = f"{name.upper()}_MODEL_H_"
+    points = "\n".join(f"//   {rate}: {threshold}" for rate, threshold in description.thresholds.items())
+    keywords = list(description.labels[1:])
+    return f"""// Written by s3rl_jax.export. Keyword: {keywords}; false accepts an hour and their thresholds:
+{points}
+#ifndef {guard}
+#define {guard}
+#include <cstddef>
+extern const unsigned char {name}_model[];  // aligned to 16 bytes
+extern const size_t {name}_model_size;
+extern const char* const {name}_labels[{len(description.labels)}];  // 0 is no keyword
+constexpr float {name}_threshold = {description.threshold():.6f}f;  // of the mean of the keyword's posterior over the last hops
+constexpr int {name}_smoothing_hops = {description.smoothing_hops};
+constexpr float {name}_refractory_seconds = {description.refractory_seconds:.2f}f;
+constexpr int {name}_hop_samples = {description.hop};
+constexpr size_t {name}_arena_bytes = {arena_estimate(model)};  // an estimate; arena_used_bytes() tells
+{_integer_tensors(model, name)}#endif
+"""
+
+
+def _source(model: bytes, description: Description, name: str) -> str:
+    labels = ", ".join(json.dumps(label) for label in description.labels)
+    lines = (model[i : i + BYTES_A_LINE] for i in range(0, len(model), BYTES_A_LINE))
+    body = ",\n  ".join(", ".join(f"0x{byte:02x}" for byte in line) for line in lines)
+    return f"""#include "{name}_model.h"
+alignas(16) extern const unsigned char {name}_model[] = {{
+  {body}}};
+extern const size_t {name}_model_size = sizeof({name}_model);
+extern const char* const {name}_labels[] = {{{labels}}};
+"""
+
+
+def _integer_tensors(model: bytes, name: str) -> str:
+    """Places and scales of features, posteriors and states of a network with integer input and output, else nothing."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    signature = parsed.signatureDefs[0]
+    graph = parsed.subgraphs[signature.subgraphIndex]
+    inputs = _placed(signature.inputs, graph.inputs, graph)
+    outputs = _placed(signature.outputs, graph.outputs, graph)
+    if "features" not in inputs:
+        return ""
+    states = sorted(inputs.keys() & outputs.keys())
+    triples = ", ".join(f"{{{inputs[s][0]}, {outputs[s][0]}, {int(inputs[s][1].zeroPoint[0])}}}" for s in states)
+    return (
+        _tensor_constants(name, "features", "input", *inputs["features"])
+        + _tensor_constants(name, "posteriors", "output", *outputs["posteriors"])
+        + f"struct {name}_state {{ int input, output, zero; }};  // what comes out goes in at the next hop; first, all zero\n"
+        + f"constexpr {name}_state {name}_states[] = {{{triples}}};\n"
+    )
+
+
+def _placed(entries: Any, order: Any, graph: Any) -> dict[str, tuple[int, Any]]:
+    """Names of a signature's tensors to their place among the graph's inputs or outputs, and their quantisation."""
+    indices = list(order)
+    return {
+        entry.name.decode(): (indices.index(entry.tensorIndex), graph.tensors[entry.tensorIndex].quantization)
+        for entry in entries
+    }
+
+
+def _tensor_constants(name: str, tensor: str, end: str, place: int, quantization: Any) -> str:
+    return (
+        f"constexpr int {name}_{tensor}_{end} = {place};\n"
+        f"constexpr float {name}_{tensor}_scale = {float(quantization.scale[0]):.9g}f;\n"
+        f"constexpr int {name}_{tensor}_zero = {int(quantization.zeroPoint[0])};\n"
+    )

@@ -1,0 +1,76 @@
+"""The fields of the .json beside an exported model, as detect/description.py defines them."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from s3rl_jax import __version__
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
+from s3rl_jax.export.build import ExportedFile
+from s3rl_jax.export.conversion import operators
+from s3rl_jax.export.file_format import FileFormat
+from s3rl_jax.export.microcontroller import arena_estimate
+from s3rl_jax.export.signatures import Signature
+from s3rl_jax.runs.detector import TrainedDetector
+
+LANGUAGE_IF_UNKNOWN = "en"
+
+
+def describe(
+    file: ExportedFile, file_format: FileFormat, detector: TrainedDetector, training: Clips, thresholds: dict[str, float]
+) -> dict[str, Any]:
+    """All fields but `scored`.
+
+    Args:
+      file: the exported model.
+      file_format: of the file.
+      detector: the run that was exported.
+      training: its training recordings.
+      thresholds: operating points to thresholds.
+    """
+    return {
+        "labels": ["", *detector.keywords],
+        "sample_rate": SAMPLE_RATE,
+        "window": detector.model.clip,
+        "hop": detector.model.hop,
+        "threshold": thresholds,
+        "smoothing": {"kind": "mean", "hops": SMOOTHING_HOPS},
+        "refractory_seconds": REFRACTORY_SECONDS,
+        "quantisation": file_format.quantize,
+        "io": file_format.io,
+        "signatures": {signature.name: _shapes(signature) for signature in file.signatures},
+        "operators": operators(file.content),
+        "parity_error": file.parity_error,
+        "quantisation_error": file.quantisation_error,
+        "arena_bytes_estimate": arena_estimate(file.content),
+        "parameters": sum(p.size for p in jax.tree.leaves(detector.params)),
+        "bytes": len(file.content),
+        "languages": keyword_languages(training, detector.keywords),
+        "training_data_licences": sorted({str(licence) for licence in training.columns["licence"] if licence}),
+        "version": __version__,
+        "git_revision": _git_revision(),
+    }
+
+
+def keyword_languages(clips: Clips, keywords: tuple[str, ...]) -> list[str]:
+    """Languages of the recordings of the keywords, from the corpus's column `lang`; `en` where no recording names one."""
+    spoken = np.asarray(keyword_labels(clips, keywords)) > 0
+    languages = sorted({str(language) for language in clips.columns["lang"][spoken] if language})
+    return languages or [LANGUAGE_IF_UNKNOWN]
+
+
+def _shapes(signature: Signature) -> dict[str, Any]:
+    """Names and shapes of the inputs, all float32; audio in [-1, 1]; the state of the first call is zeros."""
+    return {"inputs": {name: list(shape) for name, shape in signature.inputs.items()}, "state": list(signature.state)}
+
+
+def _git_revision() -> str:
+    folder = Path(__file__).parent
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

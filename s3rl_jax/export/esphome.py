@@ -1,0 +1,43 @@
+"""The manifest of ESPHome's micro_wake_word."""
+
+import json
+from pathlib import Path
+
+from s3rl_jax.detect.description import Description
+from s3rl_jax.export.microcontroller import arena_estimate
+
+FEATURE_STEP_MS = 10
+
+
+def write_esphome_manifest(model: bytes, description: Description, languages: list[str], path: Path) -> Path:
+    """Writes NAME.esphome.json, version 2, beside `path`, which is the .tflite.
+
+    The manifest is valid; the model does not run there unchanged, for three reasons that docs/device.md lists.
+
+    Args:
+      model: the .tflite's content.
+      description: of the model.
+      languages: of the keyword's recordings in training, as `keyword_languages` gives them.
+      path: of the .tflite.
+
+    Returns:
+      The file.
+    """
+    manifest = {
+        "type": "micro",
+        "wake_word": description.labels[1],
+        "author": "s3rl_jax",
+        "version": 2,
+        "model": path.name,
+        "trained_languages": languages,
+        "micro": {
+            "probability_cutoff": round(description.threshold(), 4),
+            "sliding_window_size": description.smoothing_hops,
+            "feature_step_size": FEATURE_STEP_MS,
+            "tensor_arena_size": arena_estimate(model),
+            "minimum_esphome_version": "2024.7.0",
+        },
+    }
+    file = path.with_suffix(".esphome.json")
+    file.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    return file

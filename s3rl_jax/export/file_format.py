@@ -1,0 +1,55 @@
+"""The format of an exported file, and the signatures that a file of each format has."""
+
+from typing import Any, NamedTuple
+
+from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.detect.description import QUANTISATIONS
+from s3rl_jax.export.signatures import Signature, detect_signature, network_signature, stream_signature
+from s3rl_jax.models.detector import KeywordModel
+
+INPUTS = ("float32", "int8")
+TARGETS = ("", "tflm")
+
+
+class FileFormat(NamedTuple):
+    """The options of an export.
+
+    Attributes:
+      quantize: one of `QUANTISATIONS`.
+      streaming: whether the file has the signature `stream` beside `detect`.
+      io: `float32`; or `int8`, for microcontrollers: the network alone, with integer input, output and state; the front end
+        runs on the device.
+      target: `tflm` requires that TensorFlow Lite Micro has every operator.
+    """
+
+    quantize: str = "none"
+    streaming: bool = False
+    io: str = "float32"
+    target: str = ""
+
+
+def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str, Any]) -> list[Signature]:
+    """The signatures of a file of that format.
+
+    Raises:
+      UserError: if an option is unknown, or the model cannot be exported with it.
+    """
+    lookup(dict.fromkeys(QUANTISATIONS), file_format.quantize, "--quantize")
+    lookup(dict.fromkeys(INPUTS), file_format.io, "--io")
+    lookup(dict.fromkeys(TARGETS), file_format.target, "--target")
+    if file_format.io == "int8" and file_format.quantize != "int8":
+        raise UserError(f"--io=int8 with --quantize={file_format.quantize}: expected --quantize=int8")
+    if (file_format.streaming or file_format.io == "int8") and not model.streaming:
+        raise UserError("--streaming: this student attends to its whole window; train one with --config.student.streaming=True")
+    if file_format.io == "int8":
+        return [_checked_network(network_signature(model, params))]
+    signatures = [detect_signature(model, params)]
+    return [*signatures, stream_signature(model, params)] if file_format.streaming else signatures
+
+
+def _checked_network(network: Signature) -> Signature:
+    """Refuses a state that one hop replaces entirely: the quantiser would give its input and its output different scales."""
+    frames = network.inputs["features"][1]
+    if any(network.inputs[name][1] == frames for name in network.state):
+        raise UserError(f"--io=int8: a state is as long as a hop of {frames} frames; expected another config.data.hop_seconds")
+    return network
