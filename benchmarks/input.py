@@ -3,7 +3,7 @@
     python -m benchmarks.input --corpus=corpus --source=audio/manifest.csv
 
 One JSON object a way, medians of --rounds with least and most; audio seconds are those of the crops that arrive:
-  shards       from prepared shards on disk through tf.data to the device, batches of 2 s crops of the whole corpus
+  shards       from prepared shards on disk through threads to the device, batches of 2 s crops of the whole corpus
   memory       plans alone (all that a step needs of the host when the corpus is held on the device)
   dataloader   the same recordings as files, by torch.utils.data.DataLoader with soundfile, a worker a core, same crops
   finetune     whole steps of the tiny student, from memory and from shards, and the same compiled step with one and the
@@ -26,7 +26,7 @@ from ml_collections import ConfigDict
 
 from configs import finetune
 from s3rl_jax.batches.crops import Crops
-from s3rl_jax.batches.read_ahead import planned, read
+from s3rl_jax.batches.read_ahead import read_ahead
 from s3rl_jax.batches.resident import Resident
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.sources.source import read_source
@@ -97,12 +97,12 @@ def steps_a_second(corpus: str, steps: int, memory_gib: float) -> tuple[float, f
 
 def same_batch_again(corpus: str, steps: int) -> float:
     """Steps a second of the same run, if every step is given the first one's plan."""
-    real = experiment.planned
+    real = experiment.read_ahead
     try:
-        experiment.planned = lambda make, first, last: (lambda plan: (plan for _ in range(first, last)))(make(0))
+        experiment.read_ahead = lambda make, first, last: (lambda plan: (plan for _ in range(first, last)))(make(0))
         return steps_a_second(corpus, steps, 4.0)[0]
     finally:
-        experiment.planned = real
+        experiment.read_ahead = real
 
 
 def main() -> None:
@@ -124,12 +124,12 @@ def main() -> None:
             clips = [c for c in read_source(args.source) if c.split == "train" and c.kind == "speech"]
             peers["dataloader, source files, not resampled"] = [str(clip.path) for clip in clips]
         found: dict[str, list[float]] = {}
-        arrive(read(functools.partial(crops.batch, rows=rows), 0, 10))  # TensorFlow is loaded, the shards are open
+        arrive(read_ahead(functools.partial(crops.batch, rows=rows), 0, 10))  # opens the shards
         for _ in range(args.rounds):  # in turns, because the machine's speed varies
             make = functools.partial(crops.batch, rows=rows)
-            found.setdefault("shards", []).append(rate_of(lambda m=make: arrive(read(m, 0, args.batches)), seconds))
-            plan = lambda step: resident.located(crops.plan(step, rows))  # noqa: E731
-            found.setdefault("memory", []).append(rate_of(lambda p=plan: arrive(planned(p, 0, args.batches)), seconds))
+            found.setdefault("shards", []).append(rate_of(lambda m=make: arrive(read_ahead(m, 0, args.batches)), seconds))
+            plan = lambda step: resident.locate(crops.plan(step, rows))  # noqa: E731
+            found.setdefault("memory", []).append(rate_of(lambda p=plan: arrive(read_ahead(p, 0, args.batches)), seconds))
             for name, files in peers.items():
                 found.setdefault(name, []).append(peer(files, args.batch, args.batches, cores))
         for name, rates in found.items():

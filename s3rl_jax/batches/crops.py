@@ -4,24 +4,35 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Int
+from ml_collections import ConfigDict
 
+from s3rl_jax.batches.crop_index import CropIndex
 from s3rl_jax.batches.mixture import Mixture, corpus_weights
 from s3rl_jax.batches.order import uniforms
-from s3rl_jax.batches.segments import Segments
-from s3rl_jax.batches.splice_plan import Splices, carry_out
+from s3rl_jax.batches.plan import Pieces, Plan, read_plan
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 
 
 @dataclasses.dataclass(frozen=True)
 class Crops:
-    """`plan(step, rows)` and `batch(step, rows)` are pure functions: the rows of the global batch that one host needs.
+    """Batches of crops; `plan(step, rows)` and `batch(step, rows)` are pure functions.
 
-    A recording stands in the epoch once for each crop's worth of its length. A recording shorter than the crop is
-    padded at its end.
+    `rows` are the rows of the global batch that one host needs. An epoch has a crop for each `samples` samples of a
+    recording. A recording that is shorter than a crop is padded at its end.
 
-    Crops are anywhere in their recording, new in each epoch; or, `fixed`, on a grid that covers it, the same in each
-    epoch, so that what a teacher says of them can be kept.
+    A crop lies anywhere in its recording, elsewhere in each epoch; or, if `fixed`, on a grid that covers the recording, the
+    same in each epoch, so that a teacher's targets for it can be cached.
+
+    Attributes:
+      clips: the corpus.
+      samples: length of a crop.
+      batch_size: of the global batch.
+      seed: keys the order and the places of the crops.
+      fixed: whether crops lie on a grid.
+      index: all crops of an epoch, corpus after corpus.
+      bounds: the number of the first crop of each corpus, and the number of all crops.
+      mixture: of the corpora.
     """
 
     clips: Clips
@@ -29,65 +40,68 @@ class Crops:
     batch_size: int
     seed: int
     fixed: bool
-    pools: Segments  # those of each corpus stand together
-    bounds: tuple[int, ...]  # where the segments of each corpus begin, and the end
-    mixture: Mixture  # of corpora
+    index: CropIndex
+    bounds: tuple[int, ...]
+    mixture: Mixture
 
     @classmethod
     def of(
-        cls, clips: Clips, samples: int, batch_size: int, seed: int, shortest: int, settings, fixed: bool = False
+        cls, clips: Clips, samples: int, batch_size: int, seed: int, shortest: int, settings: ConfigDict, fixed: bool = False
     ) -> "Crops":
         """Takes the speech recordings of at least `shortest` samples; `settings` is `config.data.mixture`.
 
         Raises:
-          UserError: if there are none, or for a mixture that cannot be.
+          UserError: if there is no such recording, or for weights of corpora that are out of range.
         """
         length = clips.columns["samples"]
         usable = clips.rows((clips.columns["kind"] == "speech") & (length >= shortest))
         if not len(usable):
             raise UserError("config.data.corpus: no speech recordings long enough to crop; prepare a corpus with some")
-        # A grid covers the whole recording, its last two crops overlapping; anywhere, whole crops' worths are enough.
+        # The last two crops of a grid overlap, so that it covers the whole recording. Crops anywhere need no remainder.
         counts = -(-length[usable] // samples) if fixed else np.maximum(1, length[usable] // samples)
-        held = np.bincount(clips.columns["corpus"][usable], counts, minlength=clips.corpora).astype(int)
-        weights = corpus_weights(settings, held)
-        bounds = tuple(np.concatenate([[0], np.cumsum(held)]).tolist())
-        pools = Segments.of(usable, counts)
-        return cls(clips, samples, batch_size, seed, fixed, pools, bounds, Mixture.of(weights.tolist(), seed))
+        amounts = np.bincount(clips.columns["corpus"][usable], counts, minlength=clips.corpora).astype(int)
+        weights = corpus_weights(settings, amounts)
+        bounds = tuple(np.concatenate([[0], np.cumsum(amounts)]).tolist())
+        index = CropIndex.of(usable, counts)
+        return cls(clips, samples, batch_size, seed, fixed, index, bounds, Mixture.of(weights.tolist(), seed))
 
     def __len__(self) -> int:
-        """Segments of an epoch."""
-        return len(self.pools)
+        """The number of crops of an epoch."""
+        return len(self.index)
 
-    def segments(self, step: int, rows: range) -> Int[np.ndarray, "rows"]:
-        """Which segments of the epoch stand in those rows of a step's batch."""
+    def numbers(self, step: int, rows: range) -> Int[np.ndarray, "rows"]:
+        """The numbers, in the epoch, of the crops that stand in those rows of a step's batch."""
         positions = step * self.batch_size + np.arange(rows.start, rows.stop)
-        corpus, segment = self.mixture.records_at(positions, np.diff(self.bounds).tolist())
-        return np.array(self.bounds)[corpus] + segment
+        corpus, number = self.mixture.records_at(positions, np.diff(self.bounds).tolist())
+        return np.array(self.bounds)[corpus] + number
 
-    def plan(self, step: int, rows: range) -> dict:
-        """`splices` and `length` int32 [rows]."""
-        chosen = self.segments(step, rows)
+    def plan(self, step: int, rows: range) -> Plan:
+        """`pieces`, one an example, and `length` int32 [rows]."""
+        numbers = self.numbers(step, rows)
         if self.fixed:
-            return self.grid(chosen)
+            return self.grid_plan(numbers)
+        recording, _ = self.index.locate(numbers)
         drawn = uniforms(self.seed, step, self.batch_size, rows, 1)[:, 0]
-        return self._plan(chosen, lambda spare, place: (drawn * (spare + 1)).astype(np.int64))
+        return self._plan(recording, (drawn * (self._spare(recording) + 1)).astype(np.int64))
 
-    def grid(self, segments: Int[np.ndarray, "rows"]) -> dict:
-        """As `plan`, of segments of the grid."""
-        return self._plan(segments, lambda spare, place: np.minimum(place * self.samples, spare))
-
-    def _plan(self, segments, start_of):
-        recording, place = self.pools.find(segments)
-        length = self.clips.columns["samples"][recording]
-        start = start_of(np.maximum(length - self.samples, 0), place)
-        count = np.minimum(length - start, self.samples)
-        pieces = (piece[:, None] for piece in (recording, start, np.zeros_like(start), count))
-        return {"splices": Splices(*pieces), "length": count.astype(np.int32)}
+    def grid_plan(self, numbers: Int[np.ndarray, "rows"]) -> Plan:
+        """The plan of those crops of the grid."""
+        recording, place = self.index.locate(numbers)
+        return self._plan(recording, np.minimum(place * self.samples, self._spare(recording)))
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
         """`audio` int16 [rows, samples] and `length` int32 [rows], read from disk."""
-        return carry_out(self.clips, self.plan(step, rows), self.samples)
+        return read_plan(self.clips, self.plan(step, rows), self.samples)
 
-    def cut(self, segments: Int[np.ndarray, "rows"]) -> dict[str, np.ndarray]:
-        """As `batch`, of segments of the grid."""
-        return carry_out(self.clips, self.grid(segments), self.samples)
+    def grid_batch(self, numbers: Int[np.ndarray, "rows"]) -> dict[str, np.ndarray]:
+        """The batch of those crops of the grid, read from disk."""
+        return read_plan(self.clips, self.grid_plan(numbers), self.samples)
+
+    def _spare(self, recording: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+        """The last sample at which a whole crop of each recording can begin."""
+        return np.maximum(self.clips.columns["samples"][recording] - self.samples, 0)
+
+    def _plan(self, recording: Int[np.ndarray, "rows"], start: Int[np.ndarray, "rows"]) -> Plan:
+        count = np.minimum(self.clips.columns["samples"][recording] - start, self.samples)
+        columns = (recording, start, np.zeros_like(start), count)
+        return {"pieces": Pieces(*(column[:, None] for column in columns)), "length": count.astype(np.int32)}

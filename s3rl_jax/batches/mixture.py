@@ -1,30 +1,36 @@
-"""Which source each example of an endless stream comes from, by weights: exact over every thousand examples."""
+"""Mixes pools of recordings by weights: which pool each example of an endless stream is drawn from.
+
+A pool is a group of records that examples are drawn from with one weight: a corpus, or the noise of a corpus. The shares
+are exact over every CYCLE examples. tf.data's `sample_from_datasets` draws pools at random and has to be iterated from the
+start to resume.
+"""
 
 import dataclasses
 
 import numpy as np
 from jaxtyping import Float, Int
+from ml_collections import ConfigDict
 
 from s3rl_jax.batches.order import records_at
 from s3rl_jax.core.errors import UserError
 
-CYCLE = 1000  # examples, in which each source stands as often as its weight says
+CYCLE = 1000  # examples
 
 
 @dataclasses.dataclass(frozen=True)
 class Mixture:
-    """A cycle of examples holds each source its share of times, in an order drawn anew for each cycle.
+    """Each cycle of CYCLE examples has `counts` examples of each pool, in an order that is drawn anew for each cycle.
 
-    So the sources of any positions, and how many examples of its source came before each, need no state and no count
-    of what went before.
+    The pools of any positions, and the number of earlier examples of the same pool, are therefore pure functions of the
+    position: there is no iterator state to save.
     """
 
-    counts: tuple[int, ...]  # of each source in a cycle
+    counts: tuple[int, ...]
     seed: int
 
     @classmethod
     def of(cls, weights: list[float], seed: int) -> "Mixture":
-        """Apportions a cycle by largest remainders; a source with any weight stands in it at least once.
+        """Divides a cycle by largest remainders; a pool of any weight gets at least one example.
 
         Raises:
           UserError: for a negative weight, or if all are 0.
@@ -35,46 +41,49 @@ class Mixture:
         counts = np.where(np.array(weights) > 0, np.maximum(1, np.floor(shares)), 0).astype(int)
         while counts.sum() < CYCLE:
             counts[np.argmax(shares - counts)] += 1
-        while counts.sum() > CYCLE:  # what small shares were given too much, the largest pays
+        while counts.sum() > CYCLE:  # rounding up tiny shares overshoots; the excess is taken from the largest
             counts[np.argmax(counts)] -= 1
         return cls(tuple(counts.tolist()), seed)
 
-    def sources_at(self, positions: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """The source of each position of the stream, and its place among the examples of that source."""
+    def pools_at(self, positions: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """The pool of each position of the stream, and the number of earlier examples of that pool."""
         cycles, places = np.divmod(np.asarray(positions, np.int64), CYCLE)
-        sources, ranks = np.empty_like(places), np.empty_like(places)
+        pools, ranks = np.empty_like(places), np.empty_like(places)
         for cycle in np.unique(cycles):
             here = cycles == cycle
             order = np.random.default_rng((self.seed, int(cycle))).permutation(CYCLE)
-            kind = np.empty(CYCLE, np.int64)
-            kind[order] = np.repeat(np.arange(len(self.counts)), self.counts)
-            # Places in which a source stands, in order of time, are its examples 0, 1, 2 ... of this cycle.
+            pool = np.empty(CYCLE, np.int64)
+            pool[order] = np.repeat(np.arange(len(self.counts)), self.counts)
+            # The examples of a pool are numbered 0, 1, 2 ... in the order of their places in the cycle.
             rank = np.empty(CYCLE, np.int64)
-            rank[np.argsort(kind, kind="stable")] = np.concatenate([np.arange(count) for count in self.counts])
-            sources[here] = kind[places[here]]
-            ranks[here] = rank[places[here]] + cycle * np.array(self.counts)[sources[here]]
-        return sources, ranks
+            rank[np.argsort(pool, kind="stable")] = np.concatenate([np.arange(count) for count in self.counts])
+            pools[here] = pool[places[here]]
+            ranks[here] = rank[places[here]] + cycle * np.array(self.counts)[pools[here]]
+        return pools, ranks
 
     def records_at(
         self, positions: Int[np.ndarray, "n"], sizes: list[int]
     ) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """The source of each position, and which of that source's `sizes` records: shuffled epochs of each source."""
-        sources, places = self.sources_at(positions)
-        records = np.empty_like(places)
-        for source in np.unique(sources).tolist():
-            here = sources == source
-            records[here] = records_at((self.seed, source), places[here], sizes[source])
-        return sources, records
+        """The pool of each position, and which of the pool's `sizes` records stands there, in shuffled epochs."""
+        pools, ranks = self.pools_at(positions)
+        records = np.empty_like(ranks)
+        for pool in np.unique(pools).tolist():
+            here = pools == pool
+            records[here] = records_at((self.seed, pool), ranks[here], sizes[pool])
+        return pools, records
 
 
-def corpus_weights(settings, held: Float[np.ndarray, "corpora"]) -> Float[np.ndarray, "corpora"]:
-    """`config.data.mixture.corpora`: a weight for each corpus of `config.data.corpus`, empty: as much as each has `held`;
-    0 for what has nothing.
+def corpus_weights(
+    settings: ConfigDict, amounts: Int[np.ndarray, "corpora"] | Float[np.ndarray, "corpora"]
+) -> Float[np.ndarray, "corpora"]:
+    """The weight of each corpus: `config.data.mixture.corpora`, or, where that is empty, the corpus's amount of audio.
+
+    A corpus with nothing has weight 0.
 
     Raises:
       UserError: if there are more or fewer weights than corpora.
     """
     given = tuple(settings.corpora)
-    if given and len(given) != len(held):
-        raise UserError(f"config.data.mixture.corpora: {len(given)} weights; config.data.corpus names {len(held)} corpora")
-    return np.where(held > 0, given or held, 0.0)
+    if given and len(given) != len(amounts):
+        raise UserError(f"config.data.mixture.corpora: {len(given)} weights; config.data.corpus names {len(amounts)} corpora")
+    return np.where(amounts > 0, given or amounts, 0.0)

@@ -1,51 +1,39 @@
-"""A prepared corpus: TFDS array_record shards of int16 audio, and beside each an index of what its records hold.
+"""Reads prepared corpora: columns in memory, audio from disk.
 
-Any TFDS user can read it. Here it is read without parsing and without TensorFlow: the index says where in a record's
-bytes the samples begin, and records are stored uncompressed (speech as int16 hardly shrinks).
+Audio is read without TensorFlow and without parsing: the index says where in the bytes of a record the samples begin, and
+records are stored uncompressed (speech as int16 hardly shrinks).
 """
 
 import dataclasses
 import functools
 import json
-import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int16
+from jaxtyping import Bool, Int, Int16
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.layout import INDEX, NAME, NUMBERS, SUMMARY, TEXTS, VERSION, finished_folder, index_files, shard_name
 
-NAME, VERSION = "corpus", "2.0.0"
-TEXTS = ("id", "kind", "label", "speaker", "condition", "lang", "licence")
-NUMBERS = ("speech_start", "speech_end", "samples", "offset")  # offset: of the samples in the record's bytes
-INDEX, SUMMARY = "index", "summary.json"
 OPEN_SHARDS = 512  # at most, below the usual limit of 1024 open files
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
-    """One recording as it is stored. Speech bounds are in samples; they cover the clip where nothing better is known."""
-
-    id: str
-    audio: Int16[np.ndarray, "samples"]
-    kind: str
-    label: str
-    speaker: str
-    condition: str
-    lang: str
-    licence: str
-    speech_start: int
-    speech_end: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Clips:
-    """The records of one or several splits and corpora: columns in memory, audio on disk."""
+    """The recordings of one or several splits and corpora.
 
-    columns: dict[str, np.ndarray]  # TEXTS, NUMBERS and `corpus`: which of the corpora it is of
-    shards: tuple[str, ...]  # paths, in the order of the rows
-    ends: np.ndarray  # how many rows there are up to and with each shard
+    Attributes:
+      columns: TEXTS, NUMBERS and `corpus`, the number of the corpus; a value a recording.
+      shards: paths of the shards, in the order of the recordings.
+      ends: the number of recordings up to and with each shard.
+      corpora: how many.
+    """
+
+    columns: dict[str, np.ndarray]
+    shards: tuple[str, ...]
+    ends: Int[np.ndarray, "shards"]
     corpora: int
 
     def __len__(self) -> int:
@@ -55,11 +43,11 @@ class Clips:
     def hours(self) -> float:
         return float(self.columns["samples"].sum()) / SAMPLE_RATE / 3600
 
-    def rows(self, chosen: np.ndarray) -> np.ndarray:
-        """Indices where the mask `chosen` holds."""
-        return np.flatnonzero(chosen)
+    def rows(self, mask: Bool[np.ndarray, "recordings"]) -> Int[np.ndarray, "rows"]:
+        """The rows where the mask holds."""
+        return np.flatnonzero(mask)
 
-    def audio(self, row: int) -> Int16[np.ndarray, "samples"]:
+    def audio(self, row: int | np.integer) -> Int16[np.ndarray, "samples"]:
         """Reads one recording."""
         shard = int(np.searchsorted(self.ends, row, side="right"))
         first = self.ends[shard - 1] if shard else 0
@@ -68,7 +56,7 @@ class Clips:
 
 
 def corpus_paths(text: str, flag: str = "config.data.corpus") -> tuple[Path, ...]:
-    """One corpus or several, comma-separated.
+    """The paths of one corpus or several, comma-separated.
 
     Raises:
       UserError: naming `flag`, if there is none.
@@ -85,27 +73,24 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
     Raises:
       UserError: naming `flag`, if there is no corpus or no such split.
     """
-    columns: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, "corpus")}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in (*TEXTS, *NUMBERS, "corpus")}
     shards, ends = [], [0]
-    for corpus, path in enumerate(corpus_paths(paths, flag)):
-        folder = finished(path, flag)
-        for part in split.split("+"):
-            indices = index_files(folder, part)
-            if not indices:
-                has = {file.name.rsplit("-", 1)[0] for file in (folder / INDEX).iterdir()}
-                raise UserError(f"{flag}={path}: no split {part!r}; it has {', '.join(sorted(has))}")
+    folders = [finished_folder(path, flag) for path in corpus_paths(paths, flag)]
+    for corpus, folder in enumerate(folders):
+        for name in split.split("+"):
+            indices = _split_indices(folder, name, flag)
             for number, file in enumerate(indices):
                 index = json.loads(file.read_text(encoding="utf-8"))
+                for column in TEXTS:
+                    columns[column].append(np.array(index[column], np.dtypes.StringDType()))
+                for column in NUMBERS:
+                    columns[column].append(np.array(index[column], np.int64))
                 count = len(index["samples"])
-                for name in TEXTS:
-                    columns[name].append(np.array(index[name], np.dtypes.StringDType()))
-                for name in NUMBERS:
-                    columns[name].append(np.array(index[name], np.int64))
                 columns["corpus"].append(np.full(count, corpus, np.int32))
-                shards.append(str(folder / shard_name(part, number, len(indices))))
+                shards.append(str(folder / shard_name(name, number, len(indices))))
                 ends.append(ends[-1] + count)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return Clips(joined, tuple(shards), np.array(ends[1:]), corpus + 1)
+    return Clips(joined, tuple(shards), np.array(ends[1:]), len(folders))
 
 
 def has_speech(paths: str, split: str) -> bool:
@@ -114,27 +99,17 @@ def has_speech(paths: str, split: str) -> bool:
     return all(any(row["split"] == split and row["kind"] == "speech" for row in s["splits"]) for s in summaries)
 
 
-def finished(path: Path, flag: str) -> Path:
-    """The folder of a corpus that was prepared to the end."""
-    folder = path / NAME / VERSION
-    if not (folder / SUMMARY).is_file():
-        begun = "one that is not finished: give prepare the same command again" if (folder / INDEX).is_dir() else "no corpus"
-        raise UserError(f"{flag}={path}: {begun} there; expected a folder written by python -m s3rl_jax.prepare")
-    return folder
-
-
-def shard_name(split: str, number: int, count: int) -> str:
-    """As TFDS names them."""
-    return f"{NAME}-{split}.array_record-{number:05}-of-{count:05}"
-
-
-def index_files(folder: Path, split: str) -> list[Path]:
-    """Of the finished shards of a split, in order."""
-    return sorted(f for f in (folder / INDEX).iterdir() if re.fullmatch(rf"{re.escape(split)}-\d+\.json", f.name))
+def _split_indices(folder: Path, split: str, flag: str) -> list[Path]:
+    indices = index_files(folder, split)
+    if not indices:
+        splits = {file.name.rsplit("-", 1)[0] for file in (folder / INDEX).iterdir()}
+        path = folder.parent.parent
+        raise UserError(f"{flag}={path}: no split {split!r}; it has {', '.join(sorted(splits))}")
+    return indices
 
 
 @functools.lru_cache(maxsize=OPEN_SHARDS)
-def _reader(path: str):
+def _reader(path: str) -> Any:  # an ArrayRecordReader
     from array_record.python.array_record_module import ArrayRecordReader
 
     return ArrayRecordReader(path, options="readahead_buffer_size:0,max_parallelism:0")

@@ -1,24 +1,26 @@
-"""`config.data.corpus=fake:HOURS`: a corpus of no recordings, to measure how fast training is. Nothing is learned from it."""
+"""`config.data.corpus=fake:HOURS`: generated noise as a corpus, to measure the speed of training without recordings."""
 
 import numpy as np
 from jaxtyping import Int16
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.corpus.corpus import NUMBERS, TEXTS, Clips
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.corpus.layout import NUMBERS, TEXTS
 
 NAME = "fake"
 SECONDS = 5  # of a recording
 KINDS = ("speech", "speech", "speech", "noise")
-LOUDNESS = 2000
+LOUDNESS = 2000  # root mean square of the samples
+DEFAULT_HOURS = "0.1"
 
 
 class FakeClips(Clips):
-    """Recordings that are made when they are read: noise, keyed by the row."""
+    """Recordings that are generated when they are read: white noise, keyed by the row."""
 
-    def audio(self, row: int) -> Int16[np.ndarray, "samples"]:
-        made = LOUDNESS * np.random.default_rng(row).standard_normal(int(self.columns["samples"][row]), np.float32)
-        return made.astype(np.int16)
+    def audio(self, row: int | np.integer) -> Int16[np.ndarray, "samples"]:
+        noise = np.random.default_rng(row).standard_normal(int(self.columns["samples"][row]), np.float32)
+        return (LOUDNESS * noise).astype(np.int16)
 
 
 def is_fake(corpus: str) -> bool:
@@ -26,12 +28,12 @@ def is_fake(corpus: str) -> bool:
 
 
 def fake_clips(corpus: str, keywords: tuple[str, ...]) -> Clips:
-    """A tenth of an hour, or as many hours as `fake:HOURS` says: speech and noise, every other recording a keyword's.
+    """As many hours as `fake:HOURS` says, three quarters of them speech; the labels are the keywords, and none, in turn.
 
     Raises:
-      UserError: for what is no number of hours.
+      UserError: if HOURS is no number above 0.
     """
-    text = corpus.partition(":")[2] or "0.1"
+    text = corpus.partition(":")[2] or DEFAULT_HOURS
     try:
         hours = float(text)
     except ValueError:
@@ -41,7 +43,6 @@ def fake_clips(corpus: str, keywords: tuple[str, ...]) -> Clips:
     count = max(len(KINDS) * (1 + len(keywords)), int(hours * 3600 / SECONDS))
     row = np.arange(count)
     samples = np.full(count, SECONDS * SAMPLE_RATE)
-    # One label after the other within the speech, so that each has some: the keywords, and none.
     labels = np.array(("", *keywords), np.dtypes.StringDType())[row // len(KINDS) % (len(keywords) + 1)]
     kinds = np.array(KINDS, np.dtypes.StringDType())[row % len(KINDS)]
     columns = dict.fromkeys(TEXTS, np.zeros(count, np.dtypes.StringDType())) | dict.fromkeys(NUMBERS, np.zeros(count, np.int64))

@@ -1,17 +1,18 @@
-"""Keywords, and which recordings of a corpus are one: how labels are compared with what is to be detected."""
+"""Keywords and labels: which recordings of a corpus are of a keyword."""
 
 import numpy as np
+from jaxtyping import Int
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 
-SILENCE, UNKNOWN = "_silence_", "_unknown_"  # as Speech Commands calls what is no word, and what is another one
+SILENCE, UNKNOWN = "_silence_", "_unknown_"  # labels of Speech Commands (arXiv 1804.03209): no word, another word
 
 
-def keyword_labels(clips: Clips, keywords: tuple[str, ...]) -> np.ndarray:
-    """Class of each record: 1 + the keyword's place, 0 for anything else, -1 where a keyword is only part of the text.
+def keyword_labels(clips: Clips, keywords: tuple[str, ...]) -> Int[np.ndarray, "recordings"]:
+    """The class of each recording: 1 + the keyword's place, 0 for anything else, -1 where the keyword is part of the label.
 
-    A recording of which the keyword is a part would be a wrong negative; it is used for neither.
+    A recording that holds the keyword among other words would be a wrong negative, so it is neither.
     """
     texts = [str(text).strip().lower() for text in clips.columns["label"]]
     classes = np.zeros(len(texts), np.int32)
@@ -25,7 +26,11 @@ def keyword_labels(clips: Clips, keywords: tuple[str, ...]) -> np.ndarray:
 
 
 def parse_keywords(text: str) -> tuple[str, ...]:
-    """`config.keyword`: one keyword or several, comma-separated."""
+    """The keywords of `config.keyword`, comma-separated.
+
+    Raises:
+      UserError: if there is none.
+    """
     keywords = tuple(word.strip().lower() for word in text.split(",") if word.strip())
     if not keywords:
         raise UserError(f"config.keyword={text!r}: expected a keyword, for example alexa")

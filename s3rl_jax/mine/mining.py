@@ -13,8 +13,9 @@ from s3rl_jax.core.claim import differences, record
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.progress import Progress
-from s3rl_jax.corpus.corpus import TEXTS, Clips, Record, read_corpus
+from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.corpus.layout import TEXTS, Recording
 from s3rl_jax.detect.firing import REFRACTORY_SECONDS, firings, smooth
 from s3rl_jax.evaluate.scoring import scorer
 from s3rl_jax.models.detector import KeywordModel
@@ -44,13 +45,13 @@ class Cuttings(Portion):
     def bytes(self) -> int:
         return sum(2 * (stop - start) for _, start, stop in self.stretches)
 
-    def read(self) -> Iterator[Record]:
+    def read(self) -> Iterator[Recording]:
         clips = read_corpus(self.corpus, self.split)
         for row, start, stop in self.stretches:
             audio = clips.audio(row)[start:stop]
             texts = {name: str(clips.columns[name][row]) for name in TEXTS}
             texts |= {"id": f"{texts['id']}@{start / SAMPLE_RATE:g}", "condition": MINED}
-            yield Record(audio=audio, speech_start=0, speech_end=len(audio), **texts)
+            yield Recording(audio=audio, speech_start=0, speech_end=len(audio), **texts)
 
 
 def mine(workdir: str, corpus: str, split: str, out: str, threshold: float, most: int) -> dict:

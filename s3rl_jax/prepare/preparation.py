@@ -19,7 +19,7 @@ from s3rl_jax.core.claim import differences, record
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.progress import Progress
-from s3rl_jax.corpus.corpus import INDEX, NAME, SUMMARY, VERSION, Record, index_files, shard_name
+from s3rl_jax.corpus.layout import INDEX, NAME, SUMMARY, VERSION, Recording, index_files, shard_name
 from s3rl_jax.prepare.shards import Portion, Rejected, Shard, speech_bounds, tfds_features, write_shard
 from s3rl_jax.prepare.sources.manifest import SPLITS, Clip
 from s3rl_jax.prepare.summary import summarise
@@ -41,7 +41,7 @@ class Files(Portion):
     def __len__(self) -> int:
         return len(self.clips)
 
-    def read(self) -> Iterator[Record | Rejected]:
+    def read(self) -> Iterator[Recording | Rejected]:
         for clip in self.clips:
             try:
                 yield read_clip(clip, self.root)
@@ -109,13 +109,13 @@ def prepare_portions(portions: dict[str, list[Portion]], out: str, how: How, rej
     return _finish(folder, portions, rejected)
 
 
-def read_clip(clip: Clip, root: Path) -> Record:
+def read_clip(clip: Clip, root: Path) -> Recording:
     """Reads one recording and finds its speech where the manifest does not say."""
     audio = read_audio(clip.path, channel=0 if clip.kind == "impulse_response" else None)
     return record_of(clip, clip.path.relative_to(root).as_posix(), audio)
 
 
-def record_of(clip: Clip, name: str, audio) -> Record:
+def record_of(clip: Clip, name: str, audio) -> Recording:
     if clip.kind == "impulse_response":
         audio = audio[int(np.abs(audio.astype(np.int32)).argmax()) :]  # from the direct sound on
     start, end = clip.speech_start_s, clip.speech_end_s
@@ -124,8 +124,8 @@ def record_of(clip: Clip, name: str, audio) -> Record:
     else:
         begin = min(max(int(start * SAMPLE_RATE), 0), len(audio))
         stop = min(int(end * SAMPLE_RATE), len(audio)) if end > start else len(audio)
-    text = {f.name: getattr(clip, f.name) for f in dataclasses.fields(clip) if f.name in Record.__annotations__}
-    return Record(id=name, audio=audio, speech_start=begin, speech_end=stop, **text)
+    text = {f.name: getattr(clip, f.name) for f in dataclasses.fields(clip) if f.name in Recording.__annotations__}
+    return Recording(id=name, audio=audio, speech_start=begin, speech_end=stop, **text)
 
 
 def _files(clips: list[Clip], root: Path) -> list[Files]:

@@ -16,7 +16,7 @@ from jaxtyping import Int16
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.durable import durably
-from s3rl_jax.corpus.corpus import INDEX, NUMBERS, TEXTS, Record, shard_name
+from s3rl_jax.corpus.layout import INDEX, NUMBERS, TEXTS, Recording, shard_name
 
 FRAME = 320  # 20 ms
 BELOW_PEAK_DB = 25.0
@@ -38,7 +38,7 @@ class Portion(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self) -> Iterator[Record | Rejected]:
+    def read(self) -> Iterator[Recording | Rejected]:
         """Whole recordings, in a fixed order."""
         ...
 
@@ -100,7 +100,7 @@ def write_shard(shard: Shard) -> None:
         json.dump(index, file)
 
 
-def segments(record: Record, segment: int, overlap: int) -> Iterator[Record]:
+def segments(record: Recording, segment: int, overlap: int) -> Iterator[Recording]:
     """A long recording as several; what is no longer than `segment`, an impulse response or a labelled recording of
     speech (what its label says may be anywhere in it) stays whole."""
     total = len(record.audio)

@@ -4,7 +4,7 @@ import collections
 from pathlib import Path
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.corpus.corpus import NAME, VERSION
+from s3rl_jax.corpus.layout import NAME, VERSION
 
 SILENT_PEAK = 33  # -60 dB of full scale
 CLIPPED_SHARE = 1e-3  # of the samples

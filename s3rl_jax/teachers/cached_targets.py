@@ -15,7 +15,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from s3rl_jax.batches.crops import Crops
-from s3rl_jax.batches.splice_plan import carry_out
+from s3rl_jax.batches.plan import read_plan
 from s3rl_jax.core.claim import differences, record
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
@@ -43,12 +43,12 @@ class CachedCrops:
 
     def plan(self, step: int, rows: range) -> dict:
         """What `Crops.plan` gives, and the rows' targets."""
-        segments = self.crops.segments(step, rows)
-        return self.crops.grid(segments) | {f"teacher_{name}": self._rows(name, segments) for name in self.names}
+        segments = self.crops.numbers(step, rows)
+        return self.crops.grid_plan(segments) | {f"teacher_{name}": self._rows(name, segments) for name in self.names}
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
         """What `Crops.batch` gives, and the rows' targets."""
-        return carry_out(self.crops.clips, self.plan(step, rows), self.samples)
+        return read_plan(self.crops.clips, self.plan(step, rows), self.samples)
 
     def _rows(self, name: str, segments: np.ndarray) -> np.ndarray:
         rows = np.stack([_open(_shard_path(self.folder, s // SHARD, name))[s % SHARD] for s in segments.tolist()])
@@ -114,7 +114,7 @@ def _compute(teacher: Teacher, wanted: TargetSelection, crops: Crops, folder: Pa
             said = []
             for first in range(0, len(segments), size):
                 part = segments[first : first + size]
-                batch = crops.cut(np.resize(part, size))  # the last one is filled up: one shape, one compilation
+                batch = crops.grid_batch(np.resize(part, size))  # the last one is filled up: one shape, one compilation
                 heard = jax.device_get(listen(params, batch["audio"], batch["length"]))
                 said.append({name: _packed(name, rows[: len(part)]) for name, rows in heard.items()})
                 progress.advance(len(part))

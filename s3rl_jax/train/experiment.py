@@ -7,9 +7,9 @@ import jax
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.batches.augmentation_banks import noise_bank, response_bank
 from s3rl_jax.batches.crops import Crops
-from s3rl_jax.batches.noise_bank import noise_bank, response_bank
-from s3rl_jax.batches.read_ahead import planned, read
+from s3rl_jax.batches.read_ahead import read_ahead
 from s3rl_jax.batches.resident import Resident
 from s3rl_jax.batches.windows import Windows
 from s3rl_jax.core.errors import UserError
@@ -95,10 +95,10 @@ def run(
         run_loop = functools.partial(loop.train, task, config=config, workdir=workdir, name=name, sweep=sweep, **heard)
     if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
         resident = Resident.of(clips, source.samples)
-        plans = functools.partial(planned, lambda step: resident.located(source.plan(step, rows)))
-        run_loop(plans, held=resident.held, expand=resident.carry_out)
+        plans = functools.partial(read_ahead, lambda step: resident.locate(source.plan(step, rows)))
+        run_loop(plans, held=resident.audio, expand=resident.cut)
     else:
-        run_loop(functools.partial(read, functools.partial(source.batch, rows=rows)))
+        run_loop(functools.partial(read_ahead, functools.partial(source.batch, rows=rows)))
     if config.task == "distill" and not dry_run and jax.process_index() == 0:
         drawn = [plot_layer_weights(folder) for folder in (sweep.folders(workdir) if sweep else [workdir])]
         if figures := [str(figure) for figure in drawn if figure]:
@@ -116,7 +116,7 @@ def _held_out(config, rows: range):
     settings, corpus = config.get("validation"), config.data.corpus
     if not settings or not settings.every or is_fake(corpus) or not has_speech(corpus, "validation"):
         return None
-    return functools.partial(planned, functools.partial(_crops(config, _clips(config, "validation")).batch, rows=rows))
+    return functools.partial(read_ahead, functools.partial(_crops(config, _clips(config, "validation")).batch, rows=rows))
 
 
 def _check_export(config, model: KeywordModel, workdir: Path) -> None:

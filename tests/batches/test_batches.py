@@ -4,9 +4,10 @@ import pytest
 from ml_collections import ConfigDict
 
 from s3rl_jax.batches.crops import Crops
-from s3rl_jax.batches.read_ahead import planned, read
+from s3rl_jax.batches.read_ahead import read_ahead
 from s3rl_jax.batches.resident import Resident
-from s3rl_jax.batches.windows import Windows, loudest
+from s3rl_jax.batches.windows import Windows
+from s3rl_jax.batches.word_bounds import loudest_stretch
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
@@ -52,12 +53,12 @@ def test_crops_are_cut_out_of_recordings(clips, crops):
 
 def test_a_minute_counts_the_same_in_short_and_in_long_recordings(clips, crops):
     row = int(np.argmax(np.where(clips.columns["kind"] == "speech", clips.columns["samples"], 0)))
-    recordings, _ = crops.pools.find(np.arange(len(crops)))
+    recordings, _ = crops.index.locate(np.arange(len(crops)))
     assert (recordings == row).sum() == clips.columns["samples"][row] // 8000
 
 
-def test_an_epoch_hears_every_segment_once(crops):
-    seen = np.concatenate([crops.segments(step, range(8)) for step in range(-(-2 * len(crops) // 8))])
+def test_an_epoch_has_every_crop_once(crops):
+    seen = np.concatenate([crops.numbers(step, range(8)) for step in range(-(-2 * len(crops) // 8))])
     np.testing.assert_array_equal(np.bincount(seen[: len(crops)]), np.ones(len(crops)))
     assert not np.array_equal(seen[: len(crops)], seen[len(crops) : 2 * len(crops)])
 
@@ -65,8 +66,8 @@ def test_an_epoch_hears_every_segment_once(crops):
 def test_fixed_crops_cover_their_recording(clips):
     fixed = Crops.of(clips, 8000, batch_size=8, seed=3, shortest=1000, settings=MIXTURE, fixed=True)
     row = int(np.argmax(np.where(clips.columns["kind"] == "speech", clips.columns["samples"], 0)))
-    recordings, _ = fixed.pools.find(np.arange(len(fixed)))
-    start, count = (fixed.grid(np.flatnonzero(recordings == row))["splices"][i][:, 0] for i in (1, 3))
+    recordings, _ = fixed.index.locate(np.arange(len(fixed)))
+    start, count = (fixed.grid_plan(np.flatnonzero(recordings == row))["pieces"][i][:, 0] for i in (1, 3))
     covered = np.concatenate([np.arange(s, s + n) for s, n in zip(start, count, strict=True)])
     assert set(covered) == set(range(clips.columns["samples"][row]))
 
@@ -75,11 +76,11 @@ def test_corpora_stand_in_a_batch_as_often_as_their_weights_say(corpus):
     both = read_corpus(f"{corpus},{corpus}", "train")
     mixture = ConfigDict({**MIXTURE, "corpora": (3.0, 1.0)})
     crops = Crops.of(both, 8000, 100, 0, 1000, mixture)
-    recordings = np.concatenate([crops.plan(step, range(100))["splices"].recording[:, 0] for step in range(10)])
+    recordings = np.concatenate([crops.plan(step, range(100))["pieces"].recording[:, 0] for step in range(10)])
     assert (both.columns["corpus"][recordings] == 0).sum() == 750
     windows = Windows.of(both, ("alexa",), 16_000, 100, 0, ConfigDict({**SETTINGS, "mixture": mixture}))
     plans = [windows.plan(step, range(100)) for step in range(10)]
-    recordings = np.concatenate([plan["splices"].recording[:, 0] for plan in plans])
+    recordings = np.concatenate([plan["pieces"].recording[:, 0] for plan in plans])
     positive = np.concatenate([plan["label"] for plan in plans]) > 0
     assert positive.sum() == 500
     assert (both.columns["corpus"][recordings[positive]] == 0).sum() == 375
@@ -94,20 +95,18 @@ def test_the_accelerator_cuts_what_the_disk_gives(name, request, clips):
     resident = Resident.of(clips, source.samples)
     rows = range(source.batch_size)
     for step in (0, 7):
-        made = jax.jit(resident.carry_out)(resident.held, resident.located(source.plan(step, rows)))
+        cut = jax.jit(resident.cut)(resident.audio, resident.locate(source.plan(step, rows)))
         wanted = source.batch(step, rows)
-        assert made.keys() == wanted.keys()
+        assert cut.keys() == wanted.keys()
         for key, value in wanted.items():
-            np.testing.assert_array_equal(made[key], value)
+            np.testing.assert_array_equal(cut[key], value)
 
 
-def test_recordings_that_do_not_fit_a_row_begin_the_next_one(clips, crops, monkeypatch):
-    width = int(clips.columns["samples"].max())
-    monkeypatch.setattr("s3rl_jax.batches.resident.WIDTH", width)
-    resident = Resident.of(clips, 8000)
-    assert resident.held.shape[0] > 3
-    made = resident.carry_out(resident.held, resident.located(crops.plan(2, range(8))))
-    np.testing.assert_array_equal(made["audio"], crops.batch(2, range(8))["audio"])
+def test_recordings_that_do_not_fit_a_row_begin_the_next_one(clips, crops):
+    resident = Resident.of(clips, 8000, row_samples=int(clips.columns["samples"].max()))
+    assert resident.audio.shape[0] > 3
+    cut = jax.jit(resident.cut)(resident.audio, resident.locate(crops.plan(2, range(8))))
+    np.testing.assert_array_equal(cut["audio"], crops.batch(2, range(8))["audio"])
 
 
 def test_positives_hold_the_word_at_any_place(clips, windows):
@@ -126,7 +125,7 @@ def test_what_surrounds_a_clip_tells_nothing_of_the_label(windows):
     # Edges of clips (digital silence beside sound) must be as frequent in positives as in negatives.
     silent = {0: [], 1: []}
     for step in range(60):
-        batch, recording = windows.batch(step, range(16)), windows.plan(step, range(16))["splices"].recording[:, 0]
+        batch, recording = windows.batch(step, range(16)), windows.plan(step, range(16))["pieces"].recording[:, 0]
         for audio, label, kind in zip(batch["audio"], batch["label"], windows.clips.columns["kind"][recording], strict=True):
             if kind == "speech":
                 silent[int(label)].append((audio == 0).mean() > 0.05)
@@ -151,16 +150,15 @@ def test_a_keyword_that_is_not_there_is_named_with_what_is(clips):
 def test_the_loudest_stretch_is_found():
     audio = np.zeros(1000, np.int16)
     audio[600:650] = 100
-    start, stop = loudest(audio, 0, 1000, 50)
+    start, stop = loudest_stretch(audio, 0, 1000, 50)
     assert (start, stop) == (600, 650)
 
 
-@pytest.mark.parametrize("pipeline", [planned, read])
-def test_batches_come_in_order_from_any_step(crops, pipeline):
+def test_batches_come_in_order_from_any_step(crops):
     def make(step):
         return crops.batch(step, range(8))
 
-    got = list(pipeline(make, 3, 7))
+    got = list(read_ahead(make, 3, 7))
     assert len(got) == 4
     for step, batch in enumerate(got, start=3):
         for key, value in make(step).items():
@@ -171,11 +169,11 @@ def test_few_recordings_of_the_first_corpus_alone(corpus):
     clips = read_corpus(f"{corpus},{corpus}", "train")
     settings = ConfigDict({**SETTINGS.to_dict(), "keyword_clips": 5})
     windows = Windows.of(clips, ("alexa",), 24_000, 8, 3, settings)
-    own = (clips.columns["label"] == "alexa") & (windows.classes == 1)
+    own = (clips.columns["label"] == "alexa") & (windows.pools.classes == 1)
     assert np.bincount(clips.columns["corpus"][own]).tolist() == [5, 12]
-    assert (windows.classes[(clips.columns["label"] == "alexa") & ~own] == -1).all(), "the others are used for nothing"
+    assert (windows.pools.classes[(clips.columns["label"] == "alexa") & ~own] == -1).all(), "the others are used for nothing"
     other = Windows.of(clips, ("alexa",), 24_000, 8, 4, settings)
-    assert (other.classes != windows.classes).any(), "another seed, other recordings"
+    assert (other.pools.classes != windows.pools.classes).any(), "another seed, other recordings"
     settings.keyword_clips = -1
     with pytest.raises(UserError, match=r"config\.data\.keyword_clips=-1"):
         Windows.of(clips, ("alexa",), 24_000, 8, 3, settings)

@@ -13,7 +13,7 @@ FLOORS = (
     *("core", "detect", "demo", "audio", "losses", "models", "corpus", "runs", "batches", "prepare", "teachers"),
     *("tasks", "engine", "evaluate", "export", "mine", "train", "ablate"),
 )
-TENSORFLOW = ("batches", "prepare", "export")  # the packages that may import it
+TENSORFLOW = ("prepare", "export")  # the packages that may import it
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from s3rl_jax.core.errors import UserError
@@ -39,11 +40,18 @@ def test_an_impulse_response_begins_with_the_direct_sound(corpus):
     assert np.abs(audio).argmax() == 0
 
 
-def test_any_tfds_user_can_read_it(corpus):
+def test_any_tfds_user_can_read_it_at_random_and_through_tf_data(corpus):
     builder = tfds.builder_from_directory(f"{corpus}/corpus/2.0.0")
     assert builder.info.splits["test"].num_examples == 17
-    example = next(iter(builder.as_data_source(split="test")))
-    assert example["audio"].dtype == np.int16
+    clips, records = read_corpus(corpus, "test"), builder.as_data_source(split="test")
+    features = builder.info.features.get_tensor_spec()
+    examples = list(tf.data.Dataset.from_generator(lambda: records, output_signature=features).as_numpy_iterator())
+    assert len(examples) == len(clips)
+    for row, example in enumerate(examples):
+        for stored in (example["audio"], records[row]["audio"]):
+            assert stored.dtype == np.int16
+            np.testing.assert_array_equal(stored, clips.audio(row))
+        assert example["label"].decode() == clips.columns["label"][row]
 
 
 def test_several_splits_and_corpora_are_one(corpus):

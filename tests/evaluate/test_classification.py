@@ -108,7 +108,7 @@ def test_batches_have_the_shares_of_the_classes(commands):
     counts = np.bincount(plan["label"], minlength=4)
     assert counts[0] == pytest.approx(100, abs=2)
     assert counts[3] == pytest.approx(100, abs=2)
-    assert (clips.columns["kind"][plan["splices"].recording[plan["label"] == 3, 0]] == "noise").all()
+    assert (clips.columns["kind"][plan["pieces"].recording[plan["label"] == 3, 0]] == "noise").all()
 
 
 def test_the_configs_are_the_two_tasks():

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.corpus.corpus import index_files, read_corpus
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.corpus.layout import index_files
 from s3rl_jax.prepare import preparation
 from s3rl_jax.prepare.preparation import How, prepare
 from s3rl_jax.prepare.shards import Rejected, segments, write_shard
@@ -87,10 +88,10 @@ def test_long_recordings_are_cut_and_labelled_ones_are_not(tmp_path, rng):
 
 
 def test_segments_lose_nothing_and_a_short_recording_is_one(source, tmp_path):
-    from s3rl_jax.corpus.corpus import Record
+    from s3rl_jax.corpus.layout import Recording
 
     audio = np.arange(1000, dtype=np.int16)
-    record = Record("a", audio, "speech", "", "", "", "", "", 0, 1000)
+    record = Recording("a", audio, "speech", "", "", "", "", "", 0, 1000)
     cut = list(segments(record, 300, 0))
     np.testing.assert_array_equal(np.concatenate([part.audio for part in cut]), audio)
     assert list(segments(record, 1000, 0)) == [record]
@@ -106,7 +107,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
         for i in range(files):
             soundfile.write(folder / f"{i:03}.wav", np.roll(noise, i), 16_000)
         code = (
-            "import resource; from s3rl_jax.prepare import main; main(); "
+            "import resource; from s3rl_jax.prepare.__main__ import main; main(); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         done = subprocess.run(

@@ -42,16 +42,16 @@ def test_the_cache_holds_what_the_teacher_says(teacher, crops, tmp_path):
 
 def test_fixed_crops_cover_every_recording_and_are_the_same_in_each_epoch(clips):
     crops = Crops.of(clips, 12_880, 8, 0, 4800, EVENLY, fixed=True)
-    seen, (recordings, _) = {}, crops.pools.find(np.arange(len(crops)))
+    seen, (recordings, _) = {}, crops.index.locate(np.arange(len(crops)))
     for segment in range(len(crops)):
-        seen.setdefault(int(recordings[segment]), []).append(crops.cut(np.array([segment])))
+        seen.setdefault(int(recordings[segment]), []).append(crops.grid_batch(np.array([segment])))
     for row, cuts in seen.items():
         recording = clips.audio(row)
         if len(recording) > crops.samples:
             assert np.array_equal(cuts[0]["audio"][0], recording[: crops.samples])
             assert np.array_equal(cuts[-1]["audio"][0], recording[-crops.samples :])
     steps = range(0, 2 * len(crops), 8)
-    order = np.concatenate([crops.segments(step // 8, range(8)) for step in steps])[: 2 * len(crops)]
+    order = np.concatenate([crops.numbers(step // 8, range(8)) for step in steps])[: 2 * len(crops)]
     one, other = np.split(order, 2)
     np.testing.assert_array_equal(np.sort(one), np.arange(len(crops)))
     np.testing.assert_array_equal(np.sort(other), np.arange(len(crops)))

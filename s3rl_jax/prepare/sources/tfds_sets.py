@@ -11,7 +11,7 @@ import numpy as np
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.corpus.corpus import Record
+from s3rl_jax.corpus.layout import Recording
 from s3rl_jax.prepare.preparation import record_of
 from s3rl_jax.prepare.shards import Portion, Rejected
 from s3rl_jax.prepare.sources.manifest import Clip
@@ -38,7 +38,7 @@ class Examples(Portion):
     def __len__(self) -> int:
         return self.last - self.first
 
-    def read(self) -> Iterator[Record | Rejected]:
+    def read(self) -> Iterator[Recording | Rejected]:
         import tensorflow_datasets as tfds
 
         builder = tfds.builder_from_directory(self.folder)

@@ -1,4 +1,4 @@
-"""Noise and rooms of a corpus as two arrays, to be held on the accelerator for augmentation."""
+"""The noise and the rooms of a corpus as two arrays, which augmentation holds on the accelerator."""
 
 import numpy as np
 from jaxtyping import Float, Int16
@@ -6,15 +6,15 @@ from jaxtyping import Float, Int16
 from s3rl_jax.corpus.corpus import Clips
 
 
-def noise_bank(clips: Clips, samples: int, most: int) -> Int16[np.ndarray, "clips samples"]:
-    """The corpus's noise cut into pieces of `samples`; short recordings are repeated. At most `most` pieces, evenly.
+def noise_bank(clips: Clips, samples: int, max_pieces: int) -> Int16[np.ndarray, "pieces {samples}"]:
+    """Cuts the corpus's noise into pieces of `samples`; a shorter recording is repeated.
 
-    Reads no more than what is taken.
+    Of more than `max_pieces` pieces, evenly spaced ones are taken; only their recordings are read.
     """
     rows = clips.rows(clips.columns["kind"] == "noise")
     ends = np.cumsum(np.maximum(1, clips.columns["samples"][rows] // samples))
     total = int(ends[-1]) if len(rows) else 0
-    chosen = np.linspace(0, total - 1, min(most, total)).astype(int)
+    chosen = np.linspace(0, total - 1, min(max_pieces, total)).astype(int)
     bank, recording, audio = np.zeros((len(chosen), samples), np.int16), -1, np.zeros(0, np.int16)
     for piece, place in zip(bank, chosen, strict=True):
         if (here := int(np.searchsorted(ends, place, side="right"))) != recording:
@@ -24,8 +24,8 @@ def noise_bank(clips: Clips, samples: int, most: int) -> Int16[np.ndarray, "clip
     return bank[bank.any(axis=1)]  # digital silence cannot be scaled to an SNR
 
 
-def response_bank(clips: Clips, taps: int) -> Float[np.ndarray, "rooms taps"]:
-    """The corpus's impulse responses from the direct sound on, cut or padded to `taps`, with unit energy."""
+def response_bank(clips: Clips, taps: int) -> Float[np.ndarray, "rooms {taps}"]:
+    """The corpus's impulse responses from the direct sound on, cut or padded to `taps` samples, with unit energy."""
     rows = clips.rows(clips.columns["kind"] == "impulse_response")
     bank = np.zeros((len(rows), taps), np.float32)
     for response, row in zip(bank, rows, strict=True):

@@ -1,0 +1,120 @@
+"""Sorts the recordings of a corpus into the pools that labelled windows are drawn from: keywords, other speech, noise."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Int
+from ml_collections import ConfigDict
+
+from s3rl_jax.batches.crop_index import CropIndex
+from s3rl_jax.batches.mixture import Mixture, corpus_weights
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.corpus.keywords import SILENCE, keyword_labels
+
+NAMED_LABELS = 12  # of the corpus's labels, in an error
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowPools:
+    """The class of each recording, and the pools that windows are drawn from.
+
+    Attributes:
+      classes: 1 + the keyword's place; 0 for other speech and for noise; -1 for what is used for nothing.
+      labels: the class that a window of the recording is given: as `classes`, but noise has the class of SILENCE if that
+        is one of the keywords.
+      pools: recordings of a keyword, other speech, noise, each of one corpus.
+      mixture: of the pools.
+      negatives: other speech of all corpora, which surrounds recordings that do not fill their window.
+    """
+
+    classes: Int[np.ndarray, "recordings"]
+    labels: Int[np.ndarray, "recordings"]
+    pools: tuple[CropIndex, ...]
+    mixture: Mixture
+    negatives: CropIndex
+
+    def recordings_at(self, positions: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+        """The recording at each position of the endless stream of windows."""
+        pools, numbers = self.mixture.records_at(positions, [len(pool) for pool in self.pools])
+        recordings = np.empty_like(numbers)
+        for place, pool in enumerate(self.pools):
+            recordings[pools == place], _ = pool.locate(numbers[pools == place])
+        return recordings
+
+
+def sort_recordings(clips: Clips, keywords: tuple[str, ...], samples: int, seed: int, settings: ConfigDict) -> WindowPools:
+    """Classifies the recordings and divides them into pools.
+
+    Args:
+      clips: a training split.
+      keywords: lower case.
+      samples: of a window.
+      seed: keys every choice.
+      settings: `config.data`: `context_probability`, `keyword_clips`, and `mixture`, which has a weight for `keyword`,
+        `negative` and `noise`, and weights for the `corpora` within each of them.
+
+    Raises:
+      UserError: if there is no recording of a keyword, or none of other speech, or for weights out of range.
+    """
+    kind = clips.columns["kind"]
+    classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
+    _check_keywords(clips, classes, keywords)
+    classes = _limited(clips, classes, settings.get("keyword_clips", 0), seed)
+    labels = np.where(kind == "noise", keywords.index(SILENCE) + 1, classes) if SILENCE in keywords else classes
+    negative = (kind == "speech") & (classes == 0)
+    if not negative.any() and (settings.mixture.negative or settings.context_probability):
+        raise UserError(
+            "config.data.corpus: no other speech than the keyword; negatives are needed, unless "
+            "config.data.mixture.negative and config.data.context_probability are 0"
+        )
+    # A word counts once however long its recording is; of other audio, a minute counts as a minute.
+    counts = np.where(classes > 0, 1, np.maximum(1, clips.columns["samples"] // samples))
+    members = {"keyword": classes > 0, "negative": negative, "noise": kind == "noise"}
+    pools, weights = _pools(clips, members, counts, settings.mixture)
+    # Without negatives context_probability is 0: those that are drawn then fill no samples.
+    around = clips.rows(negative if negative.any() else classes > 0)
+    return WindowPools(classes, labels, pools, Mixture.of(weights, seed), CropIndex.of(around, counts[around]))
+
+
+def _check_keywords(clips: Clips, classes: Int[np.ndarray, "recordings"], keywords: tuple[str, ...]) -> None:
+    kind = clips.columns["kind"]
+    for place, keyword in enumerate(keywords):
+        if not (classes == place + 1).any() and not (keyword == SILENCE and (kind == "noise").any()):
+            labels = sorted({str(label) for label in clips.columns["label"][kind == "speech"] if label})
+            raise UserError(
+                f"config.keyword={keyword}: no recording in the train split has that label; the corpus has "
+                f"{', '.join(labels[:NAMED_LABELS])}{' ...' if len(labels) > NAMED_LABELS else ''}"
+            )
+
+
+def _limited(clips: Clips, classes: Int[np.ndarray, "n"], count: int, seed: int) -> Int[np.ndarray, "n"]:
+    """The classes with at most `count` recordings of each keyword of the first corpus, the others -1; 0: all are kept.
+
+    Raises:
+      UserError: for a negative count.
+    """
+    if count < 0:
+        raise UserError(f"config.data.keyword_clips={count}: expected a number of recordings, or 0 for all")
+    limited = classes.copy()
+    for keyword in range(1, classes.max() + 1) if count else ():
+        rows = clips.rows((classes == keyword) & (clips.columns["corpus"] == 0))
+        limited[np.random.default_rng((seed, keyword)).permutation(rows)[count:]] = -1
+    return limited
+
+
+def _pools(
+    clips: Clips, members: dict[str, Bool[np.ndarray, "n"]], counts: Int[np.ndarray, "n"], mixture: ConfigDict
+) -> tuple[tuple[CropIndex, ...], list[float]]:
+    """A pool for each kind of `members` and each corpus that has some, and the weights of the pools."""
+    pools, weights = [], []
+    for name, chosen in members.items():
+        amounts = np.bincount(clips.columns["corpus"][chosen], counts[chosen], minlength=clips.corpora)
+        share = corpus_weights(mixture, amounts)
+        if amounts.any() and not share.any():
+            raise UserError(f"config.data.mixture.corpora: every corpus that has any {name} has weight 0")
+        for corpus in np.flatnonzero(share):
+            rows = clips.rows(chosen & (clips.columns["corpus"] == corpus))
+            pools.append(CropIndex.of(rows, counts[rows]))
+            weights.append(mixture[name] * share[corpus] / share.sum())
+    return tuple(pools), weights
