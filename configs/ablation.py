@@ -31,11 +31,11 @@ def get_config(variant: str = "") -> ConfigDict:
 
     # What each row changes, with all other objectives off.
     config.rows = table_rows("2-3", "0-1,4")
-    config.rows_of_other_size = ("no teacher", "dual view + teacher's codebook")
+    config.rows_of_other_size = ("no teacher", "dual view + teacher's codebook")  # trained in `other_size` too
     config.baseline = "no teacher"  # the row that the others are compared with
     # False accepts are compared at the false rejects that the baseline has at so many false accepts an hour.
     config.rate = 10.0
-    config.conditions = ("clean", "snr_20", "snr_10", "snr_5", "snr_0")
+    config.conditions = ("clean", "snr_20", "snr_10", "snr_5", "snr_0")  # columns of the table
 
     # The stages, as in their own configs, without what this config sets for all of them.
     config.pretrain = _stage(pretrain.get_config("student"))

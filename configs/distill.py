@@ -19,9 +19,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.task = "distill"
 
     shared.add_run(config)
-    config.steps = 1500
-    config.batch_size = 32
-    config.checkpoint_every = 200
+    config.steps = 1500  # of training
+    config.batch_size = 32  # examples in a step
+    config.checkpoint_every = 200  # steps between two checkpoints
 
     shared.add_data(config)
     shared.add_crops(config)
@@ -34,50 +34,49 @@ def get_config(variant: str = "") -> ConfigDict:
     config.teacher.dtype = "float32"  # or bfloat16: what the teacher computes in
     config.teacher.cache = False  # hear the teacher once over fixed crops, in WORKDIR/teacher_targets, and distil from that
     config.teacher.cache_dir = ""  # where else, to share it between runs
-    # How the teacher is pre-trained: the fields of configs/pretrain.py, without those that follow from this config.
     pretraining = pretrain.get_config()
+    # How the teacher is pre-trained: the fields of configs/pretrain.py, without those that follow from this config.
     config.teacher.pretraining = ConfigDict({name: pretraining[name] for name in pretraining if name not in NOT_IN_PRETRAINING})
 
     # The teacher's own quantiser, or k-means over a layer, fitted first and kept in the corpus's folder.
     config.codebook = ConfigDict()
     config.codebook.kind = "auto"  # quantizer, kmeans, or auto: the quantiser where the teacher has one
     config.codebook.layer = 0  # of k-means; 0: three quarters up
-    config.codebook.clusters = 256
+    config.codebook.clusters = 256  # entries, of k-means
     config.codebook.batches = 200  # that k-means is fitted on
-    config.codebook.seed = 0
+    config.codebook.seed = 0  # of the first centres of k-means
 
     shared.add_student(config)
     config.projection = "linear"  # or mlp: from the student's width to the teacher's
 
     # Weights; 0 turns an objective off.
     config.loss = ConfigDict()
-    config.loss.dual_view = 1.0
+    config.loss.dual_view = 1.0  # cross-correlation over features and over the batch
     config.loss.gamma = 1.0  # the teacher's codebook, by its vectors
     config.loss.code_classes = 0.0  # the teacher's codebook, by its classes
     config.loss.own_codebook = 0.0  # one that the student learns with its own quantiser, as wav2vec 2.0 does
-    config.loss.feature_view = 0.0
-    config.loss.batch_view = 0.0
-    config.loss.frame_regression = 0.0
-    config.loss.utterance_regression = 0.0
-    # Weights within an objective.
-    config.loss.alpha = 5e-3  # of the feature view's off-diagonal
-    config.loss.beta = 5e-3  # of the batch view's off-diagonal
-    config.loss.cosine = 1.0  # of the regressions' cosine term (lambda in the paper)
+    config.loss.feature_view = 0.0  # cross-correlation over features alone
+    config.loss.batch_view = 0.0  # cross-correlation over the batch alone
+    config.loss.frame_regression = 0.0  # distance to the teacher's features at each frame
+    config.loss.utterance_regression = 0.0  # distance to the mean of the teacher's features over time
+    config.loss.alpha = 5e-3  # weight of the feature view's off-diagonal
+    config.loss.beta = 5e-3  # weight of the batch view's off-diagonal
+    config.loss.cosine = 1.0  # weight of the regressions' cosine term (lambda in the paper)
 
     # Open in the paper: centring (Barlow Twins centres, the paper's equations do not), and wav2vec 2.0's values.
     config.centre = True
     config.kappa = 0.1  # temperature of the contrastive losses
-    config.distractors = 100
+    config.distractors = 100  # codes of other frames that a frame is compared with
     config.mask = ConfigDict()
     config.mask.probability = 0.065  # that a span begins at a frame
     config.mask.span = 10  # frames
     config.own_codebook = ConfigDict()  # of loss.own_codebook
-    config.own_codebook.groups = 2
+    config.own_codebook.groups = 2  # codebooks side by side
     config.own_codebook.entries = 64  # in each group
     config.own_codebook.diversity = 0.5  # weight of the diversity loss
     config.own_codebook.start = 1.0  # Gumbel temperature: from start to end, times decay a step
-    config.own_codebook.end = 0.5
-    config.own_codebook.decay = 0.999
+    config.own_codebook.end = 0.5  # at least
+    config.own_codebook.decay = 0.999  # a step
 
     shared.add_augmentation(config)
     shared.add_optimizer(config)

@@ -34,37 +34,37 @@ def get_config(variant: str = "") -> ConfigDict:
     config.quantization_aware = False  # round weights and activations as an int8 file does
 
     shared.add_run(config)
-    config.steps = 1000
-    config.batch_size = 64
-    config.checkpoint_every = 250
+    config.steps = 1000  # of training
+    config.batch_size = 64  # examples in a step
+    config.checkpoint_every = 250  # steps between two checkpoints
 
     shared.add_data(config)
-    config.data.window_seconds = 1.5
+    config.data.window_seconds = 1.5  # that one score is about; longer than the keyword
     config.data.lead_seconds = 1.0  # sound before the window, for a streaming student: as far as it looks back in a stream
     config.data.hop_seconds = 0.16  # how often a device scores
-    # Weights of what a batch is made of; within each of these, data.mixture.corpora.
-    config.data.mixture.keyword = 0.25
-    config.data.mixture.negative = 0.65
-    config.data.mixture.noise = 0.1
+    # Weights of the parts of a batch; within each part, data.mixture.corpora.
+    config.data.mixture.keyword = 0.25  # recordings of a keyword
+    config.data.mixture.negative = 0.65  # other speech
+    config.data.mixture.noise = 0.1  # noise alone
     config.data.keyword_clips = 0  # of the first corpus, no more than so many recordings of each keyword; 0: all
     config.data.context_probability = 0.7  # that another recording, not silence, surrounds a clip
 
     shared.add_student(config)
     config.student.size = ""  # empty: that of init, else tiny; with init, the whole student is what init is
     config.loss = ConfigDict()
-    config.loss.classification = 1.0
+    config.loss.classification = 1.0  # weight of the cross-entropy
     config.class_weights = ()  # empty: all 1; else one for "no keyword" and one for each keyword
-    config.label_smoothing = 0.05
+    config.label_smoothing = 0.05  # share of the target that goes to the other labels
 
-    # With hours of real recordings and 1000 steps, speed, band and speech together made it worse (docs/results.md), so they
+    # With hours of real recordings and 1000 steps, speed, band and speech together made it worse (docs/data.md), so they
     # are off; with few recordings or longer training, try them.
     shared.add_augmentation(config)
     config.augment.snr_db = (-3.0, 25.0)
     config.augment.gain_db = (-15.0, 10.0)
     config.spec_augment = ConfigDict()
-    config.spec_augment.time_masks = 2
+    config.spec_augment.time_masks = 2  # stretches of time that are hidden
     config.spec_augment.time_width = 15  # frames of 10 ms, at most
-    config.spec_augment.band_masks = 2
+    config.spec_augment.band_masks = 2  # groups of bands that are hidden
     config.spec_augment.band_width = 8  # mel bands, at most
 
     shared.add_optimizer(config)

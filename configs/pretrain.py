@@ -17,16 +17,16 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model = "teacher"  # or student
 
     shared.add_run(config)
-    config.steps = 4000
-    config.batch_size = 16
-    config.checkpoint_every = 500
+    config.steps = 4000  # of training
+    config.batch_size = 16  # examples in a step
+    config.checkpoint_every = 500  # steps between two checkpoints
     config.remat = False  # compute each layer again for its gradient instead of keeping what it made (no gain on CPUs)
 
     shared.add_data(config)
     shared.add_crops(config)
     config.validation = ConfigDict()  # on the validation split, if the corpus has one
     config.validation.every = 200  # steps; 0: never
-    config.validation.batches = 10
+    config.validation.batches = 10  # of each measurement
 
     config.teacher = ConfigDict()
     config.teacher.size = "tiny"  # or base
@@ -38,15 +38,15 @@ def get_config(variant: str = "") -> ConfigDict:
     config.mask.probability = 0.08  # that a span begins at a frame
     config.mask.span = 5  # frames
     config.kappa = 0.1  # temperature of the contrastive loss
-    config.distractors = 100
+    config.distractors = 100  # codes of other frames that a frame is compared with
     config.gumbel = ConfigDict()  # temperature of the quantiser: from start to end, times decay a step
-    config.gumbel.start = 1.0
-    config.gumbel.end = 0.5
-    config.gumbel.decay = 0.999
+    config.gumbel.start = 1.0  # at step 0
+    config.gumbel.end = 0.5  # at least
+    config.gumbel.decay = 0.999  # a step
     config.loss = ConfigDict()
-    config.loss.contrastive = 1.0
-    config.loss.diversity = 0.5
-    config.loss.feature_penalty = 0.1
+    config.loss.contrastive = 1.0  # weight: tell the code of a masked frame from distractors
+    config.loss.diversity = 0.5  # weight: use all entries of the codebook
+    config.loss.feature_penalty = 0.1  # weight: squares of the convolutions' outputs
 
     shared.add_optimizer(config)
     shared.apply_variant(config, "pretrain", variant, VARIANTS)

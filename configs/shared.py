@@ -13,7 +13,7 @@ Variant = Callable[[ConfigDict], None]
 def add_run(config: ConfigDict) -> None:
     """How a run begins, how it uses the devices, and what it writes on the way."""
     config.seed = 0  # of initial values, masks, augmentation and the order of the data
-    config.log_every = 50  # steps
+    config.log_every = 50  # steps between two lines of the log
     config.steps_per_dispatch = 0  # steps that are compiled into one program; 0: 8 on accelerators, 1 on CPUs
     config.micro_batches = 1  # the gradient of a batch in so many parts, one after the other, for less memory
     config.runlocal = False  # everything at the least size: see that a run goes through, in seconds
@@ -72,17 +72,17 @@ def add_augmentation(config: ConfigDict) -> None:
     """What is done to the sound of an example. Ranges are (low, high); a probability of 0 costs nothing."""
     config.augment = ConfigDict()
     config.augment.speed_probability = 0.0  # faster or slower, pitch too; in distillation for teacher and student
-    config.augment.speed = (0.9, 1.1)
+    config.augment.speed = (0.9, 1.1)  # times as fast
     config.augment.shift_seconds = 0.0  # at most, either way
-    config.augment.reverb_probability = 0.3
-    config.augment.band_probability = 0.0  # that only a band passes, as through a telephone, a codec or a small loudspeaker
-    config.augment.band_low_hz = (50.0, 400.0)
-    config.augment.band_high_hz = (3000.0, 7500.0)
-    config.augment.speech_probability = 0.0  # that another example is mixed in; in fine-tuning one without the keyword
-    config.augment.speech_snr_db = (5.0, 20.0)
-    config.augment.noise_probability = 0.8
-    config.augment.snr_db = (0.0, 25.0)
-    config.augment.gain_db = (-10.0, 10.0)
+    config.augment.reverb_probability = 0.3  # a room: an impulse response of the corpus
+    config.augment.band_probability = 0.0  # only a band passes, as through a telephone, a codec or a small loudspeaker
+    config.augment.band_low_hz = (50.0, 400.0)  # lower edge of the band
+    config.augment.band_high_hz = (3000.0, 7500.0)  # upper edge of the band
+    config.augment.speech_probability = 0.0  # another example is mixed in; in fine-tuning one without the keyword
+    config.augment.speech_snr_db = (5.0, 20.0)  # of the example against the one that is mixed in
+    config.augment.noise_probability = 0.8  # noise of the corpus
+    config.augment.snr_db = (0.0, 25.0)  # of the speech against the noise
+    config.augment.gain_db = (-10.0, 10.0)  # of the whole example
 
 
 def add_optimizer(config: ConfigDict) -> None:
@@ -90,9 +90,9 @@ def add_optimizer(config: ConfigDict) -> None:
     config.optimizer = ConfigDict()
     config.optimizer.learning_rate = 2e-3  # the peak, after the warm-up
     config.optimizer.warmup = 0.08  # share of the steps
-    config.optimizer.weight_decay = 0.01
-    config.optimizer.beta1 = 0.9
-    config.optimizer.beta2 = 0.98
+    config.optimizer.weight_decay = 0.01  # of AdamW
+    config.optimizer.beta1 = 0.9  # decay of the mean gradient
+    config.optimizer.beta2 = 0.98  # decay of the mean squared gradient
     config.optimizer.clip = 1.0  # norm of the gradient, at most
 
 

@@ -9,6 +9,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import ablation, distill, finetune, pretrain
+from docs import make_configuration
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
@@ -69,6 +70,11 @@ def test_configuration_fields_exist(page):
     for field in re.findall(r"\bconfig\.([a-z_]+(?:\.[a-z_0-9]+)*)\b(?!\()", page.read_text(encoding="utf-8")):
         if field != "json":
             assert field in fields, f"{page.name}: config.{field}"
+
+
+def test_configuration_page_is_up_to_date():
+    written = make_configuration.PAGE.read_text(encoding="utf-8")
+    assert written == make_configuration.page(), "run python -m docs.make_configuration"
 
 
 def _without_code(text: str) -> str:
