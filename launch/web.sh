@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# LiteRT for the web, for s3rl_jax.demo: fetched once from the npm registry into s3rl_jax/demo/web/litert, whence it goes into
-# wheels built afterwards. Needs npm.
+# Fetches LiteRT for the web, which s3rl_jax.demo serves, from the npm registry into s3rl_jax/demo/web/litert. Wheels that are
+# built afterwards contain it. Needs npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=2.5.3

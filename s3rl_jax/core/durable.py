@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -16,3 +16,28 @@ def durably(path: Path, mode: str = "w") -> Iterator[IO]:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Writes several files that belong together: all of them are on disk before the first one gets its name.
+
+    Files that were there are replaced. A crash between two renames leaves new files beside old ones, so that one of them has
+    to hold a digest of the other.
+
+    Raises:
+      OSError: if one cannot be written; then none was replaced, and nothing new is left.
+    """
+    unfinished = {path: path.with_name(f"{path.name}.tmp") for path in contents}
+    try:
+        for path, content in contents.items():
+            with open(unfinished[path], "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, written in unfinished.items():
+            written.replace(path)
+    except OSError:
+        for written in unfinished.values():
+            with contextlib.suppress(OSError):
+                written.unlink(missing_ok=True)
+        raise

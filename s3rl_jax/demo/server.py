@@ -4,11 +4,12 @@ import http.server
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import read_fields
+from s3rl_jax.detect.description import read_model
 
 WEB = Path(__file__).parent / "web"
 LITERT = WEB / "litert"  # core/ and wasm-utils/, from the npm packages @litertjs/core and @litertjs/wasm-utils
 SCRIPTS = ("demo.js", "firing.js")
+HIGHEST_PORT = 65_535
 MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm"}
 
 
@@ -19,7 +20,7 @@ def files_of(model: str) -> dict[str, Path]:
       UserError: if the model has no signature `stream`, or LiteRT for the web is not installed.
     """
     path, description = Path(model), Path(model).with_suffix(".json")
-    fields, _ = read_fields(path)
+    _, fields, _ = read_model(path)
     if "samples" not in fields.get("signatures", {}).get("stream", {"inputs": {}})["inputs"]:
         raise UserError(f"{model}: cannot be stepped hop by hop; expected one exported with --streaming")
     if not (LITERT / "core").is_dir():
@@ -40,8 +41,10 @@ def server_of(model: str, port: int) -> http.server.ThreadingHTTPServer:
       port: 0 takes a free one.
 
     Raises:
-      UserError: as `files_of`, and if the port is taken.
+      UserError: as `files_of`, and if the port is taken or impossible.
     """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise UserError(f"--port={port}: expected 0 to {HIGHEST_PORT}")
     files = files_of(model)
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 `FIELDS` names each field, what it may hold, and whether a runtime needs it. NumPy-free standard library: the device reads it.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ FIELDS = {
     "training_data_licences": Field(_texts, "a list of texts"),
     "version": _TEXT,
     "git_revision": _TEXT,
+    "step": _SIZE,
+    "sha256": Field(lambda value: _text(value) and len(value) == 64, "the SHA-256 of the model, 64 hexadecimal digits"),
     "scored": Field(lambda value: isinstance(value, dict), "an object"),
 }
 
@@ -163,18 +166,39 @@ def check_fields(fields: Any, path: str) -> Description:
     )
 
 
-def read_fields(model: str | Path) -> tuple[dict[str, Any], Description]:
-    """Reads and checks the .json beside a model.
+def read_model(model: str | Path) -> tuple[bytes, dict[str, Any], Description]:
+    """Reads a model and its .json, and checks the .json and the digest in it.
 
     Returns:
-      All fields as they are written, and those that a runtime needs.
+      The model; all fields of the .json as they are written; and those that a runtime needs.
 
     Raises:
-      UserError: if the model or its .json is missing, or the .json is not as `FIELDS` says.
+      UserError: if the model or its .json is missing, the .json is not as `FIELDS` says, or the digest differs. The .json of
+        an older version has no digest; then the model is not checked.
     """
-    if not Path(model).is_file():
-        raise UserError(f"{model}: no such file; expected a .tflite that s3rl_jax.export wrote")
-    path = Path(model).with_suffix(".json")
+    try:
+        content = Path(model).read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{model}: no such file; expected a .tflite that s3rl_jax.export wrote") from None
+    except OSError as error:
+        raise UserError(f"{model}: cannot be read: {error.strerror}") from error
+    fields, description = _read_fields(Path(model))
+    digest = fields.get("sha256")
+    if digest is not None and digest != sha256(content):
+        raise UserError(
+            f"{model}: not the model that {description.path} describes (its SHA-256 differs): damaged, or of another export; "
+            "export it again"
+        )
+    return content, fields, description
+
+
+def sha256(model: bytes) -> str:
+    """The digest that the .json holds."""
+    return hashlib.sha256(model).hexdigest()
+
+
+def _read_fields(model: Path) -> tuple[dict[str, Any], Description]:
+    path = model.with_suffix(".json")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

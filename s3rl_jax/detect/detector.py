@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import read_fields
+from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.firing import FiringState, refractory_hops
 from s3rl_jax.detect.litert import LiteRtModel
 
@@ -50,13 +50,13 @@ class Detector:
     """
 
     def __init__(self, path: str, operating_point: str | None = None):
-        _, description = read_fields(path)
+        content, _, description = read_model(path)
         self.labels = list(description.labels)
         self.sample_rate, self.window, self.hop = description.sample_rate, description.window, description.hop
         self.threshold = description.threshold(operating_point)
         refractory = refractory_hops(self.hop, self.sample_rate, description.refractory_seconds)
         self._firing = FiringState(self.threshold, refractory, description.smoothing_hops)
-        self._model = LiteRtModel(path, self.window)
+        self._model = LiteRtModel(content, self.window, path)
         self._check_model(path)
         self.reset()
 

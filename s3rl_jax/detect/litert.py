@@ -15,15 +15,16 @@ class LiteRtModel:
     `stream` carries its state from call to call; `detect` is given the last window at each hop.
 
     Args:
-      path: a .tflite that s3rl_jax.export wrote.
+      content: of a .tflite that s3rl_jax.export wrote.
       window: samples that `detect` takes.
+      path: of the file, for messages.
 
     Raises:
       UserError: if the file is no such model.
     """
 
-    def __init__(self, path: str, window: int):
-        interpreter = _open(path)
+    def __init__(self, content: bytes, window: int, path: str):
+        interpreter = _open(content, path)
         signatures = interpreter.get_signature_list()
         self._signature = STREAM if STREAM in signatures else DETECT
         name = INPUT[self._signature]
@@ -53,10 +54,10 @@ class LiteRtModel:
         return outputs["posteriors"][0]
 
 
-def _open(path: str):
+def _open(content: bytes, path: str):
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        return Interpreter(model_path=path, num_threads=1)
+        return Interpreter(model_content=content, num_threads=1)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path}: not a model that s3rl_jax.export wrote: {str(error).splitlines()[0]}") from error

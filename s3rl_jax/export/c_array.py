@@ -10,17 +10,13 @@ from s3rl_jax.export.microcontroller import arena_estimate
 BYTES_A_LINE = 16
 
 
-def write_c_array(model: bytes, description: Description, path: Path) -> list[Path]:
-    """Writes NAME_model.h and NAME_model.cc beside `path`, which is the .tflite.
-
-    Returns:
-      The two files.
-    """
+def c_sources(model: bytes, description: Description, path: Path) -> dict[Path, str]:
+    """NAME_model.h and NAME_model.cc, to be written beside `path`, which is the .tflite: files and texts."""
     name = _identifier(path.stem)
-    files = [path.with_name(f"{name}_model.h"), path.with_name(f"{name}_model.cc")]
-    for file, text in zip(files, (_header(model, description, name), _source(model, description, name)), strict=True):
-        file.write_text(text, encoding="utf-8")
-    return files
+    return {
+        path.with_name(f"{name}_model.h"): _header(model, description, name),
+        path.with_name(f"{name}_model.cc"): _source(model, description, name),
+    }
 
 
 def _identifier(stem: str) -> str:

@@ -11,6 +11,7 @@ from s3rl_jax import __version__
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.detect.description import sha256
 from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
 from s3rl_jax.export.build import ExportedFile
 from s3rl_jax.export.conversion import operators
@@ -51,6 +52,8 @@ def describe(
         "arena_bytes_estimate": arena_estimate(file.content),
         "parameters": sum(p.size for p in jax.tree.leaves(detector.params)),
         "bytes": len(file.content),
+        "sha256": sha256(file.content),
+        "step": detector.step,
         "languages": keyword_languages(training, detector.keywords),
         "training_data_licences": sorted({str(licence) for licence in training.columns["licence"] if licence}),
         "version": __version__,

@@ -9,8 +9,8 @@ from s3rl_jax.export.microcontroller import arena_estimate
 FEATURE_STEP_MS = 10
 
 
-def write_esphome_manifest(model: bytes, description: Description, languages: list[str], path: Path) -> Path:
-    """Writes NAME.esphome.json, version 2, beside `path`, which is the .tflite.
+def esphome_manifest(model: bytes, description: Description, languages: list[str], path: Path) -> dict[Path, str]:
+    """NAME.esphome.json, version 2, to be written beside `path`, which is the .tflite: file and text.
 
     The manifest is valid; the model does not run there unchanged, for three reasons that docs/device.md lists.
 
@@ -19,9 +19,6 @@ def write_esphome_manifest(model: bytes, description: Description, languages: li
       description: of the model.
       languages: of the keyword's recordings in training, as `keyword_languages` gives them.
       path: of the .tflite.
-
-    Returns:
-      The file.
     """
     manifest = {
         "type": "micro",
@@ -38,6 +35,4 @@ def write_esphome_manifest(model: bytes, description: Description, languages: li
             "minimum_esphome_version": "2024.7.0",
         },
     }
-    file = path.with_suffix(".esphome.json")
-    file.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-    return file
+    return {path.with_suffix(".esphome.json"): json.dumps(manifest, indent=2)}

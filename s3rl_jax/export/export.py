@@ -1,6 +1,7 @@
 """The export of a fine-tuned run: M.tflite and M.json, refused if the file's posteriors differ from those of JAX."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,16 @@ import numpy as np
 from jaxtyping import Float
 
 from s3rl_jax.batches.windows import Windows
+from s3rl_jax.core.durable import write_together
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.detect.description import check_fields
 from s3rl_jax.export.accuracy import score_file
 from s3rl_jax.export.build import build_file
-from s3rl_jax.export.c_array import write_c_array
+from s3rl_jax.export.c_array import c_sources
 from s3rl_jax.export.calibration import with_silence_and_noise
 from s3rl_jax.export.description import describe
-from s3rl_jax.export.esphome import write_esphome_manifest
+from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.file_format import FileFormat, signatures_of
 from s3rl_jax.runs.detector import TrainedDetector, open_detector
 
@@ -25,7 +27,7 @@ DEFAULT_THRESHOLDS = {"default": 0.5}  # of a detector that was not evaluated
 
 
 def export(workdir: str, out: str, file_format: FileFormat, report: str | None = None, c_array: bool = False) -> dict[str, Any]:
-    """Writes the model and its description.
+    """Writes the model and its description, all files or none.
 
     Args:
       workdir: of a fine-tuning run.
@@ -43,9 +45,7 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
       NotExportable: if the float file differs from JAX by more than 1e-4 on real clips, or needs foreign operators.
     """
     detector = open_detector(workdir, "--workdir")
-    path = Path(out)
-    if path.suffix != ".tflite":
-        raise UserError(f"--out={out}: expected a file name that ends in .tflite")
+    path = _output_path(out)
     metrics = _read_metrics(workdir, report)
     signatures_of(file_format, detector.model, detector.params)  # refuses an impossible format before anything is read
     # The training split: every run has one, and the comparison needs real sound, not unseen sound.
@@ -53,15 +53,31 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
     file = build_file(file_format, detector.model, detector.params, _calibration_clips(detector, training))
     thresholds = metrics["conditions"]["clean"]["threshold"] if metrics else DEFAULT_THRESHOLDS
     fields = describe(file, file_format, detector, training, thresholds)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(file.content)
     fields |= _score(file.content, file_format, detector, metrics, thresholds)
     description = check_fields(fields, str(path.with_suffix(".json")))
-    path.with_suffix(".json").write_text(json.dumps(fields, indent=2))
-    if c_array:
-        manifest = write_esphome_manifest(file.content, description, fields["languages"], path)
-        fields["written"] = [*write_c_array(file.content, description, path), manifest]
-    return fields
+    sources = c_sources(file.content, description, path) if c_array else {}
+    sources |= esphome_manifest(file.content, description, fields["languages"], path) if c_array else {}
+    files = {path: file.content, path.with_suffix(".json"): json.dumps(fields, indent=2).encode()}
+    write_together(files | {source: text.encode() for source, text in sources.items()})
+    return fields | ({"written": list(sources)} if sources else {})
+
+
+def _output_path(out: str) -> Path:
+    """The path of the model, its folder made: an impossible one is refused before anything is computed.
+
+    Raises:
+      UserError: naming --out.
+    """
+    path = Path(out)
+    if path.suffix != ".tflite":
+        raise UserError(f"--out={out}: expected a file name that ends in .tflite")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out={out}: no folder can be made there: {error.strerror}") from error
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"--out={out}: its folder cannot be written to")
+    return path
 
 
 def _calibration_clips(detector: TrainedDetector, training: Clips) -> Float[np.ndarray, "clips samples"]:

@@ -109,7 +109,12 @@ class Checkpoints:
 
 
 def read_params(workdir: str | Path, flag: str) -> Any:
-    """The parameters of a run's newest checkpoint that can be read, as NumPy arrays.
+    """The parameters of `read_params_and_step`."""
+    return read_params_and_step(workdir, flag)[0]
+
+
+def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
+    """The parameters of a run's newest checkpoint that can be read, as NumPy arrays, and its step.
 
     Raises:
       UserError: naming `flag`, if there is no checkpoint, or none that can be read.
@@ -126,7 +131,7 @@ def read_params(workdir: str | Path, flag: str) -> Any:
         for step in steps:
             found, wrong = _read(manager, step, device)
             if not wrong:
-                return jax.device_get(found.params)
+                return jax.device_get(found.params), step
             LOGGER.warning(f"{flag}={workdir}: the checkpoint of step {step} cannot be read ({wrong})")
     raise UserError(f"{flag}={workdir}: no checkpoint in {CHECKPOINTS}/ can be read")
 

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.models.detector import KeywordModel, keyword_model
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.checkpoint import read_params_and_step
 from s3rl_jax.runs.workdir import read_config
 
 TRAINED = ("student", "head")  # what counts as parameters: BatchNorm's statistics are not trained
@@ -22,6 +22,7 @@ class TrainedDetector(NamedTuple):
       keywords: lower case; class k + 1 is keyword k, class 0 is everything else.
       model: what computes.
       params: `student`, `head`, perhaps `statistics`, as NumPy arrays.
+      step: of the checkpoint that they were read from.
     """
 
     workdir: str
@@ -29,6 +30,7 @@ class TrainedDetector(NamedTuple):
     keywords: tuple[str, ...]
     model: KeywordModel
     params: dict[str, Any]
+    step: int
 
     @property
     def parameters(self) -> int:
@@ -45,4 +47,5 @@ def open_detector(workdir: str, flag: str) -> TrainedDetector:
     config = read_config(workdir, flag, "finetune")
     keywords = parse_keywords(config.keyword)
     model = keyword_model(config, len(keywords) + 1)
-    return TrainedDetector(str(workdir), config, keywords, model, read_params(workdir, flag))
+    params, step = read_params_and_step(workdir, flag)
+    return TrainedDetector(str(workdir), config, keywords, model, params, step)

@@ -117,6 +117,12 @@ def test_nothing_else_is_served_and_to_nobody_else(served):
     assert get(served, "/", host="evil.example:80") == 404
 
 
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_an_impossible_port_is_named(port):
+    with pytest.raises(UserError, match=f"--port={port}: expected 0 to 65535"):
+        server_of("m.tflite", port)
+
+
 def test_what_cannot_be_shown_is_named(chain, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"no\.tflite: no such file"):
         files_of(str(tmp_path / "no.tflite"))

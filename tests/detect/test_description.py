@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import FIELDS, check_fields, read_fields
+from s3rl_jax.detect.description import FIELDS, check_fields, read_model
 
 VALID = {
     "labels": ["", "alexa"],
@@ -93,11 +93,11 @@ def test_any_file_is_read_or_refused(tmp_path_factory, content):
     (folder / "m.tflite").write_bytes(b"")
     (folder / "m.json").write_bytes(content)
     with pytest.raises(UserError, match=r"m\.json: "):
-        read_fields(folder / "m.tflite")
+        read_model(folder / "m.tflite")
 
 
 def test_deep_nesting_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(b"")
     (tmp_path / "m.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match="not a description"):
-        read_fields(tmp_path / "m.tflite")
+        read_model(tmp_path / "m.tflite")

@@ -1,4 +1,6 @@
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -7,7 +9,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from s3rl_jax.detect.description import FIELDS
 from s3rl_jax.export.conversion import NotExportable, operators, to_tflite
+from s3rl_jax.export.export import export
+from s3rl_jax.export.file_format import FileFormat
 from s3rl_jax.export.signatures import Signature, stream_signature
 from s3rl_jax.models.detector import keyword_model
 from s3rl_jax.runs.checkpoint import read_params
@@ -94,6 +99,28 @@ def test_the_description_is_complete(chain):
     assert not any(name.startswith(("STABLEHLO", "Flex", "CUSTOM")) for name in builtin)
 
 
+def test_the_description_has_the_digest_and_the_step(chain):
+    file = fields_of(chain, "model.tflite")
+    assert file["sha256"] == hashlib.sha256(Path(chain["model.tflite"]).read_bytes()).hexdigest()
+    assert file["step"] == 150
+    assert file["languages"] == ["en"], "as the corpus names none"
+    assert set(file) <= set(FIELDS), "every field is in the schema"
+
+
+def test_an_export_that_ends_early_leaves_the_older_files(chain, tmp_path, monkeypatch):
+    for suffix in (".tflite", ".json"):
+        shutil.copy(Path(chain["model.tflite"]).with_suffix(suffix), tmp_path / f"m{suffix}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("s3rl_jax.export.export.score_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        export(chain["detector"], str(tmp_path / "m.tflite"), FileFormat("dynamic"), chain["report"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_what_has_no_built_in_operator_is_refused():
     def eigenvalues(arrays):
         return {"posteriors": jnp.linalg.eigvalsh(arrays["audio"] * arrays["audio"].T)}
@@ -108,6 +135,7 @@ def test_what_has_no_built_in_operator_is_refused():
         (["--workdir=nowhere", "--out=m.tflite"], "--workdir=nowhere"),
         (["--workdir={distilled}", "--out=m.tflite"], "expected finetune"),
         (["--workdir={detector}", "--out=m.bin"], "--out=m.bin"),
+        (["--workdir={detector}", "--out=setup.cfg/m.tflite"], "--out=setup.cfg/m.tflite"),
         (["--workdir={detector}", "--out=m.tflite", "--report=nowhere"], "--report=nowhere"),
         (["--workdir={detector}", "--out=m.tflite", "--quantize=int4"], "--quantize='int4': expected one of none, dynamic"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.audio.logmel import log_mel, standardise
-from s3rl_jax.export.c_array import write_c_array
+from s3rl_jax.export.c_array import c_sources
 from tests.conftest import ROOT
 from tests.export.test_build import NETWORK, built
 from tests.export.test_microcontroller import DESCRIPTION
@@ -64,7 +64,8 @@ def test_the_front_end_in_cpp_is_ours(tmp_path, rng):
 
 def test_the_example_compiles_with_the_exported_model_and_registers_its_operators(tmp_path):
     file = built("conv_toy", NETWORK).content
-    write_c_array(file, DESCRIPTION, tmp_path / "detector.tflite")
+    for path, text in c_sources(file, DESCRIPTION, tmp_path / "detector.tflite").items():
+        path.write_text(text)
     for header in ("micro/micro_interpreter.h", "micro/micro_mutable_op_resolver.h", "schema/schema_generated.h"):
         path = tmp_path / "tensorflow" / "lite" / header
         path.parent.mkdir(parents=True, exist_ok=True)

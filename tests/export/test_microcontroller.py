@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from s3rl_jax.detect.description import Description
-from s3rl_jax.export.c_array import write_c_array
-from s3rl_jax.export.esphome import write_esphome_manifest
+from s3rl_jax.export.c_array import c_sources
+from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.microcontroller import arena_estimate
 from tests.export.test_build import NETWORK, built
 
@@ -31,15 +31,16 @@ def model():
 
 
 def test_the_array_is_the_file(model, tmp_path):
-    header, source = write_c_array(model, DESCRIPTION, tmp_path / "2 alexa.tflite")
+    header, source = sources = c_sources(model, DESCRIPTION, tmp_path / "2 alexa.tflite")
     assert (header.name, source.name) == ("m_2_alexa_model.h", "m_2_alexa_model.cc")
-    digits = re.findall(r"0x([0-9a-f]{2})", source.read_text())
+    digits = re.findall(r"0x([0-9a-f]{2})", sources[source])
     assert bytes(int(d, 16) for d in digits) == model
 
 
 @pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler on this machine")
 def test_it_compiles_and_agrees_with_the_description(model, tmp_path):
-    _, source = write_c_array(model, DESCRIPTION, tmp_path / "alexa.tflite")
+    for source, text in c_sources(model, DESCRIPTION, tmp_path / "alexa.tflite").items():
+        source.write_text(text)
     (tmp_path / "main.cc").write_text(
         '#include <cstdio>\n#include "alexa_model.h"\nint main() { std::printf("%zu %s %.4f %d %d %zu %d", alexa_model_size, '
         "alexa_labels[1], alexa_threshold, alexa_smoothing_hops, alexa_hop_samples, alexa_arena_bytes, "
@@ -99,7 +100,9 @@ def test_tensorflow_lite_micro_itself_gives_the_same_integers_in_the_estimated_a
 
 
 def test_the_manifest_has_what_micro_wake_word_requires(model, tmp_path):
-    manifest = json.loads(write_esphome_manifest(model, DESCRIPTION, ["en", "pl"], tmp_path / "alexa.tflite").read_text())
+    ((file, text),) = esphome_manifest(model, DESCRIPTION, ["en", "pl"], tmp_path / "alexa.tflite").items()
+    manifest = json.loads(text)
+    assert file.name == "alexa.esphome.json"
     assert (manifest["type"], manifest["version"], manifest["model"]) == ("micro", 2, "alexa.tflite")
     assert manifest["wake_word"] == 'say "hi"'
     assert manifest["trained_languages"] == ["en", "pl"]
