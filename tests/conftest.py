@@ -1,10 +1,17 @@
 """What all tests share: eight host devices, small recordings, a small corpus, the shortest runs."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # of the first process of the run; its workers and commands inherit it
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="s3rl_jax_compiled_")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 import csv
 import subprocess
@@ -15,28 +22,28 @@ import numpy as np
 import pytest
 import soundfile
 from ml_collections import ConfigDict
-from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent.parent
 WORDS = ("alexa", "banana")
-LONG = ("notebooks", "tests/survival", "tests/train/test_two_processes")
+LONGEST = ("tests/ablate", "notebooks", "tests/launch/test_installed.py", "tests/survival", "tests/train")  # begin first
 
 
-class ByFile(LoadScopeScheduling):
-    """A file's tests run in one process, and those that take the chain in one too, so that what they share is made once.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests in the order, and in the groups, in which `-n 2` divides them over processes.
 
-    So do those that take long, together: files come in the order of how many tests they have, so these would come last.
+    A file's tests run in one process, so that its fixtures are made once. So do all tests that take the chain.
     """
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        if file.startswith(LONG):
-            return "long"
-        return "chain" if "chain" in (ROOT / file).read_text(encoding="utf-8") else file
+    for item in items:
+        group = "chain" if "chain" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_begins)
 
 
-def pytest_xdist_make_scheduler(config, log):
-    return ByFile(config, log)
+def _begins(item: pytest.Item) -> int:
+    if "chain" in getattr(item, "fixturenames", ()):
+        return 0
+    return next((place for place, folder in enumerate(LONGEST, 1) if item.nodeid.startswith(folder)), len(LONGEST) + 1)
 
 
 @pytest.fixture
