@@ -30,7 +30,7 @@ from s3rl_jax.batches.read_ahead import read_ahead
 from s3rl_jax.batches.resident import Resident
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.sources.source import read_source
-from s3rl_jax.train import experiment
+from s3rl_jax.train import inputs, run
 
 RATE = 16_000
 SAMPLES = 2 * RATE
@@ -90,19 +90,19 @@ def steps_a_second(corpus: str, steps: int, memory_gib: float) -> tuple[float, f
     config.data.corpus, config.data.memory_gib = corpus, memory_gib
     config.steps, config.log_every, config.checkpoint_every, config.preflight = steps, steps // 2, steps, False
     with tempfile.TemporaryDirectory() as folder:
-        experiment.run(config, Path(folder))
+        run.run(config, Path(folder))
         last = json.loads((Path(folder) / "metrics.jsonl").read_text().splitlines()[-1])
     return last["steps_per_second"], last["input_wait"]
 
 
 def same_batch_again(corpus: str, steps: int) -> float:
     """Steps a second of the same run, if every step is given the first one's plan."""
-    real = experiment.read_ahead
+    real = inputs.read_ahead
     try:
-        experiment.read_ahead = lambda make, first, last: (lambda plan: (plan for _ in range(first, last)))(make(0))
+        inputs.read_ahead = lambda make, first, last: (lambda plan: (plan for _ in range(first, last)))(make(0))
         return steps_a_second(corpus, steps, 4.0)[0]
     finally:
-        experiment.read_ahead = real
+        inputs.read_ahead = real
 
 
 def main() -> None:

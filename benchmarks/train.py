@@ -22,8 +22,9 @@ import numpy as np
 
 from benchmarks.measuring import about, spread
 from configs import distill as config_file
+from s3rl_jax.engine.compiled_run import CompiledRun
+from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.mesh import to_devices
-from s3rl_jax.engine.program import build
 from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
@@ -41,7 +42,7 @@ def ours(student: str, audio: np.ndarray, dtype: str):
     teacher = Teacher(SIZES["base"], jax.tree.map(lambda p: p.astype(dtype), params))
     task = distill(config, teacher, np.zeros((0, audio.shape[1]), np.int16), np.zeros((0, 8000), np.float32))
     batch = {"audio": audio, "length": np.full(len(audio), audio.shape[1], np.int32)}
-    program = build(task, config, batch, (), lambda held, inputs: inputs, None)
+    program = CompiledRun(Job(task, Inputs(lambda first, last: iter(())), config, "distill"), batch)
     state = program.create()
     inputs = to_devices({name: rows[None] for name, rows in batch.items()}, program.mesh, axis=1)
 
@@ -50,7 +51,7 @@ def ours(student: str, audio: np.ndarray, dtype: str):
         state, metrics = program.step(state, inputs, 1)
         return float(metrics["loss"][0])
 
-    return step, program.flops()
+    return step, program.flops
 
 
 def product_flops(dtype: str) -> dict[str, float]:

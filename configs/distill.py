@@ -81,6 +81,11 @@ def get_config(variant: str = "") -> ConfigDict:
     shared.add_augmentation(config)
     shared.add_optimizer(config)
     shared.add_export(config)
+    # The detector that the student will be fine-tuned to, whose export is tried; see data in configs/finetune.py.
+    config.detector = ConfigDict()
+    config.detector.window_seconds = 1.5
+    config.detector.hop_seconds = 0.16
+    config.detector.lead_seconds = 1.0
     shared.apply_variant(config, "distill", variant, VARIANTS)
     return config
 

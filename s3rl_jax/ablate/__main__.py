@@ -3,6 +3,7 @@
 import sys
 
 from s3rl_jax.core.commandline import run
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.train.flags import parse, require, train
 
 EXAMPLE = "--config=configs/ablation.py --workdir=runs/ablation"
@@ -15,6 +16,7 @@ def main() -> None:
     from s3rl_jax.ablate import ablation
 
     train(ablation.run, command)
+    LOGGER.info(f"done: {command.workdir}")
     print((command.workdir / ablation.TABLE).read_text(encoding="utf-8"))
 
 

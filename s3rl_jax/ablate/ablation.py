@@ -14,8 +14,9 @@ from s3rl_jax.engine.sweep_members import folder_name
 from s3rl_jax.evaluate.curves import RATES
 from s3rl_jax.evaluate.evaluation import evaluate
 from s3rl_jax.runs.workdir import MEMBERS, claim, saved_steps
-from s3rl_jax.tasks.distill import OBJECTIVES
-from s3rl_jax.train import experiment
+from s3rl_jax.tasks.objectives.registry import OBJECTIVES
+from s3rl_jax.train import run as training
+from s3rl_jax.train.prerequisites import pretrained_teacher
 
 REPORT = "report"  # in each detector's folder
 TABLE, FIGURES = "ablation.md", "ablation.json"
@@ -52,7 +53,7 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
 def teacher_of(config, workdir: Path) -> str:
     """`config.teacher.source`, or what is pre-trained in WORKDIR/teacher."""
     made = _stage(config, "distill", config.student.size)
-    return config.teacher.source or str(experiment.own_teacher(made, workdir))
+    return config.teacher.source or str(pretrained_teacher(made, workdir, False, training.run))
 
 
 def _check(config) -> None:
@@ -117,7 +118,7 @@ def _sweep(made: ConfigDict, variants: dict[str, dict], folder: Path, allow: boo
     made.sweep = {"row": variants}
     # That the stage is as it was, the ablation's own config says.
     if not all(made.steps in saved_steps(folder / MEMBERS / name) for name in variants):
-        experiment.run(made, folder, allow)
+        training.run(made, folder, allow)
 
 
 def _parts(variants: dict[str, dict], folder: Path, at_once: int) -> Iterator[tuple[Path, dict[str, dict]]]:

@@ -96,5 +96,5 @@ def to_devices(batch: dict[str, np.ndarray], mesh: Mesh, axis: int = 0) -> dict[
 def _parts(state_bytes: int, devices: int) -> int:
     """Over how many devices a state has to be divided; where a device does not say how much memory it has, not at all."""
     memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 0)
-    wanted = math.ceil(SHARE * state_bytes / memory) if memory else 1
-    return next(parts for parts in range(1, devices + 1) if devices % parts == 0 and (parts >= wanted or parts == devices))
+    selection = math.ceil(SHARE * state_bytes / memory) if memory else 1
+    return next(parts for parts in range(1, devices + 1) if devices % parts == 0 and (parts >= selection or parts == devices))

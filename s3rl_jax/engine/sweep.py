@@ -1,4 +1,4 @@
-"""K runs of one task at once: their parameters side by side, the targets (a pass of the teacher) shared."""
+"""A sweep: K runs of one task at once, their parameters side by side, the targets (a pass of the teacher) shared."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, UInt32
 
 from s3rl_jax.core.messages import LOGGER
-from s3rl_jax.engine.run_log import Record, non_finite
+from s3rl_jax.engine.records import Record, non_finite
 from s3rl_jax.engine.sweep_members import Member
 from s3rl_jax.runs.checkpoint import Checkpoints
 from s3rl_jax.runs.state import TrainState
@@ -20,49 +20,56 @@ from s3rl_jax.runs.workdir import MEMBERS, claim
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """What members differ in.
+    """The members of a sweep, and what they differ in.
 
     Attributes:
       members: names and configurations.
-      weights: step -> the loss weights of each member.
-      starts: for each member what its parameters begin with instead of random values, by top-level name; or None.
-      silent: for each member the metrics that say nothing of it, as they belong to what only others do.
+      weights: for each member, step -> its loss weights.
+      starts: for each member, parameters by top-level name that replace its random ones; or None.
+      meaningless: for each member, names of metrics that are not logged, as they belong to objectives that it does not have.
     """
 
     members: tuple[Member, ...]
     weights: tuple[Callable[[Array], dict[str, Array]], ...]
     starts: tuple[dict[str, Any] | None, ...] = ()
-    silent: tuple[frozenset[str], ...] = ()
+    meaningless: tuple[frozenset[str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.members)
 
     @property
-    def seeds(self) -> np.ndarray:
+    def seeds(self) -> UInt32[np.ndarray, "members"]:
+        """`config.seed` of each member."""
         return np.array([member.config.seed for member in self.members], np.uint32)
 
     def weights_of_all(self, step: Array) -> dict[str, Array]:
-        """With a first axis of members."""
+        """The loss weights at a step, each with a first axis of members."""
         return jax.tree.map(lambda *each: jnp.stack(each), *[weights(step) for weights in self.weights])
 
     def begin(self, params: Any) -> Any:
-        """Fresh parameters of all members, with what each begins with put in."""
+        """Puts what each member starts with into fresh parameters, whose first axis is of members."""
         for place, start in enumerate(self.starts):
             for name, value in (start or {}).items():
-                there = jax.tree.map(lambda all_of, own, k=place: all_of.at[k].set(own), params[name], value)
-                params = params | {name: there}
+                replaced = jax.tree.map(lambda every, one, k=place: every.at[k].set(one), params[name], value)
+                params = params | {name: replaced}
         return params
 
     def folders(self, workdir: Path) -> list[Path]:
+        """The workdir of each member."""
         return [workdir / MEMBERS / member.name for member in self.members]
 
     def claim(self, workdir: Path, allow_changed_config: bool) -> None:
-        """A folder for each member, as if it were a run of its own."""
+        """Begins or continues the workdir of each member, as if it were a run by itself."""
         for folder, member in zip(self.folders(workdir), self.members, strict=True):
             claim(folder, member.config, allow_changed_config, jax.process_index())
 
     def split(self, state: TrainState, workdir: Path) -> None:
-        """Writes each member's final state, whole on each device, as a checkpoint of its own; those that are there stay."""
+        """Writes the final state of each member as a checkpoint in its workdir, unless it has one.
+
+        Args:
+          state: of all members, with all of its arrays on every device.
+          workdir: of the sweep.
+        """
         step = int(state.step)
         for place, folder in enumerate(self.folders(workdir)):
             with Checkpoints(folder) as checkpoints:
@@ -76,28 +83,33 @@ class MemberRecords:
 
     def __init__(self, sweep: Sweep, workdir: Path, first: int):
         self._names = [member.name for member in sweep.members]
-        self._silent = sweep.silent or (frozenset(),) * len(sweep)
+        self._meaningless = sweep.meaningless or (frozenset(),) * len(sweep)
         self._records = [Record(folder, first) for folder in sweep.folders(workdir)]
-        self._lost: set[str] = set()
+        self._diverged: set[str] = set()
 
     def log(self, step: int, values: dict[str, np.ndarray]) -> dict[str, float]:
-        """Logs each member's own values, warns of members that are lost.
+        """Logs each member's metrics, and warns of a member when it diverges.
+
+        Args:
+          step: the last one that the values are of.
+          values: metrics with an axis of members.
 
         Returns:
-          The mean over the members that are not; of all if all of them are.
+          The mean over the members that have not diverged; over all if all have.
         """
         every = [{name: float(each[k]) for name, each in values.items()} for k in range(len(self._names))]
-        well = []
-        for name, record, silent, own in zip(self._names, self._records, self._silent, every, strict=True):
-            bad = non_finite(own)
-            record.write(step, {n: v for n, v in own.items() if n not in bad and n not in silent})
+        finite = []
+        for name, record, meaningless, metrics in zip(self._names, self._records, self._meaningless, every, strict=True):
+            bad = non_finite(metrics)
+            record.write(step, {n: v for n, v in metrics.items() if n not in bad and n not in meaningless})
             if not bad:
-                well.append(own)
-            elif name not in self._lost:
-                self._lost.add(name)
+                finite.append(metrics)
+            elif name not in self._diverged:
+                self._diverged.add(name)
                 LOGGER.warning(f"step {step}: {name}: {', '.join(bad)} not finite; the others go on")
-        return {name: float(np.mean([own[name] for own in well or every])) for name in values}
+        return {name: float(np.mean([metrics[name] for metrics in finite or every])) for name in values}
 
     def close(self) -> None:
+        """Closes all records."""
         for record in self._records:
             record.close()

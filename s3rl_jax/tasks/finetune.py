@@ -1,7 +1,12 @@
 """Fine-tuning: student, mean over time, linear head, cross-entropy over keyword and everything else."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int16, Key
+from ml_collections import ConfigDict
 
 from s3rl_jax.audio.augmentation import augment, perturb, spec_augment
 from s3rl_jax.audio.logmel import stack_frames, to_float
@@ -9,24 +14,25 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
 from s3rl_jax.models.detector import KeywordModel
 from s3rl_jax.models.ops.precision import compute_dtype
-from s3rl_jax.tasks.task import Task, loss_weights
+from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, loss_weights
 
 
-def weights_of(config):
-    """step -> the weights of `config.loss`."""
-    return lambda step: loss_weights(config)
-
-
-def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
+def finetune(
+    config: ConfigDict,
+    model: KeywordModel,
+    initial: Params | None,
+    noises: Int16[Array, "clips samples"],
+    responses: Float[Array, "rooms taps"],
+) -> Task:
     """Trains the head, and the student unless `config.encoder` is frozen.
 
     Args:
       config: configs/finetune.py.
-      model: what is trained.
+      model: the detector that is trained.
       initial: `student` (and `statistics`, and `head`) to begin with, distilled, self-supervised or fine-tuned; None
-        begins at random.
-      noises: int16 [clips, samples], for augmentation.
-      responses: [rooms, taps], likewise.
+        begins with random values.
+      noises: for augmentation; none (0 rows) leaves noise out.
+      responses: impulse responses, likewise.
 
     Raises:
       UserError: for an encoder mode that does not exist, or class weights of another number.
@@ -40,29 +46,34 @@ def finetune(config, model: KeywordModel, initial, noises, responses) -> Task:
             f"config.class_weights: {len(class_weights)} weights; expected {model.classes}, the first for no keyword"
         )
 
-    def init(rng, batch):
+    def init(rng: Key[Array, ""], batch: Batch) -> Params:
         return model.init(rng) | (initial or {})
 
-    def targets(frozen, batch, rng):
+    def targets(frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> dict[str, Array]:
         timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
-        # The word is in the window, the end of the clip: what it is played faster or slower about is the window's middle.
+        # The word lies in the window, which ends the clip: a change of speed leaves the window's middle in its place.
         middle = model.clip - model.window // 2
         audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment, middle)
-        others = batch["label"] == 0  # a keyword mixed into a negative would be in it
+        mixable = batch["label"] == 0  # a keyword that is mixed into a negative would make it a wrong negative
         noises, responses = to_float(frozen["noises"]), frozen["responses"]
-        audio = augment(augment_rng, audio, length, noises, responses, config.augment, others)
+        audio = augment(augment_rng, audio, length, noises, responses, config.augment, mixable)
         return {"frames": stack_frames(spec_augment(mask_rng, model.features(audio), **config.spec_augment))}
 
-    def loss(params, targets, batch, rng, weights):
+    def loss(
+        params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights
+    ) -> tuple[Float[Array, ""], Metrics, Params]:
         frozen, rounded = config.encoder == "frozen", config.quantization_aware
         logits, moved = model.train_logits(params, targets["frames"], frozen, rounded, dtype)
         label = batch["label"]
         hit = logits.argmax(-1) == label
         total = weights["classification"] * cross_entropy(logits, label, class_weights, config.label_smoothing)
-        return total, {
-            "accuracy": hit.mean(),
-            "keyword_accuracy": jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1),
-        } | moved
+        keyword_accuracy = jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1)
+        return total, {"accuracy": hit.mean(), "keyword_accuracy": keyword_accuracy}, moved
 
     trainable = ("head",) if config.encoder == "frozen" else None
     return Task(init, targets, loss, weights_of(config), {"noises": noises, "responses": responses}, trainable)
+
+
+def weights_of(config: ConfigDict) -> Callable[[Array], Weights]:
+    """step -> the weights of `config.loss`."""
+    return lambda step: loss_weights(config)

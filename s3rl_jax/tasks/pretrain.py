@@ -1,9 +1,13 @@
-"""Pre-training as wav2vec 2.0 does it: a teacher of one's own, or the student itself."""
+"""Pre-training as wav2vec 2.0 does it: a teacher of one's own, or the student itself (arXiv 2006.11477)."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
+from jaxtyping import Array, Bool, Float, Key
+from ml_collections import ConfigDict
 
 from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.audio.masking import span_mask, valid_frames
@@ -11,10 +15,10 @@ from s3rl_jax.losses.contrastive import contrastive, diversity, feature_penalty,
 from s3rl_jax.models.ops.precision import cast, compute_dtype
 from s3rl_jax.models.pretraining import pretraining_model
 from s3rl_jax.models.teacher import wav2vec2
-from s3rl_jax.tasks.task import Task, gumbel_temperature, loss_weights
+from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, gumbel_temperature, loss_weights
 
 
-def pretrain(config) -> Task:
+def pretrain(config: ConfigDict) -> Task:
     """L = contrastive + w_d diversity + w_f feature penalty (wav2vec 2.0, sections 3.2 and 4.2).
 
     With `config.dtype` bfloat16 the model computes in it; parameters and losses stay in float32.
@@ -28,78 +32,79 @@ def pretrain(config) -> Task:
     model, frames = pretraining_model(config)
     dtype = compute_dtype(config.dtype, "config.dtype")
 
-    def init(rng, batch):
-        audio, valid = _inputs(batch)
-        return model.init(rng, audio, valid)["params"]
-
-    def targets(frozen, batch, rng):
-        audio, valid = _inputs(batch)
-        return {"audio": audio, "valid": valid, "mask": span_mask(rng, valid, config.mask.probability, config.mask.span)}
-
-    def terms(params, targets, distractor_rng, temperature, **options):
-        inputs = (cast(targets["audio"], dtype), targets["valid"], targets["mask"], temperature)
-        said = cast(model.apply({"params": cast(params, dtype)}, *inputs, **options), "float32")
-        mask = targets["mask"]
-        distractors = sample_distractors(distractor_rng, mask, config.distractors)
-        picked, accuracy = contrastive(said["context"], said["codes"], mask, distractors, config.kappa)
-        uneven, perplexity = diversity(said["probabilities"], mask)
-        penalty = feature_penalty(said["latents"], targets["valid"])
-        measured = {"contrastive": picked, "accuracy": accuracy, "codebook_perplexity": perplexity, "feature_penalty": penalty}
-        return {"contrastive": picked, "diversity": uneven, "feature_penalty": penalty}, measured
-
-    def loss(params, targets, batch, rng, weights):
-        gumbel_rng, dropout_rng, distractor_rng = jax.random.split(rng, 3)
-        noise = {"gumbel": gumbel_rng, "dropout": dropout_rng}
-        found, measured = terms(params, targets, distractor_rng, weights["temperature"], deterministic=False, rngs=noise)
-        return sum(weights[name] * term for name, term in found.items()), {**measured, "temperature": weights["temperature"]}
-
-    def measure(params, targets, batch, rng, weights):
-        return terms(params, targets, rng, None, deterministic=True)[1]
-
-    def watch(metrics, done):
-        return collapse_warnings(metrics, done, *_codebook_size(model), config.distractors)
-
-    def _inputs(batch):
+    def inputs(batch: Batch) -> tuple[Float[Array, "batch samples"], Bool[Array, "batch time"]]:
         audio, length = to_float(batch["audio"]), batch["length"]
         if config.model == "teacher":
             audio = wav2vec2.normalise(audio, valid_frames(length, audio.shape[1]))
         return audio, valid_frames(frames(length), frames(audio.shape[1]))
 
+    def init(rng: Key[Array, ""], batch: Batch) -> Params:
+        return model.init(rng, *inputs(batch))["params"]
+
+    def targets(frozen: Any, batch: Batch, rng: Key[Array, ""]) -> dict[str, Array]:
+        audio, valid = inputs(batch)
+        return {"audio": audio, "valid": valid, "mask": span_mask(rng, valid, config.mask.probability, config.mask.span)}
+
+    def terms(
+        params: Params, targets: dict[str, Array], rng: Key[Array, ""], temperature: Array | None, **options
+    ) -> tuple[Metrics, Metrics]:
+        """The terms of the loss by the names of their weights, and the metrics."""
+        arguments = (cast(targets["audio"], dtype), targets["valid"], targets["mask"], temperature)
+        answers = cast(model.apply({"params": cast(params, dtype)}, *arguments, **options), "float32")
+        mask = targets["mask"]
+        distractors = sample_distractors(rng, mask, config.distractors)
+        picked, accuracy = contrastive(answers["context"], answers["codes"], mask, distractors, config.kappa)
+        uneven, perplexity = diversity(answers["probabilities"], mask)
+        penalty = feature_penalty(answers["latents"], targets["valid"])
+        metrics = {"contrastive": picked, "accuracy": accuracy, "codebook_perplexity": perplexity, "feature_penalty": penalty}
+        return {"contrastive": picked, "diversity": uneven, "feature_penalty": penalty}, metrics
+
+    def loss(
+        params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights
+    ) -> tuple[Float[Array, ""], Metrics, Params]:
+        gumbel_rng, dropout_rng, distractor_rng = jax.random.split(rng, 3)
+        noise = {"gumbel": gumbel_rng, "dropout": dropout_rng}
+        weighed, metrics = terms(params, targets, distractor_rng, weights["temperature"], deterministic=False, rngs=noise)
+        total = sum(weights[name] * term for name, term in weighed.items())
+        return total, metrics | {"temperature": weights["temperature"]}, {}
+
+    def measure(params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights) -> Metrics:
+        return terms(params, targets, rng, None, deterministic=True)[1]
+
+    def watch(metrics: dict[str, float], share: float) -> list[str]:
+        return collapse_warnings(metrics, share, *_codebook_size(model), config.distractors)
+
     return Task(init, targets, loss, weights_of(config), frozen={}, measure=measure, watch=watch)
 
 
-def weights_of(config):
+def weights_of(config: ConfigDict) -> Callable[[Array], Weights]:
     """step -> the weights of `config.loss`, and the `temperature` of the Gumbel softmax."""
-
-    def weights(step):
-        return loss_weights(config) | {"temperature": gumbel_temperature(config.gumbel, step)}
-
-    return weights
+    return lambda step: loss_weights(config) | {"temperature": gumbel_temperature(config.gumbel, step)}
 
 
-def collapse_warnings(metrics: dict[str, float], done: float, groups: int, entries: int, distractors: int) -> list[str]:
-    """What goes wrong in pre-training without an error: a codebook of few entries, or nothing learned.
+def collapse_warnings(metrics: dict[str, float], share: float, groups: int, entries: int, distractors: int) -> list[str]:
+    """Warnings of failures that raise no error: a codebook of few entries in use, or nothing learned.
 
     Args:
       metrics: `codebook_perplexity` and `contrastive`.
-      done: share of the steps.
+      share: of the steps that is done.
       groups: G of the codebook.
       entries: V of each group.
       distractors: of the contrastive loss.
     """
-    found = []
-    used, chance = metrics["codebook_perplexity"], math.log(1 + distractors)
-    if done > 0.05 and used < max(1.5 * groups, 0.1 * groups * entries):
-        found.append(
-            f"the codebook is collapsing: about {used:.0f} of its {groups * entries} entries are in use. Raise "
+    warnings = []
+    perplexity, chance = metrics["codebook_perplexity"], math.log(1 + distractors)
+    if share > 0.05 and perplexity < max(1.5 * groups, 0.1 * groups * entries):
+        warnings.append(
+            f"the codebook is collapsing: about {perplexity:.0f} of its {groups * entries} entries are in use. Raise "
             "config.loss.diversity, or lower config.optimizer.learning_rate"
         )
-    if done > 0.3 and metrics["contrastive"] > 0.99 * chance:
-        found.append(
+    if share > 0.3 and metrics["contrastive"] > 0.99 * chance:
+        warnings.append(
             f"nothing is learned: the contrastive loss {metrics['contrastive']:.2f} is that of guessing ({chance:.2f}). "
             "Shorten config.mask.span, raise config.optimizer.learning_rate, or train longer"
         )
-    return found
+    return warnings
 
 
 def _codebook_size(model: nn.Module) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """python -m s3rl_jax.train --config=configs/distill.py --workdir=W [--config.field=value ...]."""
 
+import functools
 import sys
 
 from absl import flags
 
 from s3rl_jax.core.commandline import run
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.train.flags import parse, require, train
 
 _DRY_RUN = flags.DEFINE_bool(
@@ -18,9 +20,13 @@ def main() -> None:
     command = parse(sys.argv, EXAMPLE)
     if not _DRY_RUN.value:
         require("workdir", EXAMPLE)
-    from s3rl_jax.train import experiment
+    from s3rl_jax.train import run as training
 
-    train(experiment.run, command, dry_run=_DRY_RUN.value, profile=_PROFILE.value)
+    if _DRY_RUN.value:
+        train(lambda config, *_: training.dry_run(config), command)
+    else:
+        train(functools.partial(training.run, profile=_PROFILE.value), command)
+        LOGGER.info(f"done: {command.workdir}")
 
 
 if __name__ == "__main__":

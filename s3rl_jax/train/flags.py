@@ -95,10 +95,10 @@ def require(name: str, example: str) -> None:
         raise UserError(f"--{name} is missing; for example {example}")
 
 
-def train(run: Callable[..., object], command: TrainingCommand, **options) -> None:
-    """Calls `run(config, workdir, allow_changed_config, **options)`, together with the other processes if there are any.
+def train(run: Callable[[ConfigDict, Path, bool], object], command: TrainingCommand) -> None:
+    """Calls `run(config, workdir, allow_changed_config)`, together with the other processes if there are any.
 
-    Prints one line on how it ended. The exit status is 0 after SIGTERM too (or --preempted_status): the state is saved, and
+    Prints one line if it ended early. The exit status is 0 after SIGTERM too (or --preempted_status): the state is saved, and
     the same command continues from it. It is 1 for a loss that is not finite, a full disk, or another process that died.
     """
     import jax
@@ -112,7 +112,7 @@ def train(run: Callable[..., object], command: TrainingCommand, **options) -> No
     jax.config.update("jax_compilation_cache_dir", _CACHE.value or None)
     join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     try:
-        run(*command, **options)
+        run(*command)
     except Preempted as stopped:
         print(f"\nstopped by SIGTERM: {stopped}; {again}", file=sys.stderr)
         sys.exit(_PREEMPTED.value)
@@ -123,8 +123,6 @@ def train(run: Callable[..., object], command: TrainingCommand, **options) -> No
         sys.exit(1)
     except LostProcess as error:
         leave(f"\nerror: {error}; {again}")
-    if jax.process_index() == 0 and not options.get("dry_run"):
-        print(f"done: {command.workdir}", file=sys.stderr)
 
 
 def _raise_preempted(number, frame):

@@ -9,7 +9,8 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from s3rl_jax.core.errors import NonFiniteLoss, UserError
-from s3rl_jax.engine.loop import train
+from s3rl_jax.engine import loop
+from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.mesh import make_mesh
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.engine.sweep_members import members_of
@@ -53,7 +54,7 @@ def line(made, poison=False) -> Task:
         total = weights["fit"] * fit + weights["small"] * params["w"] ** 2
         if poison:
             total = total * jax.numpy.where(weights["fit"] > 5, jax.numpy.nan, 1.0)
-        return total, {"fit": fit}
+        return total, {"fit": fit}, {}
 
     return Task(
         init=lambda rng, batch: {"w": jax.random.normal(rng, (1, 1))[0, 0], "b": jax.numpy.zeros(())},
@@ -75,7 +76,7 @@ def run(made, workdir, poison=False, stream=batches, starts=()):
     sweep = Sweep(members, tuple(weights_of(member.config) for member in members), starts) if members else None
     if sweep:
         sweep.claim(workdir, allow_changed_config=False)
-    return train(line(made, poison), stream, made, workdir, "line", sweep=sweep), members
+    return loop.train(Job(line(made, poison), Inputs(stream), made, "line", sweep), workdir), members
 
 
 @pytest.mark.parametrize("values", [{"loss.small": [0.0, 0.1, 1.0, 2.0], "seed": [1, 2]}, {"loss.fit": [1, 2, 3]}])

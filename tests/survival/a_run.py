@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.loop import train
 from s3rl_jax.tasks.task import Task
 
@@ -23,7 +24,7 @@ def config(steps: int) -> ConfigDict:
 def matrix() -> Task:
     def loss(params, targets, batch, rng, weights):
         total = jnp.mean((batch["x"] @ params["w"] - batch["y"] + 0.01 * jax.random.normal(rng, batch["y"].shape)) ** 2)
-        return total, {"mse": total}
+        return total, {"mse": total}, {}
 
     return Task(
         init=lambda rng, batch: {"w": jax.random.normal(rng, (WIDTH, WIDTH))},
@@ -42,4 +43,4 @@ def batches(first: int, last: int):
 
 
 if __name__ == "__main__":
-    train(matrix(), batches, config(int(sys.argv[2])), Path(sys.argv[1]), "matrix")
+    train(Job(matrix(), Inputs(batches), config(int(sys.argv[2])), "matrix"), Path(sys.argv[1]))

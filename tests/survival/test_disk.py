@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.core.errors import NotSaved, UserError
+from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.loop import train
 from s3rl_jax.runs.checkpoint import read_params
 from s3rl_jax.runs.workdir import saved_steps
@@ -23,7 +24,7 @@ from pathlib import Path
 from tests.survival.a_run import *
 from s3rl_jax.core.errors import NotSaved
 try:
-    train(matrix(), batches, config(8), Path(sys.argv[1]), "matrix")
+    train(Job(matrix(), Inputs(batches), config(8), "matrix"), Path(sys.argv[1]))
 except NotSaved as error:
     print(error)
     sys.exit(1)
@@ -31,7 +32,7 @@ except NotSaved as error:
 
 
 def run(workdir, steps):
-    return train(matrix(), batches, config(steps), workdir, "matrix")
+    return train(Job(matrix(), Inputs(batches), config(steps), "matrix"), workdir)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_a_checkpoint_of_another_model_is_left_where_it_is(four_steps, tmp_path)
     shutil.copytree(four_steps, workdir)
     other = matrix()._replace(init=lambda rng, batch: {"w": jax.numpy.zeros((256, 256)), "b": jax.numpy.zeros(3)})
     with pytest.raises(UserError, match="step 4 is of another model"):
-        train(other, batches, config(6), workdir, "matrix")
+        train(Job(other, Inputs(batches), config(6), "matrix"), workdir)
     assert saved_steps(workdir) == [2, 4]
 
 
@@ -158,6 +159,6 @@ def test_a_log_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("s3rl_jax.engine.run_log.Record.write", full)
+    monkeypatch.setattr("s3rl_jax.engine.records.Record.write", full)
     with pytest.raises(NotSaved, match=r"No space left on device; (the checkpoint of step 2|there is no)"):
         run(tmp_path, 4)

@@ -14,8 +14,9 @@ from s3rl_jax.engine.sweep_members import members_of
 from s3rl_jax.evaluate.evaluation import evaluate
 from s3rl_jax.runs.checkpoint import read_params
 from s3rl_jax.runs.workdir import read_config
-from s3rl_jax.tasks.distill import OBJECTIVES, together
-from s3rl_jax.train import experiment
+from s3rl_jax.tasks.distill import sweep_config
+from s3rl_jax.tasks.objectives.registry import OBJECTIVES
+from s3rl_jax.train.run import MAY_DIFFER, run
 
 STEPS = 20
 
@@ -37,11 +38,11 @@ def distil(chain, **losses):
 
 
 def assert_members_equal_runs_alone(config, workdir, entry):
-    members = members_of(config, experiment.MAY_DIFFER[config.task])
-    experiment.run(config, workdir / "sweep")
+    members = members_of(config, MAY_DIFFER[config.task])
+    run(config, workdir / "sweep")
     ends = []
     for member in members:
-        experiment.run(member.config, workdir / "alone" / member.name)
+        run(member.config, workdir / "alone" / member.name)
         ours = read_params(workdir / "sweep/members" / member.name, "--workdir")[entry]
         theirs = read_params(workdir / "alone" / member.name, "--workdir")[entry]
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
@@ -67,12 +68,12 @@ def test_distilled_students_with_other_objectives_layers_and_seeds(chain, tmp_pa
     assert read_config(folder, "--workdir").loss.feature_view == 0.5
     with pytest.raises(UserError, match=r"a sweep; expected one of its members.*codes, layer_2, own, views"):
         read_config(tmp_path / "sweep", "--config.init")
-    assert together([member.config for member in members]).teacher.layers == "all"
+    assert sweep_config([member.config for member in members]).teacher.layers == "all"
 
     # A member goes on by itself, as any run.
     made = small(finetune_file.get_config(), chain["corpus"])
     made.student.size, made.init, made.steps = "", str(folder), 2
-    experiment.run(made, tmp_path / "detector")
+    run(made, tmp_path / "detector")
     assert read_config(tmp_path / "detector", "--workdir").student.size == "toy"
 
 
@@ -87,7 +88,7 @@ def test_fine_tuned_detectors_that_begin_elsewhere(chain, tmp_path):
     assert measured["positives"] == 6
     config.sweep = {"init": [chain["distilled"], str(tmp_path)]}
     with pytest.raises(UserError, match=r"config\.init"):
-        experiment.run(config, tmp_path / "bad")
+        run(config, tmp_path / "bad")
 
 
 def test_pretrained_students_of_several_seeds(chain, tmp_path):

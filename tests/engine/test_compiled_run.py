@@ -9,11 +9,12 @@ import pytest
 from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.engine import loop
 from s3rl_jax.engine import mesh as meshes
-from s3rl_jax.engine.loop import train
+from s3rl_jax.engine.compiled_run import CompiledRun
+from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.mesh import make_mesh, stored
-from s3rl_jax.engine.program import build
-from s3rl_jax.engine.step import accumulated
+from s3rl_jax.engine.step import in_micro_batches
 from s3rl_jax.engine.throughput import ceiling, overview, peak_memory
 from s3rl_jax.tasks.task import Task
 
@@ -31,7 +32,7 @@ def matrix() -> Task:
 
     def loss(params, targets, batch, rng, weights):
         total = jnp.mean((batch["x"] @ params["w"] - targets["y"]) ** 2)
-        return total, {"mse": total}
+        return total, {"mse": total}, {}
 
     return Task(
         init=lambda rng, batch: {"w": jax.random.normal(rng, (WIDTH, WIDTH))},
@@ -47,14 +48,18 @@ def batches(first, last):
         yield {"x": np.random.default_rng(step).standard_normal((32, WIDTH)).astype(np.float32)}
 
 
-def program(**changes):
-    return build(matrix(), config(**changes), next(batches(0, 1)), (), lambda held, inputs: inputs, None)
+def job(**changes) -> Job:
+    return Job(matrix(), Inputs(batches), config(**changes), "matrix")
+
+
+def program(**changes) -> CompiledRun:
+    return CompiledRun(job(**changes), next(batches(0, 1)))
 
 
 @pytest.mark.parametrize("changes", [{}, {"steps_per_dispatch": 8}, {"micro_batches": 4}])
 def test_operations_of_a_step_are_counted(changes):
     """A product forward and one for the gradient, 2 x 32 x 64 x 64 each, and Adam's few for each weight."""
-    flops = program(**changes).flops()
+    flops = program(**changes).flops
     products = 2 * 2 * 32 * WIDTH**2
     assert products < flops < products + 60 * WIDTH**2
 
@@ -62,8 +67,8 @@ def test_operations_of_a_step_are_counted(changes):
 @pytest.mark.parametrize("changes", [{"micro_batches": 4}, {"mesh": {"fsdp": 4}}, {"mesh": {"fsdp": 2}, "micro_batches": 2}])
 def test_micro_batches_and_parts_of_the_state_change_nothing(tmp_path, monkeypatch, changes):
     monkeypatch.setattr(meshes, "SMALLEST", 64)
-    plain = train(matrix(), batches, config(), tmp_path / "plain", "matrix")
-    other = train(matrix(), batches, config(**changes), tmp_path / "other", "matrix")
+    plain = loop.train(job(), tmp_path / "plain")
+    other = loop.train(job(**changes), tmp_path / "other")
     np.testing.assert_allclose(other["w"], plain["w"], rtol=1e-4, atol=1e-5)
 
 
@@ -76,7 +81,7 @@ def test_micro_batches_hold_one_part_at_a_time():
         return {"sum": batch["x"].sum(), "rows": jnp.float32(len(batch["x"]))}
 
     x = jnp.arange(24.0).reshape(12, 2)
-    found = jax.jit(lambda x: accumulated(of_batch, 3)({}, {}, {"x": x}, jax.random.key(0), {}))(x)
+    found = jax.jit(lambda x: in_micro_batches(of_batch, 3)({}, {}, {"x": x}, jax.random.key(0), {}))(x)
     assert set(seen) == {(4, 2)}
     assert float(found["sum"]) == pytest.approx(x.sum() / 3)
     assert float(found["rows"]) == 4

@@ -1,0 +1,48 @@
+"""The record of a run that scripts read: metrics.jsonl and TensorBoard events, a row for each logged step."""
+
+import json
+import math
+from pathlib import Path
+
+import jax
+from tensorboardX import SummaryWriter
+
+from s3rl_jax.core.durable import durably
+from s3rl_jax.runs.workdir import LOG, logged
+
+
+class Record:
+    """The open files of one workdir. Process 0 writes them; in other processes nothing happens.
+
+    Args:
+      workdir: of the run.
+      first: the step that the run continues from. Rows after it, of a run that was killed, are dropped.
+    """
+
+    def __init__(self, workdir: Path, first: int):
+        self._jsonl = self._events = None
+        if jax.process_index() == 0:
+            rows = [row for row in logged(workdir) if row["step"] <= first]
+            with durably(workdir / LOG) as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+            self._jsonl = (workdir / LOG).open("a", encoding="utf-8")
+            self._events = SummaryWriter(str(workdir), purge_step=first)
+
+    def write(self, step: int, metrics: dict[str, float], rates: dict[str, float] | None = None) -> None:
+        """Writes the metrics of a step, and to metrics.jsonl alone its rates: steps a second, waiting, memory."""
+        if self._jsonl:
+            self._jsonl.write(json.dumps({"step": step, **(rates or {}), **metrics}) + "\n")
+            self._jsonl.flush()
+            for name, value in metrics.items():
+                self._events.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Closes both files."""
+        if self._jsonl:
+            self._jsonl.close()
+            self._events.close()
+
+
+def non_finite(metrics: dict[str, float]) -> list[str]:
+    """Names of the metrics that are NaN or infinite."""
+    return [name for name, value in metrics.items() if not math.isfinite(value)]

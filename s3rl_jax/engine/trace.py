@@ -1,0 +1,45 @@
+"""`--profile`: a trace of some dispatches in WORKDIR/profile, for TensorBoard's profiler or Perfetto."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from s3rl_jax.core.messages import LOGGER
+
+PROFILE = "profile"  # the folder in the workdir
+SKIPPED, TRACED = 2, 5  # dispatches before the trace, and in it
+
+
+class Trace:
+    """A trace that begins by itself; a context manager, which ends it if the run has no more dispatches."""
+
+    def __init__(self, workdir: Path):
+        self._folder, self._dispatches = workdir / PROFILE, 0
+
+    def dispatched(self, state: Any) -> None:
+        """Counts a dispatch, whose result is `state`."""
+        self._dispatches += 1
+        if self._dispatches == SKIPPED:
+            jax.block_until_ready(state)
+            jax.profiler.start_trace(self._folder, create_perfetto_trace=True)
+        if self._dispatches == SKIPPED + TRACED:
+            jax.block_until_ready(state)
+            self._stop(TRACED)
+
+    def __enter__(self) -> "Trace":
+        return self
+
+    def __exit__(self, *error) -> None:
+        if SKIPPED <= self._dispatches < SKIPPED + TRACED:
+            self._stop(self._dispatches - SKIPPED)
+
+    def _stop(self, dispatches: int) -> None:
+        jax.profiler.stop_trace()
+        LOGGER.info(f"trace of {dispatches} dispatches: {self._folder}")
+
+
+def trace_of(workdir: Path, profile: bool) -> contextlib.AbstractContextManager[Trace | None]:
+    """A trace, or None where no profile is asked for."""
+    return Trace(workdir) if profile else contextlib.nullcontext()

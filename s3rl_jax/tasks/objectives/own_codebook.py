@@ -1,0 +1,46 @@
+"""A codebook that the student learns over its own input, as wav2vec 2.0 does: the paper's row without the teacher's."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+from ml_collections import ConfigDict
+
+from s3rl_jax.audio.logmel import BANDS
+from s3rl_jax.losses.contrastive import contrastive, diversity, sample_distractors
+from s3rl_jax.models.detector import student_features
+from s3rl_jax.models.student.self_supervised import StudentCodebook
+from s3rl_jax.models.teacher.targets import Teacher
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets, parameter_key
+from s3rl_jax.tasks.task import Metrics, Params, Weights
+
+
+class OwnCodebook(Objective):
+    """Contrastive loss against quantised clean log-mel frames, and the diversity of the quantiser."""
+
+    name = "own_codebook"
+    masked = True
+    metric_names = frozenset(("own_codebook", "own_accuracy", "own_perplexity"))
+
+    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
+        self.codebook = StudentCodebook(config.own_codebook.groups, config.own_codebook.entries)
+        self.diversity = config.own_codebook.diversity
+        self.distractors, self.kappa = config.distractors, config.kappa
+
+    def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
+        frames = jnp.zeros((1, 1, 2 * BANDS))
+        return {"own_quantizer": self.codebook.init(parameter_key(rng, 4), frames, hidden[None], None)["params"]}
+
+    def targets(self, frozen: dict, audio: Float[Array, "batch samples"], time: int, answers: Targets) -> Targets:
+        return {"clean_frames": student_features(audio)[:, :time]}
+
+    def term(
+        self, params: Params, student: StudentPass, targets: Targets, rng: Key[Array, ""], weights: Weights
+    ) -> tuple[Float[Array, ""], Metrics]:
+        gumbel_rng, distractor_rng = jax.random.split(jax.random.fold_in(rng, 1))
+        inputs = (targets["clean_frames"], student.hidden, weights["temperature"])
+        answers = self.codebook.apply({"params": params["own_quantizer"]}, *inputs, rngs={"gumbel": gumbel_rng})
+        distractors = sample_distractors(distractor_rng, student.mask, self.distractors)
+        picked, accuracy = contrastive(answers["context"], answers["codes"], student.mask, distractors, self.kappa)
+        uneven, perplexity = diversity(answers["probabilities"], student.mask)
+        loss = picked + self.diversity * uneven
+        return loss, {"own_codebook": loss, "own_accuracy": accuracy, "own_perplexity": perplexity}

@@ -1,0 +1,44 @@
+"""The teacher's codebook, by vectors: at masked frames the student picks the teacher's code out of distractors
+(arXiv 2307.02720, section 3.3)."""
+
+from typing import Any
+
+from jaxtyping import Array, Float, Key
+from ml_collections import ConfigDict
+
+from s3rl_jax.losses.codebook import teacher_codebook
+from s3rl_jax.models.ops.dense import Dense
+from s3rl_jax.models.teacher.codebook import look_up
+from s3rl_jax.models.teacher.targets import Teacher
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets, parameter_key
+from s3rl_jax.tasks.task import Metrics, Params, Weights
+
+
+class TeacherCodebook(Objective):
+    """L_code; its weight is the paper's gamma."""
+
+    name = "gamma"
+    masked = True
+    uses_codes = True
+    metric_names = frozenset(("codebook", "codebook_accuracy"))
+
+    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
+        groups, _, part = teacher.code_vectors.shape
+        self.projection = Dense(groups * part)
+        self.distractors, self.kappa = config.distractors, config.kappa
+
+    def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
+        return {"code_projection": self.projection.init(parameter_key(rng, 2), hidden)["params"]}
+
+    def frozen(self, teacher: Teacher) -> dict[str, Any]:
+        return {"code_vectors": teacher.code_vectors}
+
+    def targets(self, frozen: dict[str, Any], audio: Float[Array, "batch samples"], time: int, answers: Targets) -> Targets:
+        return {"codes": look_up(frozen["code_vectors"], answers["index"])}
+
+    def term(
+        self, params: Params, student: StudentPass, targets: Targets, rng: Key[Array, ""], weights: Weights
+    ) -> tuple[Float[Array, ""], Metrics]:
+        picks = self.projection.apply({"params": params["code_projection"]}, student.hidden)
+        loss, accuracy = teacher_codebook(rng, picks, targets["codes"], student.mask, self.distractors, self.kappa)
+        return loss, {"codebook": loss, "codebook_accuracy": accuracy}

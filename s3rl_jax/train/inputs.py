@@ -1,0 +1,87 @@
+"""The data of a run: its corpus, the batches out of it, the noise and rooms of its augmentation."""
+
+import functools
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, Int16
+from ml_collections import ConfigDict
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.batches.augmentation_banks import noise_bank, response_bank
+from s3rl_jax.batches.crops import Crops
+from s3rl_jax.batches.read_ahead import read_ahead
+from s3rl_jax.batches.resident import Resident
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.corpus.corpus import Clips, has_speech, read_corpus
+from s3rl_jax.corpus.fake import fake_clips, is_fake
+from s3rl_jax.corpus.keywords import parse_keywords
+from s3rl_jax.engine.job import Batches, Inputs, Rows
+from s3rl_jax.engine.mesh import host_rows
+from s3rl_jax.engine.sweep_members import data_seed
+
+NOISE_PIECES = 4000  # at most: 2 s each, 256 MB on the device
+RESPONSE_SECONDS = 0.5
+
+
+class Source(Protocol):
+    """Where batches come from: crops, cached crops or windows. Both methods are pure functions of the step."""
+
+    samples: int  # of an example
+
+    def plan(self, step: int, rows: range) -> dict: ...
+
+    def batch(self, step: int, rows: range) -> Rows: ...
+
+
+def clips_of(config: ConfigDict, split: str) -> Clips:
+    """The split of `config.data.corpus`."""
+    if is_fake(config.data.corpus):
+        return fake_clips(config.data.corpus, parse_keywords(config.get("keyword", "word")))
+    return read_corpus(config.data.corpus, split, "config.data.corpus")
+
+
+def crops_of(config: ConfigDict, clips: Clips) -> Crops:
+    """Crops of speech, as `config.data` asks for.
+
+    Raises:
+      UserError: for lengths that cannot be.
+    """
+    samples = _samples(config.data.crop_seconds, "crop_seconds")
+    shortest = min(_samples(config.data.shortest_seconds, "shortest_seconds"), samples)
+    fixed = config.data.fixed_crops or (config.task == "distill" and config.teacher.cache)
+    return Crops.of(clips, samples, config.batch_size, data_seed(config), shortest, config.data.mixture, fixed)
+
+
+def inputs_of(config: ConfigDict, clips: Clips, source: Source, validation: Batches | None) -> Inputs:
+    """Batches of a source: cut on the device out of a corpus that fits `config.data.memory_gib`, else read from disk."""
+    rows = host_rows(config.batch_size)
+    if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
+        resident = Resident.of(clips, source.samples)
+        batches = functools.partial(read_ahead, lambda step: resident.locate(source.plan(step, rows)))
+        return Inputs(batches, resident.audio, resident.cut, validation)
+    return Inputs(functools.partial(read_ahead, functools.partial(source.batch, rows=rows)), validation=validation)
+
+
+def validation_of(config: ConfigDict) -> Batches | None:
+    """Batches of the validation split; None where `config.validation` asks for none or the corpus has no such speech."""
+    settings, corpus = config.get("validation"), config.data.corpus
+    if not settings or not settings.every or is_fake(corpus) or not has_speech(corpus, "validation"):
+        return None
+    crops = crops_of(config, clips_of(config, "validation"))
+    return functools.partial(read_ahead, functools.partial(crops.batch, rows=host_rows(config.batch_size)))
+
+
+def acoustics(clips: Clips, seconds: float) -> tuple[Int16[np.ndarray, "pieces samples"], Float[np.ndarray, "rooms taps"]]:
+    """Noise in pieces of so many seconds, and impulse responses, for augmentation."""
+    noises = noise_bank(clips, int(seconds * SAMPLE_RATE), NOISE_PIECES)
+    if not len(noises):
+        LOGGER.info("the corpus has no noise: the student is trained on speech without noise")
+    return noises, response_bank(clips, int(RESPONSE_SECONDS * SAMPLE_RATE))
+
+
+def _samples(seconds: float, field: str) -> int:
+    if not 0.1 <= seconds <= 60:
+        raise UserError(f"config.data.{field}={seconds}: expected seconds, 0.1 to 60")
+    return int(seconds * SAMPLE_RATE)

@@ -1,0 +1,159 @@
+"""One run of a configuration, from its corpus to its last step: what `python -m s3rl_jax.train` does.
+
+Reads from top to bottom: `run` and `dry_run`, then for each task a function that wires its model, data and objectives to a
+job of the engine.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.batches.windows import Windows
+from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.corpus.keywords import parse_keywords
+from s3rl_jax.engine import loop
+from s3rl_jax.engine.dry_run import rehearse
+from s3rl_jax.engine.job import Job, Unit
+from s3rl_jax.engine.mesh import host_rows
+from s3rl_jax.engine.sweep import Sweep
+from s3rl_jax.engine.sweep_members import Member, data_seed, members_of
+from s3rl_jax.evaluate.report.layer_weights import plot_layer_weights
+from s3rl_jax.models.detector import KeywordModel, keyword_model
+from s3rl_jax.runs.workdir import claim
+from s3rl_jax.tasks import distill, finetune, pretrain
+from s3rl_jax.tasks.task import Task
+from s3rl_jax.train.inputs import Source, acoustics, clips_of, crops_of, inputs_of, validation_of
+from s3rl_jax.train.prerequisites import DryPrerequisites, Prerequisites
+from s3rl_jax.train.runlocal import shrunk
+from s3rl_jax.train.start import adopt_students, start_of
+
+# The fields in which members of a sweep may differ: those that are no constants of the compiled step.
+MAY_DIFFER = {
+    "pretrain": ("loss.", "seed"),
+    "distill": ("loss.", "teacher.layers", "seed"),
+    "finetune": ("loss.", "init", "seed"),
+}
+
+
+def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, profile: bool = False) -> None:
+    """Trains a configuration to its last step, resuming if the workdir has a checkpoint.
+
+    Args:
+      config: of configs/, or of the same fields.
+      workdir: of the run.
+      allow_changed_config: whether to continue although configuration or code differ from those that the run was begun with.
+      profile: write a trace of a few steps.
+
+    Raises:
+      UserError: for a field, a corpus or a workdir that cannot be used.
+    """
+    config, members = checked(config)
+    clips = clips_of(config, "train")
+    claim(workdir, config, allow_changed_config, jax.process_index())
+    wired = WIRING[config.task](config, members, clips, Prerequisites(workdir, allow_changed_config, run))
+    if wired.sweep:
+        wired.sweep.claim(workdir, allow_changed_config)
+    loop.train(_job(wired, config, clips, str(workdir), validation_of(config)), workdir, profile)
+    if config.task == "distill" and jax.process_index() == 0:
+        _plot_layer_weights(wired.sweep.folders(workdir) if wired.sweep else [workdir])
+
+
+def dry_run(config: ConfigDict) -> None:
+    """Measures what a run of a configuration, and of the teacher that it would pre-train first, would cost."""
+    config, members = checked(config)
+    clips = clips_of(config, "train")
+    wired = WIRING[config.task](config, members, clips, DryPrerequisites(dry_run))
+    rehearse(_job(wired, config, clips, "dry run"))
+
+
+def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
+    """The configuration with what follows from other fields filled in, and the members of its sweep.
+
+    Raises:
+      UserError: for a field that cannot be used.
+    """
+    lookup(MAY_DIFFER, config.get("task"), "config.task")
+    for field in ("steps", "log_every", "checkpoint_every", "batch_size"):
+        if config[field] < 1:
+            raise UserError(f"config.{field}={config[field]}: expected at least 1")
+    if config.get("runlocal"):
+        config = shrunk(config)
+    host_rows(config.batch_size)  # the batch must divide over the devices
+    members = members_of(config, MAY_DIFFER[config.task])
+    for each in (config, *(member.config for member in members)):
+        if each.seed < 0:
+            raise UserError(f"config.seed={each.seed}: expected 0 or more")
+    if config.task == "finetune":
+        adopt_students(config, members)
+    return config, members
+
+
+class Wired(NamedTuple):
+    """A task, the source of its batches, and its sweep if it is one."""
+
+    task: Task
+    source: Source
+    sweep: Sweep | None
+
+
+def wire_pretrain(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
+    """Crops of speech -> a teacher, or a student, that predicts its own codes."""
+    weights = tuple(pretrain.weights_of(member.config) for member in members)
+    return Wired(pretrain.pretrain(config), crops_of(config, clips), Sweep(members, weights) if members else None)
+
+
+def wire_distill(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
+    """Crops of speech -> the teacher's answers -> a student that meets them."""
+    prerequisites.check_export(_future_detector(config), config)
+    teacher = prerequisites.teacher(config)
+    if members:
+        config = distill.sweep_config([member.config for member in members])
+    crops, selection = crops_of(config, clips), distill.selection_of(config, teacher.config.layers)
+    if selection.codes:
+        teacher = teacher._replace(codebook=prerequisites.codebook(config, teacher, crops))
+    source = prerequisites.answers(config, teacher, selection, crops)
+    task = distill.distill(config, teacher, *acoustics(clips, config.data.crop_seconds))
+    weights = tuple(distill.weights_of(member.config, selection.layers) for member in members)
+    meaningless = tuple(distill.meaningless_metrics(member.config) for member in members)
+    return Wired(task, source, Sweep(members, weights, meaningless=meaningless) if members else None)
+
+
+def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
+    """Labelled windows -> a student with a head that detects the keywords."""
+    keywords = parse_keywords(config.keyword)
+    model = keyword_model(config, len(keywords) + 1)
+    lead = model.clip - model.window
+    source = Windows.of(clips, keywords, model.clip, config.batch_size, data_seed(config), config.data, lead)
+    prerequisites.check_export(model, config)
+    task = finetune.finetune(config, model, start_of(config.init), *acoustics(clips, model.clip / SAMPLE_RATE))
+    sweep = None
+    if members:
+        weights = tuple(finetune.weights_of(member.config) for member in members)
+        sweep = Sweep(members, weights, tuple(start_of(member.config.init) for member in members))
+    return Wired(task, source, sweep)
+
+
+WIRING = {"pretrain": wire_pretrain, "distill": wire_distill, "finetune": wire_finetune}
+
+
+def _job(wired: Wired, config: ConfigDict, clips: Clips, name: str, validation=None) -> Job:
+    inputs = inputs_of(config, clips, wired.source, validation)
+    title = f"{config.task} {name}" + (f" ({len(wired.sweep)} members)" if wired.sweep else "")
+    unit = Unit("audio_seconds", "audio s", config.batch_size * wired.source.samples / SAMPLE_RATE)
+    return Job(wired.task, inputs, config, title, wired.sweep, unit)
+
+
+def _future_detector(config: ConfigDict) -> KeywordModel:
+    """The detector that this student will be fine-tuned to, by `config.detector`."""
+    return keyword_model(ConfigDict({"data": config.detector.to_dict(), "student": config.student.to_dict()}), 2)
+
+
+def _plot_layer_weights(workdirs: list[Path]) -> None:
+    plots = [plot for plot in map(plot_layer_weights, workdirs) if plot]
+    if plots:
+        LOGGER.info(f"weights of the teacher's layers: {plots[0]}{' and so on' if plots[1:] else ''}")
