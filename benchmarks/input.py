@@ -29,7 +29,7 @@ from s3rl_jax.batches.crops import Crops
 from s3rl_jax.batches.read_ahead import read_ahead
 from s3rl_jax.batches.resident import Resident
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.train import inputs, run
 
 RATE = 16_000

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from s3rl_jax.prepare.preparation import prepare
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.summary import describe
 
 FRR = (0.05, 0.1, 0.2)  # at which false accepts are compared

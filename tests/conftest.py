@@ -100,7 +100,7 @@ def source(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def corpus(source, tmp_path_factory) -> str:
     from s3rl_jax.prepare.preparation import prepare
-    from s3rl_jax.prepare.sources.source import read_source
+    from s3rl_jax.prepare.sources.recognise import read_source
 
     out = tmp_path_factory.mktemp("corpus") / "corpus"
     prepare(read_source(str(source)), str(out))

@@ -19,8 +19,8 @@ from s3rl_jax.corpus.layout import TEXTS, Recording
 from s3rl_jax.detect.firing import REFRACTORY_SECONDS, firings, smooth
 from s3rl_jax.evaluate.scoring import scorer
 from s3rl_jax.models.detector import KeywordModel
-from s3rl_jax.prepare.preparation import How, prepare_portions
-from s3rl_jax.prepare.shards import Portion
+from s3rl_jax.prepare.preparation import Options, prepare_shards
+from s3rl_jax.prepare.shards import ShardInput
 from s3rl_jax.runs.detector import open_detector
 from s3rl_jax.runs.digest import digest
 
@@ -31,7 +31,7 @@ ABOUT, FOUND, MINED = "mining.json", "firings.jsonl", "mined"
 
 
 @dataclasses.dataclass(frozen=True)
-class Cuttings(Portion):
+class Cuttings(ShardInput):
     """Stretches of recordings of a corpus."""
 
     corpus: str
@@ -100,7 +100,7 @@ def mine(workdir: str, corpus: str, split: str, out: str, threshold: float, most
     if not fired:
         raise UserError(f"--threshold={threshold:g}: nothing fires in {clips.hours:.2f} h; expected a lower one")
     stretches = tuple(sorted(tuple(firing[:3]) for firing in fired[:most]))
-    prepare_portions({"train": [Cuttings(corpus, split, stretches)]}, out, How(segment_seconds=60.0))
+    prepare_shards({"train": [Cuttings(corpus, split, stretches)]}, out, Options(segment_seconds=60.0))
     heard = float(clips.columns["samples"][rows].sum()) / SAMPLE_RATE / 3600
     return {"heard_hours": round(heard, 4), "firings": len(fired), "kept": len(stretches), "highest": round(fired[0][3], 4)}
 

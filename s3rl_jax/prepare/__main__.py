@@ -32,24 +32,25 @@ def main() -> None:
     if bool(args.source) == bool(args.synthesize):
         raise UserError("expected either --source or --synthesize")
 
-    from s3rl_jax.prepare.preparation import How, prepare, prepare_portions
-    from s3rl_jax.prepare.sources.source import read_source
+    from s3rl_jax.prepare.preparation import Options, prepare, prepare_shards
+    from s3rl_jax.prepare.sources.recognise import read_source
     from s3rl_jax.prepare.summary import describe
 
     workers = args.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-    how = How(args.segment_seconds, args.overlap_seconds, workers, args.runner, tuple(shlex.split(args.beam_options)))
+    beam_options = tuple(shlex.split(args.beam_options))
+    options = Options(args.segment_seconds, args.overlap_seconds, workers, args.runner, beam_options)
     if args.synthesize:
         from s3rl_jax.prepare.synthesis.synthesis import synthesise
 
         with tempfile.TemporaryDirectory() as folder:
             synthesise(_script(args), folder, args.seed)
-            summary = prepare(read_source(folder), args.out, how)
+            summary = prepare(read_source(folder), args.out, options)
     elif args.source.startswith("tfds:"):
-        from s3rl_jax.prepare.sources.tfds_sets import tfds_portions
+        from s3rl_jax.prepare.sources.tfds_sets import tfds_inputs
 
-        summary = prepare_portions(tfds_portions(args.source.removeprefix("tfds:"), args.tfds_dir), args.out, how)
+        summary = prepare_shards(tfds_inputs(args.source.removeprefix("tfds:"), args.tfds_dir), args.out, options)
     else:
-        summary = prepare(read_source(args.source), args.out, how)
+        summary = prepare(read_source(args.source), args.out, options)
     print(describe(summary, args.out))
 
 

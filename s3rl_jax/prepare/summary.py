@@ -1,4 +1,4 @@
-"""What a corpus holds and what is doubtful in it, for a person and for `summary.json`."""
+"""Counts the recordings of a corpus and the doubtful ones among them, for a person and for `summary.json`."""
 
 import collections
 from pathlib import Path
@@ -8,23 +8,23 @@ from s3rl_jax.corpus.layout import NAME, VERSION
 
 SILENT_PEAK = 33  # -60 dB of full scale
 CLIPPED_SHARE = 1e-3  # of the samples
-MOST_LABELS = 200  # in the summary; transcripts would fill it
-MOST_NAMED = 8  # in a line for a person
+MAX_LABELS = 200  # in the summary; transcripts would fill it
+MAX_NAMED = 8  # in a line for a person
 
 
 def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
-    """Counts what the indices of the shards say of each split.
+    """Sums up the indices of the shards of each split.
 
     Returns:
-      `splits`: for each split and kind clips, hours, speakers, labels (how many clips each), clipped and silent clips;
-      `rejected` and `reasons`; `duplicates`: clips whose audio is another one's, sample for sample, and
-      `duplicates_across_splits`; `speakers_in_several_splits`.
+      `splits`: for each split and kind the numbers of clips, hours and speakers, the number of clips of each label, and
+      the numbers of clipped and silent clips; `rejected` and `reasons`; `duplicates`: clips whose audio equals another
+      one's, sample for sample, and `duplicates_across_splits`; `speakers_in_several_splits`.
     """
     rows = []
     splits_of = {"speaker": collections.defaultdict(set), "digest": collections.defaultdict(set)}
     clips = 0
     for split, parts in indices.items():
-        kinds = collections.defaultdict(_nothing)
+        kinds = collections.defaultdict(_no_counts)
         for index in parts:
             for place, kind in enumerate(index["kind"]):
                 count, samples = kinds[kind], index["samples"][place]
@@ -59,9 +59,9 @@ def describe(summary: dict, out: str) -> str:
         doubts = ", ".join(f"{row[name]} {name}" for name in ("clipped", "silent") if row[name])
         lines.append(f"{line}   {doubts}".rstrip())
         if row["kind"] == "speech" and row["labels"]:
-            lines.append(f"{'':<10} {_some([f'{label} {count}' for label, count in row['labels'].items()])}")
+            lines.append(f"{'':<10} {_listed([f'{label} {count}' for label, count in row['labels'].items()])}")
     if summary["rejected"]:
-        reasons = _some([f"{reason} ({count})" for reason, count in summary["reasons"].items()])
+        reasons = _listed([f"{reason} ({count})" for reason, count in summary["reasons"].items()])
         lines.append(f"{summary['rejected']} files were skipped: {reasons}; see {Path(out) / NAME / VERSION / 'rejected.csv'}")
     if summary["duplicates"]:
         lines.append(f"{summary['duplicates']} clips are the same, sample for sample, as another one")
@@ -71,20 +71,20 @@ def describe(summary: dict, out: str) -> str:
             "trained on in the other"
         )
     if named := summary["speakers_in_several_splits"]:
-        lines.append(f"warning: {len(named)} speakers stand in two splits, so that voices are not new: {_some(named)}")
+        lines.append(f"warning: {len(named)} speakers stand in two splits, so that voices are not new: {_listed(named)}")
     return "\n".join(lines)
 
 
-def _nothing() -> dict:
+def _no_counts() -> dict:
     return {"clips": 0, "samples": 0, "labels": collections.Counter(), "speakers": set(), "clipped": 0, "silent": 0}
 
 
 def _row(split: str, kind: str, count: dict) -> dict:
-    labels = [(label, number) for label, number in count.pop("labels").most_common(MOST_LABELS + 1) if label]
+    labels = [(label, number) for label, number in count.pop("labels").most_common(MAX_LABELS + 1) if label]
     hours = round(count.pop("samples") / SAMPLE_RATE / 3600, 4)
     speakers = len(count.pop("speakers") - {""})
-    return {"split": split, "kind": kind, **count, "hours": hours, "speakers": speakers, "labels": dict(labels[:MOST_LABELS])}
+    return {"split": split, "kind": kind, **count, "hours": hours, "speakers": speakers, "labels": dict(labels[:MAX_LABELS])}
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

@@ -10,8 +10,8 @@ import tensorflow_datasets as tfds
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import has_speech, read_corpus
 from s3rl_jax.prepare.preparation import prepare
-from s3rl_jax.prepare.shards import speech_bounds
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.recordings import speech_bounds
+from s3rl_jax.prepare.sources.recognise import read_source
 
 
 def test_every_record_is_what_the_file_holds(source, corpus):

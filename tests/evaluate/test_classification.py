@@ -15,7 +15,7 @@ from s3rl_jax.corpus.keywords import SILENCE, parse_keywords
 from s3rl_jax.evaluate.classification import standard_set
 from s3rl_jax.evaluate.evaluation import evaluate
 from s3rl_jax.prepare.preparation import prepare
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.sources.recognise import read_source
 from tests.conftest import run_module, tone_word
 
 WORDS = {"yes": 3000, "no": 1500, "up": 700, "bed": 300}

@@ -12,7 +12,7 @@ from s3rl_jax.audio.read import UnreadableAudio, read_audio
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.preparation import prepare
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.sources.recognise import read_source
 
 
 def tone(rate, seconds, channels=1):

@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import subprocess
@@ -11,30 +12,27 @@ import soundfile
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.layout import index_files
-from s3rl_jax.prepare import preparation
-from s3rl_jax.prepare.preparation import How, prepare
-from s3rl_jax.prepare.shards import Rejected, segments, write_shard
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.preparation import Options, prepare
+from s3rl_jax.prepare.recordings import split_recording
+from s3rl_jax.prepare.shards import Rejected, write_shard
+from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.summary import describe, summarise
 from tests.conftest import ROOT, run_module
 
 FOLDER = "corpus/2.0.0"
 
 
-@pytest.fixture
-def in_small_shards(monkeypatch):
-    monkeypatch.setattr(preparation, "LEAST_FILES", 4)
-    monkeypatch.setattr(preparation, "SMALL_BYTES", 0)
+SMALL_SHARDS = functools.partial(Options, min_shard_files=4, min_parallel_bytes=0)
 
 
 def contents(out) -> dict[str, bytes]:
     return {f.name: f.read_bytes() for f in sorted(Path(out, FOLDER).rglob("*")) if f.is_file() and f.name != "plan.json"}
 
 
-def test_processes_and_beam_write_what_one_process_writes(source, tmp_path, in_small_shards):
+def test_processes_and_beam_write_what_one_process_writes(source, tmp_path):
     clips = read_source(str(source))
-    ways = {"one": How(workers=1), "several": How(workers=3), "beam": How(runner="DirectRunner")}
-    summaries = [prepare(clips, str(tmp_path / name), how) for name, how in ways.items()]
+    ways = {"one": SMALL_SHARDS(workers=1), "several": SMALL_SHARDS(workers=3), "beam": SMALL_SHARDS(runner="DirectRunner")}
+    summaries = [prepare(clips, str(tmp_path / name), options) for name, options in ways.items()]
     assert summaries[0] == summaries[1] == summaries[2]
     wanted = contents(tmp_path / "one")
     assert sum(name.startswith("corpus-train.array_record") for name in wanted) > 3
@@ -42,28 +40,28 @@ def test_processes_and_beam_write_what_one_process_writes(source, tmp_path, in_s
         assert contents(tmp_path / name) == wanted
 
 
-def test_a_killed_preparation_goes_on_where_it_was(source, tmp_path, in_small_shards, monkeypatch):
+def test_a_killed_preparation_goes_on_where_it_was(source, tmp_path, monkeypatch):
     clips, out = read_source(str(source)), tmp_path / "out"
-    prepare(clips, str(tmp_path / "whole"))
+    prepare(clips, str(tmp_path / "whole"), SMALL_SHARDS())
     written = []
 
-    def until_killed(shard):
+    def until_killed(job):
         if len(written) == 3:
             raise KeyboardInterrupt
-        write_shard(shard)
-        written.append(shard.index)
+        write_shard(job)
+        written.append(job.index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(preparation, "write_shard", until_killed)
+        patch.setattr("s3rl_jax.prepare.workers.write_shard", until_killed)
         with pytest.raises(KeyboardInterrupt):
-            prepare(clips, str(out))
+            prepare(clips, str(out), SMALL_SHARDS())
     (out / FOLDER / "corpus-train.array_record-00004-of-00099.unfinished").write_bytes(b"half")
     with pytest.raises(UserError, match="not finished: give prepare the same command again"):
         read_corpus(str(out), "train")
     with pytest.raises(UserError, match="begun with another source"):
-        prepare(clips[1:], str(out))
+        prepare(clips[1:], str(out), SMALL_SHARDS())
     stamps = [path.stat().st_mtime_ns for path in written]
-    prepare(clips, str(out))
+    prepare(clips, str(out), SMALL_SHARDS())
     assert [path.stat().st_mtime_ns for path in written] == stamps, "finished shards are not written again"
     (out / FOLDER / "corpus-train.array_record-00004-of-00099.unfinished").unlink()
     assert contents(out) == contents(tmp_path / "whole")
@@ -74,7 +72,7 @@ def test_long_recordings_are_cut_and_labelled_ones_are_not(tmp_path, rng):
     for name in ("train/long.wav", "train/alexa/word.wav", "train/noise/hum.wav", "train/rir/room.wav"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(tmp_path / "in" / name, audio, 16_000)
-    prepare(read_source(str(tmp_path / "in")), str(tmp_path / "out"), How(segment_seconds=1.0, overlap_seconds=0.25))
+    prepare(read_source(str(tmp_path / "in")), str(tmp_path / "out"), Options(segment_seconds=1.0, overlap_seconds=0.25))
     clips = read_corpus(str(tmp_path / "out"), "train")
     parts = clips.rows(np.strings.startswith(clips.columns["id"], "long.wav"))
     assert clips.columns["id"][parts].tolist() == ["long.wav@0", "long.wav@0.75", "long.wav@1.5", "long.wav@2.25"]
@@ -84,7 +82,7 @@ def test_long_recordings_are_cut_and_labelled_ones_are_not(tmp_path, rng):
     assert clips.columns["samples"][clips.columns["label"] == "alexa"].tolist() == [50_000]
     assert (clips.columns["kind"] == "impulse_response").sum() == 1
     with pytest.raises(UserError, match="--overlap_seconds=1"):
-        prepare(read_source(str(tmp_path / "in")), str(tmp_path / "other"), How(segment_seconds=1.0, overlap_seconds=1.0))
+        prepare(read_source(str(tmp_path / "in")), str(tmp_path / "other"), Options(segment_seconds=1.0, overlap_seconds=1.0))
 
 
 def test_segments_lose_nothing_and_a_short_recording_is_one(source, tmp_path):
@@ -92,9 +90,9 @@ def test_segments_lose_nothing_and_a_short_recording_is_one(source, tmp_path):
 
     audio = np.arange(1000, dtype=np.int16)
     record = Recording("a", audio, "speech", "", "", "", "", "", 0, 1000)
-    cut = list(segments(record, 300, 0))
+    cut = list(split_recording(record, 300, 0))
     np.testing.assert_array_equal(np.concatenate([part.audio for part in cut]), audio)
-    assert list(segments(record, 1000, 0)) == [record]
+    assert list(split_recording(record, 1000, 0)) == [record]
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path):

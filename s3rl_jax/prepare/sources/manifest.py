@@ -1,4 +1,4 @@
-"""What is to be read, and as what: the rows of a manifest.csv."""
+"""The rows of a manifest.csv: which files are to be read, and what is known of each."""
 
 import csv
 import dataclasses
@@ -12,8 +12,8 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
 @dataclasses.dataclass(frozen=True)
-class Clip:
-    """One row: where a recording is and what is known of it. Times in seconds; a negative one is not known."""
+class ManifestRow:
+    """One recording: its file and what is known of it. Times in seconds; a negative time is unknown."""
 
     path: Path
     split: str
@@ -27,11 +27,11 @@ class Clip:
     speech_end_s: float = -1.0
 
 
-def read_manifest(path: Path) -> list[Clip]:
-    """Reads a manifest (docs/data.md): columns `path` and `split`, the others optional.
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """Reads a manifest (docs/data.md): the columns `path` and `split`; other fields of ManifestRow are optional.
 
     Raises:
-      UserError: naming the line and the column, for what cannot be meant.
+      UserError: naming the line and the column, for a value that is out of range.
     """
     root = path.parent.resolve()
     try:
@@ -40,17 +40,17 @@ def read_manifest(path: Path) -> list[Clip]:
             missing = [column for column in ("path", "split") if column not in (reader.fieldnames or ())]
             if missing:
                 raise UserError(f"{path}: no column {missing[0]!r} in the header; found {reader.fieldnames}")
-            clips = [_clip(row, f"{path}, line {reader.line_num}", root) for row in reader]
+            rows = [_row(row, f"{path}, line {reader.line_num}", root) for row in reader]
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; expected a UTF-8 CSV file") from error
     except csv.Error as error:
         raise UserError(f"{path}: not a CSV file: {error}") from error
-    if not clips:
+    if not rows:
         raise UserError(f"{path}: no rows; expected a recording a line")
-    return clips
+    return rows
 
 
-def _clip(row: dict, where: str, root: Path) -> Clip:
+def _row(row: dict, where: str, root: Path) -> ManifestRow:
     value = {key: (text or "").strip() for key, text in row.items() if isinstance(key, str) and isinstance(text, str | None)}
     path = root / value["path"].replace("\0", "")  # a NUL ends up in the message, not in the system call
     path = path.resolve()
@@ -63,7 +63,7 @@ def _clip(row: dict, where: str, root: Path) -> Clip:
         raise UserError(f"{where}: kind {kind!r}; expected one of {', '.join(KINDS)}")
     texts = {name: value.get(name, "") for name in ("label", "speaker", "condition", "lang", "licence")}
     times = {name: _seconds(value.get(name, ""), name, where) for name in ("speech_start_s", "speech_end_s")}
-    return Clip(path, value["split"], kind, **texts, **times)
+    return ManifestRow(path, value["split"], kind, **texts, **times)
 
 
 def _seconds(text: str, name: str, where: str) -> float:

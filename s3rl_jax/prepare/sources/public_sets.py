@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.prepare.sources.manifest import SUFFIXES, Clip
+from s3rl_jax.prepare.sources.manifest import SUFFIXES, ManifestRow
 
 BACKGROUND = "_background_noise_"
 _LIBRISPEECH_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
-def read_layout(root: Path) -> list[Clip] | None:
-    """The clips of a folder that is Speech Commands or LibriSpeech; None for any other folder.
+def read_public_set(root: Path) -> list[ManifestRow] | None:
+    """The rows of a folder that is Speech Commands or LibriSpeech; None for any other folder.
 
     Raises:
       UserError: for a list in it that cannot be read.
@@ -20,10 +20,10 @@ def read_layout(root: Path) -> list[Clip] | None:
     if (root / "testing_list.txt").is_file() and (root / "validation_list.txt").is_file():
         return list(_speech_commands(root))
     transcripts = sorted(root.rglob("*.trans.txt"))
-    return [clip for path in transcripts for clip in _chapter(path)] if transcripts else None
+    return [row for path in transcripts for row in _chapter(path)] if transcripts else None
 
 
-def _speech_commands(root: Path) -> Iterator[Clip]:
+def _speech_commands(root: Path) -> Iterator[ManifestRow]:
     """A folder a word; the two lists are the standard splits (arXiv 1804.03209); a name begins with its speaker.
 
     The background noise has no split of its own: its recordings are divided one after the other.
@@ -36,14 +36,14 @@ def _speech_commands(root: Path) -> Iterator[Clip]:
         name = path.relative_to(root).as_posix()
         word = path.parent.name
         if word != BACKGROUND:
-            speaker = path.stem.split("_nohash_")[0]
-            yield Clip(path.resolve(), split_of.get(name, "train"), "speech", word, speaker, lang="en", licence="CC-BY-4.0")
+            split, speaker = split_of.get(name, "train"), path.stem.split("_nohash_")[0]
+            yield ManifestRow(path.resolve(), split, "speech", word, speaker, lang="en", licence="CC-BY-4.0")
     for number, path in enumerate(sorted((root / BACKGROUND).glob("*.wav"))):
         split = ("train", "validation", "test", "train")[number % 4]
-        yield Clip(path.resolve(), split, "noise", licence="CC-BY-4.0")
+        yield ManifestRow(path.resolve(), split, "noise", licence="CC-BY-4.0")
 
 
-def _chapter(transcript: Path) -> Iterator[Clip]:
+def _chapter(transcript: Path) -> Iterator[ManifestRow]:
     """SUBSET/speaker/chapter/ holds `speaker-chapter-number.flac` and a transcript a line (Panayotov et al. 2015)."""
     folder = transcript.parent
     subset = re.match(r"(train|dev|test)-", folder.parent.parent.name)
@@ -53,7 +53,7 @@ def _chapter(transcript: Path) -> Iterator[Clip]:
         path = folder / f"{name}.flac"
         if Path(name).name == name and path.is_file():
             speaker = folder.parent.name
-            yield Clip(path.resolve(), split, "speech", words.strip().lower(), speaker, lang="en", licence="CC-BY-4.0")
+            yield ManifestRow(path.resolve(), split, "speech", words.strip().lower(), speaker, lang="en", licence="CC-BY-4.0")
 
 
 def _audio(root: Path) -> list[Path]:

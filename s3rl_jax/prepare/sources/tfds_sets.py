@@ -11,21 +11,32 @@ import numpy as np
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.keywords import SILENCE, UNKNOWN
 from s3rl_jax.corpus.layout import Recording
-from s3rl_jax.prepare.preparation import record_of
-from s3rl_jax.prepare.shards import Portion, Rejected
-from s3rl_jax.prepare.sources.manifest import Clip
+from s3rl_jax.prepare.recordings import recording_of
+from s3rl_jax.prepare.shards import Rejected, ShardInput
+from s3rl_jax.prepare.sources.manifest import ManifestRow
 
-EXAMPLES = 2000  # a shard
-_AUDIO = ("audio", "speech")  # what sets call it
+SHARD_EXAMPLES = 2000
+_AUDIO = ("audio", "speech")  # names of features, in order of preference
 _LABEL = ("label", "text")
 _SPEAKER = ("speaker_id", "speaker")
-_NOT_WORDS = ("_silence_", "_unknown_")  # labels of Speech Commands that are no word; its silence is noise
+_NOT_WORDS = (SILENCE, UNKNOWN)  # recordings of silence are noise
 
 
 @dataclasses.dataclass(frozen=True)
-class Examples(Portion):
-    """Some examples of a split, in the order in which TFDS stores them."""
+class TfdsExamples(ShardInput):
+    """Consecutive examples of a split, in the order in which TFDS stores them.
+
+    Attributes:
+      folder: of the set's files.
+      source_split: the set's name of its split.
+      first: the first example.
+      last: one past the last example.
+      split: the corpus's split.
+      licence: of the set.
+      bytes: about how many are to be read.
+    """
 
     folder: str
     source_split: str
@@ -51,51 +62,54 @@ class Examples(Portion):
                 yield Rejected(name, "no samples")
                 continue
             label = _word(builder.info.features, names["label"], example)
-            kind = "noise" if label == "_silence_" else "speech"
-            speaker = _said(example[names["speaker"]]) if names["speaker"] else ""
+            kind = "noise" if label == SILENCE else "speech"
+            speaker = _text(example[names["speaker"]]) if names["speaker"] else ""
             text = {"label": "" if label in _NOT_WORDS else label, "speaker": speaker, "licence": self.licence}
-            yield record_of(Clip(Path(name), self.split, kind, **text), name, audio)
+            yield recording_of(ManifestRow(Path(name), self.split, kind, **text), name, audio)
 
 
-def tfds_portions(name: str, data_dir: str) -> dict[str, list[Portion]]:
-    """Each split's examples, divided into shards. Splits named train..., valid... or dev..., test... are ours.
+def tfds_inputs(name: str, data_dir: str) -> dict[str, list[TfdsExamples]]:
+    """The examples of each split, divided into shards.
+
+    Splits named test..., and valid... or dev..., are test and validation; all others are train.
 
     Args:
-      name: of the set, for example speech_commands or librispeech; with /VERSION or /CONFIG/VERSION one of several.
+      name: of the set, for example speech_commands or librispeech; /VERSION or /CONFIG/VERSION chooses one of several.
       data_dir: where TFDS keeps its sets.
 
     Raises:
-      UserError: if TFDS has not prepared it there; says how that is done, with and without a network.
+      UserError: if TFDS has not prepared the set there, or if its features or its sample rate are others.
     """
     import tensorflow_datasets as tfds
 
     root = Path(data_dir).expanduser()
-    found = sorted(path.parent for path in (root / name).rglob("dataset_info.json"))
-    if not found:
+    versions = sorted(path.parent for path in (root / name).rglob("dataset_info.json"))
+    if not versions:
         raise UserError(
             f"--source=tfds:{name}: not in --tfds_dir={data_dir}; expected a set that TFDS prepared. With a network: "
             f"tfds build {name.split('/')[0]} --data_dir={data_dir}. Without: do that elsewhere and copy the folder, or unpack "
             "the set's own archive and give its folder as --source (Speech Commands and LibriSpeech are recognised)"
         )
+    folder = versions[-1]
     try:
-        builder = tfds.builder_from_directory(str(found[-1]))
+        builder = tfds.builder_from_directory(str(folder))
     except Exception as error:  # whatever TFDS raises for a folder that is not its own
-        raise UserError(f"--source=tfds:{name}: {found[-1]} cannot be opened: {' '.join(str(error).split())[:200]}") from error
+        raise UserError(f"--source=tfds:{name}: {folder} cannot be opened: {' '.join(str(error).split())[:200]}") from error
     audio = _first_of(builder.info.features, _AUDIO)
     if audio is None:
         raise UserError(f"--source=tfds:{name}: its features are {', '.join(builder.info.features)}; expected audio or speech")
     rate = getattr(builder.info.features[audio], "sample_rate", None)
     if rate not in (None, SAMPLE_RATE):
         raise UserError(f"--source=tfds:{name}: audio at {rate} Hz; expected {SAMPLE_RATE}. Give its files as --source instead")
-    portions: dict[str, list[Portion]] = {"train": [], "validation": [], "test": []}
+    inputs: dict[str, list[TfdsExamples]] = {"train": [], "validation": [], "test": []}
     licence = " ".join((builder.info.redistribution_info.license or "").split())
     for source_split, info in builder.info.splits.items():
         split = _split_of(source_split)
-        for first in range(0, info.num_examples, EXAMPLES):
-            last = min(first + EXAMPLES, info.num_examples)
-            portions[split].append(
-                Examples(
-                    str(found[-1]),
+        for first in range(0, info.num_examples, SHARD_EXAMPLES):
+            last = min(first + SHARD_EXAMPLES, info.num_examples)
+            inputs[split].append(
+                TfdsExamples(
+                    str(folder),
                     source_split,
                     first,
                     last,
@@ -104,7 +118,7 @@ def tfds_portions(name: str, data_dir: str) -> dict[str, list[Portion]]:
                     info.num_bytes * (last - first) // info.num_examples,
                 )
             )
-    return portions
+    return inputs
 
 
 def _split_of(name: str) -> str:
@@ -120,10 +134,10 @@ def _word(features, name: str | None, example) -> str:
     if name is None:
         return ""
     label = features[name]
-    return label.int2str(int(example[name])) if hasattr(label, "int2str") else _said(example[name]).lower()
+    return label.int2str(int(example[name])) if hasattr(label, "int2str") else _text(example[name]).lower()
 
 
-def _said(value) -> str:
+def _text(value) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 

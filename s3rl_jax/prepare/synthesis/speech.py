@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from s3rl_jax.audio.read import to_int16
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.prepare.shards import speech_bounds
+from s3rl_jax.prepare.recordings import speech_bounds
 from s3rl_jax.prepare.synthesis import phonemes, phrases
 from s3rl_jax.prepare.synthesis.engines import KNOWN, OtherVoice
 from s3rl_jax.prepare.synthesis.espeak import ACCENTS, Voice

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.prepare.sources.source import read_folder, read_source
+from s3rl_jax.prepare.sources.folder import read_folder
+from s3rl_jax.prepare.sources.recognise import read_source
 
 
 def write(root, *rows, header=("path", "split")):

@@ -7,9 +7,9 @@ import tensorflow_datasets as tfds
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.prepare.preparation import How, prepare_portions
-from s3rl_jax.prepare.sources.source import read_source
-from s3rl_jax.prepare.sources.tfds_sets import tfds_portions
+from s3rl_jax.prepare.preparation import Options, prepare_shards
+from s3rl_jax.prepare.sources.recognise import read_source
+from s3rl_jax.prepare.sources.tfds_sets import tfds_inputs
 from tests.conftest import run_module
 
 
@@ -89,7 +89,7 @@ def tfds_dir(tmp_path_factory):
 
 
 def test_a_set_that_tfds_prepared_is_read_as_it_is(tfds_dir, tmp_path):
-    summary = prepare_portions(tfds_portions("speech_commands", tfds_dir), str(tmp_path), How())
+    summary = prepare_shards(tfds_inputs("speech_commands", tfds_dir), str(tmp_path), Options())
     assert {(row["split"], row["kind"]): row["clips"] for row in summary["splits"]} == {
         (split, kind): count for split in ("train", "validation", "test") for kind, count in (("speech", 4), ("noise", 1))
     }
@@ -117,4 +117,4 @@ def test_a_set_of_another_rate_or_without_audio_is_refused(tmp_path):
 
     Other(data_dir=tmp_path).download_and_prepare()
     with pytest.raises(UserError, match="audio at 8000 Hz"):
-        tfds_portions("other", str(tmp_path))
+        tfds_inputs("other", str(tmp_path))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.prepare.sources.source import read_source
+from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.synthesis import noise, speech
 from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
 from s3rl_jax.prepare.synthesis.synthesis import synthesise

@@ -1,11 +1,10 @@
-"""What `prepare --source` names: a manifest, a public data set as its archive unpacks, or a folder whose names say it all."""
+"""A folder of audio files whose names say split, kind and label."""
 
 import hashlib
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.prepare.sources.manifest import SPLITS, SUFFIXES, Clip, read_manifest
-from s3rl_jax.prepare.sources.public_sets import read_layout
+from s3rl_jax.prepare.sources.manifest import SPLITS, SUFFIXES, ManifestRow
 
 _KIND_FOLDERS = {
     "noise": "noise",
@@ -21,36 +20,25 @@ _KIND_FOLDERS = {
 }
 
 
-def read_source(source: str) -> list[Clip]:
-    """Reads `--source`: a manifest file, or a folder (a folder's own manifest.csv comes first)."""
-    path = Path(source)
-    if path.is_dir():
-        if (path / "manifest.csv").is_file():
-            return read_manifest(path / "manifest.csv")
-        return read_layout(path) or read_folder(path)
-    if not path.is_file():
-        raise UserError(f"--source={source}: no such file or folder; expected a folder of audio or a manifest.csv")
-    if path.suffix.lower() in SUFFIXES:
-        raise UserError(f"--source={source}: a single recording; expected a folder of audio or a manifest.csv")
-    return read_manifest(path)
-
-
-def read_folder(root: Path) -> list[Clip]:
+def read_folder(root: Path) -> list[ManifestRow]:
     """Every recording below `root`, in order of path.
 
     A first folder named train, validation or test is the split; without one, a hash of the path sends 80 % of the
     files to train and 10 % to each of the others. Folders named noise or rir say the kind; otherwise the innermost
     folder is the label.
+
+    Raises:
+      UserError: if there is no audio.
     """
-    clips = []
+    rows = []
     for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
         folders = list(path.relative_to(root).parts[:-1])
         split = folders.pop(0) if folders and folders[0] in SPLITS else _split_by_hash(path.relative_to(root))
         kind = next((_KIND_FOLDERS[name.lower()] for name in folders if name.lower() in _KIND_FOLDERS), "speech")
-        clips.append(Clip(path.resolve(), split, kind, folders[-1] if folders and kind == "speech" else ""))
-    if not clips:
+        rows.append(ManifestRow(path.resolve(), split, kind, folders[-1] if folders and kind == "speech" else ""))
+    if not rows:
         raise UserError(f"--source={root}: no audio below it; expected {', '.join(SUFFIXES)} files or a manifest.csv")
-    return clips
+    return rows
 
 
 def _split_by_hash(path: Path) -> str:

@@ -1,0 +1,60 @@
+"""From the samples of one file to the recordings that are stored: speech bounds, direct sound, segments."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Int16
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.corpus.layout import Recording
+from s3rl_jax.prepare.sources.manifest import ManifestRow
+
+FRAME = 320  # samples, 20 ms
+BELOW_PEAK_DB = 25.0
+
+
+def recording_of(row: ManifestRow, name: str, audio: Int16[np.ndarray, "samples"]) -> Recording:
+    """The recording of a row, whole, with the row's speech bounds or, where it has none, the measured ones.
+
+    An impulse response begins at its peak, the direct sound.
+    """
+    if row.kind == "impulse_response":
+        audio = audio[int(np.abs(audio.astype(np.int32)).argmax()) :]
+    start, end = row.speech_start_s, row.speech_end_s
+    if row.kind == "speech" and not 0 <= start < end:
+        first, last = speech_bounds(audio)
+    else:
+        first = min(max(int(start * SAMPLE_RATE), 0), len(audio))
+        last = min(int(end * SAMPLE_RATE), len(audio)) if end > start else len(audio)
+    names = {field.name for field in dataclasses.fields(Recording)}
+    text = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name in names}
+    return Recording(id=name, audio=audio, speech_start=first, speech_end=last, **text)
+
+
+def split_recording(recording: Recording, segment: int, overlap: int) -> Iterator[Recording]:
+    """Cuts a long recording into segments of `segment` samples, two of which share `overlap` samples.
+
+    Three kinds stay whole: what is no longer than a segment, impulse responses, and labelled speech, in which the words of
+    the label may be anywhere.
+    """
+    total = len(recording.audio)
+    labelled = recording.kind == "speech" and bool(recording.label)
+    if total <= segment or recording.kind == "impulse_response" or labelled:
+        yield recording
+        return
+    for start in range(0, total - overlap, segment - overlap):
+        audio = recording.audio[start : start + segment]
+        first, last = speech_bounds(audio) if recording.kind == "speech" else (0, len(audio))
+        name = f"{recording.id}@{start / SAMPLE_RATE:g}"
+        yield dataclasses.replace(recording, id=name, audio=audio, speech_start=first, speech_end=last)
+
+
+def speech_bounds(audio: Int16[np.ndarray, "samples"]) -> tuple[int, int]:
+    """First sample of the first, and end of the last, 20 ms frame whose energy is within 25 dB of the loudest one's."""
+    count = len(audio) // FRAME
+    if not count:
+        return 0, len(audio)
+    energy = np.square(audio[: count * FRAME].astype(np.float64).reshape(count, FRAME)).mean(axis=1)
+    loud = np.flatnonzero(energy >= energy.max() * 10 ** (-BELOW_PEAK_DB / 10))
+    return int(loud[0]) * FRAME, (int(loud[-1]) + 1) * FRAME

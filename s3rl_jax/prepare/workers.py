@@ -1,0 +1,47 @@
+"""Writes shards side by side: in processes of this machine, or on the workers of Apache Beam."""
+
+import concurrent.futures
+import multiprocessing
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.progress import Progress
+from s3rl_jax.prepare.shards import ShardJob, write_shard
+
+
+def write_with_processes(jobs: list[ShardJob], workers: int, min_parallel_bytes: int) -> None:
+    """Writes the shards in `workers` processes, or in this one if there are fewer than `min_parallel_bytes` to read."""
+    with Progress(sum(len(job.recordings) for job in jobs), "recordings", "preparing") as progress:
+        if min(workers, len(jobs)) < 2 or sum(job.recordings.bytes for job in jobs) < min_parallel_bytes:
+            for job in jobs:
+                write_shard(job)
+                progress.advance(len(job.recordings))
+            return
+        # Forked processes would inherit the threads of libraries; fresh ones do not.
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+            pending = {pool.submit(write_shard, job): job for job in jobs}
+            try:
+                for done in concurrent.futures.as_completed(pending):
+                    done.result()
+                    progress.advance(len(pending[done].recordings))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def write_with_beam(jobs: list[ShardJob], runner: str, options: tuple[str, ...]) -> None:
+    """Writes the shards on the workers of a Beam runner, each shard as a task of its own.
+
+    Raises:
+      UserError: if Beam is not installed, or for a runner or an option that it does not know.
+    """
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise UserError(f"--runner={runner}: Apache Beam is not installed; pip install 's3rl_jax[beam]'") from error
+    try:
+        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(list(options)))
+    except ValueError as error:
+        raise UserError(f"--runner={runner}, --beam_options: {' '.join(str(error).split())}") from error
+    with pipeline:
+        _ = pipeline | beam.Create(jobs) | beam.Reshuffle() | beam.Map(write_shard)
