@@ -21,9 +21,9 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels
 from s3rl_jax.detect.detector import Detector
-from s3rl_jax.evaluate.conditions import SEED, with_noise
-from s3rl_jax.evaluate.evaluation import LATENESS_SECONDS
-from s3rl_jax.evaluate.stream import build_stream
+from s3rl_jax.evaluate.degradations import with_noise
+from s3rl_jax.evaluate.stream import SEED, build_stream
+from s3rl_jax.evaluate.trial import LATENESS_SECONDS
 
 WORDS, OTHERS, MINUTES = 10, 40, 10
 
@@ -66,9 +66,9 @@ def main() -> None:
     others = rng.permutation(np.flatnonzero(speech & (classes == 0)))
 
     chosen = only(clips, np.concatenate([positives, others[:OTHERS]]))
-    noisy = with_noise(build_stream(chosen, keywords, SEED), clips, args.snr_db, SEED)
+    noisy = with_noise(build_stream(chosen, keywords), clips, args.snr_db, SEED)
     found = [line["time"] for line in listen(args.model, noisy.audio)]
-    words = [(p.speech_start / SAMPLE_RATE, p.speech_stop / SAMPLE_RATE + LATENESS_SECONDS) for p in noisy.parts if p.positive]
+    words = [(p.speech_start / SAMPLE_RATE, p.speech_stop / SAMPLE_RATE + LATENESS_SECONDS) for p in noisy.words]
     heard = [any(start <= time <= end for time in found) for start, end in words]
     elsewhere = [time for time in found if not any(start <= time <= end for start, end in words)]
 

@@ -17,8 +17,8 @@ import numpy as np
 from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
-from s3rl_jax.detect.firing import smooth
-from s3rl_jax.evaluate.scoring import scorer
+from s3rl_jax.detect.firing import keyword_scores
+from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.models.detector import keyword_model
 from s3rl_jax.runs.checkpoint import read_params
 from s3rl_jax.runs.workdir import read_config
@@ -48,7 +48,7 @@ def main() -> None:
     measured = json.loads((Path(args.report or f"{args.workdir}/report") / "metrics.json").read_text())
     thresholds = measured["conditions"]["clean"]["threshold"]
     model = keyword_model(config, len(keywords) + 1)
-    score, window, hop = scorer(model, read_params(args.workdir, "--workdir")), model.clip, model.hop
+    score, window, hop = stream_scorer(model, read_params(args.workdir, "--workdir")), model.clip, model.hop
 
     columns = clips.columns
     bounds = np.stack([columns["speech_start"], columns["speech_end"]], axis=1)
@@ -72,7 +72,7 @@ def main() -> None:
         # One stream, with silence for a window between two recordings, so that none is heard together with another.
         silence = np.zeros(window + -window % hop, np.int16)
         padded = [np.concatenate([silence, r, np.zeros(-len(r) % hop, np.int16)]) for r in recordings]
-        posteriors = smooth(score(np.concatenate([*padded, silence]))[:, 1:].sum(axis=1))
+        posteriors = keyword_scores(score(np.concatenate([*padded, silence])))
         ends = np.cumsum([len(r) for r in padded]) // hop
         tail = len(silence) // hop - 1
         return np.array([posteriors[end - len(r) // hop : end + tail].max() for end, r in zip(ends, padded, strict=True)])

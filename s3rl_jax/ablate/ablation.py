@@ -1,7 +1,6 @@
-"""The paper's tables: rows of students that differ in their objectives. What `python -m s3rl_jax.ablate` does."""
+"""Trains and evaluates the rows of the paper's tables: students that differ in their objectives."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -33,16 +32,15 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     """
     _check(config)
     claim(workdir, config, allow_changed_config)
-    source = teacher_of(config, workdir)
+    teacher = teacher_of(config, workdir)
     rows = []
     for size, names in ((config.student.size, tuple(config.rows)), (config.other_size, tuple(config.rows_of_other_size))):
         if size:
-            rows += _train(config, workdir, source, size, names, allow_changed_config)
-    for row in rows:
-        for report in row.reports:
-            if not (report / "index.html").is_file():  # what evaluate writes last
-                LOGGER.info(f"evaluating {report.parent}")
-                evaluate(str(report.parent), config.data.corpus, config.data.split, str(report), tuple(config.conditions))
+            rows += _train_rows(config, workdir, teacher, size, names, allow_changed_config)
+    for report in (report for row in rows for report in row.reports):
+        if not (report / "index.html").is_file():  # evaluate writes it last
+            LOGGER.info(f"evaluating {report.parent}")
+            evaluate(str(report.parent), config.data.corpus, config.data.split, str(report), tuple(config.conditions))
     table = table_of(rows, config.baseline, config.rate, tuple(config.conditions))
     for name, text in ((FIGURES, json.dumps(table, indent=2)), (TABLE, markdown(table, config.baseline, config.rate))):
         with durably(workdir / name) as file:
@@ -50,13 +48,13 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
     return table
 
 
-def teacher_of(config, workdir: Path) -> str:
-    """`config.teacher.source`, or what is pre-trained in WORKDIR/teacher."""
-    made = _stage(config, "distill", config.student.size)
-    return config.teacher.source or str(pretrained_teacher(made, workdir, False, training.run))
+def teacher_of(config: ConfigDict, workdir: Path) -> str:
+    """`config.teacher.source`, or the workdir of the teacher that is pre-trained in WORKDIR/teacher."""
+    stage = _stage_config(config, "distill", config.student.size)
+    return config.teacher.source or str(pretrained_teacher(stage, workdir, False, training.run))
 
 
-def _check(config) -> None:
+def _check(config: ConfigDict) -> None:
     if config.get("task") != "ablation":
         raise UserError(f"--config: a config of task {config.get('task')!r}; expected one such as configs/ablation.py")
     if config.baseline not in config.rows:
@@ -73,57 +71,67 @@ def _check(config) -> None:
         raise UserError(f"config.rate={config.rate}: expected one of {', '.join(RATES)} false accepts an hour")
 
 
-def _train(config, workdir: Path, teacher: str, size: str, names: tuple[str, ...], allow: bool) -> list[Row]:
-    """The detectors of one size: distilled or pre-trained, then fine-tuned."""
-    stages = {"pretrain": {}, "distill": {}, "none": {}}
+def _train_rows(
+    config: ConfigDict, workdir: Path, teacher: str, size: str, names: tuple[str, ...], allow_changed_config: bool
+) -> list[Row]:
+    """Trains the detectors of one size: students are distilled, pre-trained or random, then fine-tuned."""
+    variants = _variants_by_stage(config, names)
+    students = dict.fromkeys(variants["none"], "")  # member -> workdir of its student; empty: random
+    for task in ("pretrain", "distill"):
+        stage = _stage_config(config, task, size)
+        if task == "distill":
+            stage.teacher.source = teacher
+        else:
+            stage.model = "student"
+        folder = workdir / f"{task}-{size}"
+        members = _sweep(stage, variants[task], folder, config.members_at_once, allow_changed_config)
+        students |= {name: str(member) for name, member in members.items()}
+    stage = _stage_config(config, "finetune", size)
+    stage.keyword, stage.init = config.keyword, ""
+    seeds = {name: changes["seed"] for members in variants.values() for name, changes in members.items()}
+    changes = {name: {"init": student, "seed": seeds[name]} for name, student in students.items()}
+    detectors = _sweep(stage, changes, workdir / f"finetune-{size}", config.members_at_once, allow_changed_config)
+    return [Row(name, size, [detectors[_member(name, seed)] / REPORT for seed in config.seeds]) for name in names]
+
+
+def _variants_by_stage(config: ConfigDict, names: tuple[str, ...]) -> dict[str, dict[str, dict]]:
+    """Changes of the stage's config for each member, under the stage that makes its student; none: a random student."""
+    variants: dict[str, dict[str, dict]] = {"pretrain": {}, "distill": {}, "none": {}}
     for name in names:
         changes = dict(config.rows[name])
-        stage = next((s for s in ("pretrain", "none") if changes.pop(s, False)), "distill")
+        stage = next((stage for stage in ("pretrain", "none") if changes.pop(stage, False)), "distill")
         off = dict.fromkeys((f"loss.{objective}" for objective in OBJECTIVES), 0.0) if stage == "distill" else {}
-        stages[stage] |= {f"{folder_name(name)},seed={seed}": {**off, **changes, "seed": seed} for seed in config.seeds}
-    begin_with = dict.fromkeys(stages["none"], "")
-    for stage in ("pretrain", "distill"):
-        made = _stage(config, stage, size)
-        if stage == "distill":
-            made.teacher.source = teacher
-        else:
-            made.model = "student"
-        for folder, variants in _parts(stages[stage], workdir / f"{stage}-{size}", config.members_at_once):
-            begin_with |= {name: str(folder / MEMBERS / name) for name in variants}
-            _sweep(made, variants, folder, allow)
-    made, detectors = _stage(config, "finetune", size), {}
-    made.keyword, made.init = config.keyword, ""
-    seeds = {name: changes["seed"] for variants in stages.values() for name, changes in variants.items()}
-    ends = {name: {"init": init, "seed": seeds[name]} for name, init in begin_with.items()}
-    for folder, variants in _parts(ends, workdir / f"finetune-{size}", config.members_at_once):
-        detectors |= {name: folder / MEMBERS / name for name in variants}
-        _sweep(made, variants, folder, allow)
-    return [
-        Row(name, size, [detectors[f"{folder_name(name)},seed={seed}"] / REPORT for seed in config.seeds]) for name in names
-    ]
+        variants[stage] |= {_member(name, seed): {**off, **changes, "seed": seed} for seed in config.seeds}
+    return variants
 
 
-def _stage(config, task: str, size: str) -> ConfigDict:
-    made = ConfigDict(convert_dict=False)
-    made.update(ConfigDict({**config[task].to_dict(), "task": task, "preflight": False, "seed": min(config.seeds)}))
-    made.data = ConfigDict({**made.data.to_dict(), "corpus": config.data.corpus})
-    made.student = ConfigDict({**config.student.to_dict(), "size": size})
-    made.export = ConfigDict()
+def _member(row: str, seed: int) -> str:
+    return f"{folder_name(row)},seed={seed}"
+
+
+def _stage_config(config: ConfigDict, task: str, size: str) -> ConfigDict:
+    """The config of a training run: the stage's section with the ablation's corpus, student and teacher."""
+    stage = ConfigDict(convert_dict=False)
+    stage.update(ConfigDict({**config[task].to_dict(), "task": task, "preflight": False, "seed": min(config.seeds)}))
+    stage.data = ConfigDict({**stage.data.to_dict(), "corpus": config.data.corpus})
+    stage.student = ConfigDict({**config.student.to_dict(), "size": size})
+    stage.export = ConfigDict()
     if task == "distill":
-        made.teacher = ConfigDict(config.teacher.to_dict())
-    return made
+        stage.teacher = ConfigDict(config.teacher.to_dict())
+    return stage
 
 
-def _sweep(made: ConfigDict, variants: dict[str, dict], folder: Path, allow: bool) -> None:
-    made.sweep = {"row": variants}
-    # That the stage is as it was, the ablation's own config says.
-    if not all(made.steps in saved_steps(folder / MEMBERS / name) for name in variants):
-        training.run(made, folder, allow)
-
-
-def _parts(variants: dict[str, dict], folder: Path, at_once: int) -> Iterator[tuple[Path, dict[str, dict]]]:
-    """As many members at once as `config.members_at_once` says; a folder for each part."""
-    names = list(variants)
-    size = at_once or max(1, len(names))
+def _sweep(
+    stage: ConfigDict, variants: dict[str, dict], folder: Path, members_at_once: int, allow_changed_config: bool
+) -> dict[str, Path]:
+    """Trains the members, so many at once, each part in a folder of its own. Returns the workdir of each member."""
+    names, workdirs = list(variants), {}
+    size = members_at_once or max(1, len(names))
     for part, first in enumerate(range(0, len(names), size)):
-        yield folder / f"part-{part}", {name: variants[name] for name in names[first : first + size]}
+        members = names[first : first + size]
+        workdirs |= {name: folder / f"part-{part}" / MEMBERS / name for name in members}
+        stage.sweep = {"row": {name: variants[name] for name in members}}
+        # The ablation's own claim compares the configuration, so a finished part needs no second look.
+        if not all(stage.steps in saved_steps(workdirs[name]) for name in members):
+            training.run(stage, folder / f"part-{part}", allow_changed_config)
+    return workdirs

@@ -2,101 +2,113 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from s3rl_jax.evaluate.curves import Trial, det_curve, operating_point
+from s3rl_jax.evaluate.curves import det_curve, operating_point
+from s3rl_jax.evaluate.intervals import BOOTSTRAP_DRAWS
+from s3rl_jax.evaluate.trial import Trial
 
-DRAWS = 2000
-BLOCK_SECONDS = 30.0  # of a stream, that are redrawn together: false accepts come in clusters
+RELATIVE_RATE = 10.0  # false accepts an hour of the baseline; detectors are compared at its false rejects there
+BLOCK_SECONDS = 30.0  # stretch of a stream that is redrawn as one: false accepts come in clusters
+
+
+class RelativeFalseAccepts(NamedTuple):
+    """False accepts of a detector divided by those of a baseline.
+
+    Attributes:
+      ratio: below 1 is better. None where the baseline has no false accept.
+      interval: its 95 % interval; None where there is no ratio. An upper end of None means that the interval is unbounded.
+    """
+
+    ratio: float | None
+    interval: list[float | None] | None
 
 
 @dataclasses.dataclass(frozen=True)
-class Counts:
-    """A detector's rejects and accepts at each of its words' scores as a threshold, and above all of them.
+class ThresholdCounts:
+    """Counts with each of a detector's word scores as the threshold, and with one above all of them.
 
     Attributes:
       rejects: of each word, 0 or 1.
-      accepts: of each block of the stream.
+      accepts: false accepts in each block of the stream.
     """
 
     rejects: Int[np.ndarray, "thresholds words"]
     accepts: Int[np.ndarray, "thresholds blocks"]
 
-    def accepts_at(self, most_rejects: Float[np.ndarray, "draws"], words, blocks) -> Float[np.ndarray, "draws"]:
+    def accepts_at(
+        self,
+        most_rejects: Float[np.ndarray, "draws"],
+        words: Float[np.ndarray, "draws words"],
+        blocks: Float[np.ndarray, "draws blocks"],
+    ) -> Float[np.ndarray, "draws"]:
         """False accepts at the highest threshold that rejects no more than that share of the words.
 
         Args:
-          most_rejects: as a share.
-          words: how often each word counts, [draws, words].
-          blocks: how often each block counts, [draws, blocks].
+          most_rejects: share.
+          words: weight of each word.
+          blocks: weight of each block; the last one counts for the blocks that are missing in it.
         """
         share = self.rejects @ words.T / words.sum(axis=1)
-        place = np.maximum((share <= most_rejects + 1e-9).sum(axis=0) - 1, 0)
-        return (self.accepts @ blocks.T)[place, np.arange(len(words))]
+        threshold = np.maximum((share <= most_rejects + 1e-9).sum(axis=0) - 1, 0)
+        # Streams that are cut into other hops may have a block more.
+        blocks = np.pad(blocks, ((0, 0), (0, self.accepts.shape[1] - blocks.shape[1])), mode="edge")
+        return (self.accepts @ blocks.T)[threshold, np.arange(len(words))]
 
 
-def counts(trial: Trial) -> Counts:
-    """Of one stream."""
+def threshold_counts(trial: Trial) -> ThresholdCounts:
+    """Counts rejects and false accepts of one stream."""
     thresholds = np.append(np.unique(trial.peaks), np.inf)
     block = round(BLOCK_SECONDS / trial.hop_seconds)
     blocks = -(-len(trial.scores) // block)
-    accepts = [np.bincount(trial.false_accepts(t) // block, minlength=blocks) for t in thresholds]
-    return Counts((trial.peaks < thresholds[:, None]).astype(int), np.array(accepts))
+    accepts = [np.bincount(trial.false_accepts(threshold) // block, minlength=blocks) for threshold in thresholds]
+    return ThresholdCounts((trial.peaks < thresholds[:, None]).astype(int), np.array(accepts))
 
 
-def relative_far(
-    candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float
-) -> tuple[float | None, list[float | None] | None]:
-    """False accepts of `candidate` by those of `baseline`, at the false rejects that `baseline` has at `rate` an hour.
+def relative_false_accepts(
+    candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float = RELATIVE_RATE
+) -> RelativeFalseAccepts:
+    """False accepts of `candidate` divided by those of `baseline`, at the false rejects of `baseline` at `rate` an hour.
 
-    Seeds are given together: false accepts are summed over them, and each is compared at its own false rejects. The
-    interval is of a paired bootstrap: speakers of the words and blocks of the stream are redrawn, and seeds, where there
-    are several; what is drawn is the same for both.
+    With several seeds, false accepts are summed over them, and each seed is compared at its own false rejects. The interval
+    is a paired bootstrap's: speakers of the words, blocks of the stream and, where there are several, seeds are redrawn,
+    the same ones for both detectors.
 
     Args:
-      candidate: trials of one stream, a seed each.
+      candidate: trials of one stream, one a seed.
       baseline: as many trials of the same stream.
       speakers: of the words.
-      rate: false accepts an hour of the baseline, which says at which false rejects is compared.
-
-    Returns:
-      The ratio and its 95 % interval; None where the baseline has no false accept there, whose ratio does not exist, and
-      None for an end of the interval that is beyond all bounds.
+      rate: false accepts an hour of the baseline.
     """
-    pairs = [(counts(c), counts(b)) for c, b in zip(candidate, baseline, strict=True)]
-    points = [operating_point(det_curve(b), rate)["threshold"] for b in baseline]
-    rejected = np.array([b.peaks < point for b, point in zip(baseline, points, strict=True)])
-    blocks = min(each.accepts.shape[1] for pair in pairs for each in pair)
+    pairs = [(threshold_counts(c), threshold_counts(b)) for c, b in zip(candidate, baseline, strict=True)]
+    rejected = np.array([trial.peaks < operating_point(det_curve(trial), rate).threshold for trial in baseline])
+    blocks = min(counts.accepts.shape[1] for pair in pairs for counts in pair)
 
-    def ratio(seeds, words, parts):
+    def ratio(seed_weights, word_weights, block_weights):
         ours = theirs = 0
-        for seed, (own, base) in enumerate(pairs):
-            often = seeds[:, seed]
-            most = words @ rejected[seed] / words.sum(axis=1)
-            ours = ours + often * own.accepts_at(most, words, _widen(parts, own))
-            theirs = theirs + often * base.accepts_at(most, words, _widen(parts, base))
+        for seed, (candidate_counts, baseline_counts) in enumerate(pairs):
+            most_rejects = word_weights @ rejected[seed] / word_weights.sum(axis=1)
+            weight = seed_weights[:, seed]
+            ours = ours + weight * candidate_counts.accepts_at(most_rejects, word_weights, block_weights)
+            theirs = theirs + weight * baseline_counts.accepts_at(most_rejects, word_weights, block_weights)
         with np.errstate(divide="ignore", invalid="ignore"):
             return ours / theirs
 
-    names, place = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    whole = ratio(np.ones((1, len(pairs))), np.ones((1, len(place))), np.ones((1, blocks)))[0]
+    names, speaker_of_word = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+    whole = ratio(np.ones((1, len(pairs))), np.ones((1, len(speaker_of_word))), np.ones((1, blocks)))[0]
     if not np.isfinite(whole):
-        return None, None
+        return RelativeFalseAccepts(None, None)
     rng = np.random.default_rng(0)
     seeds, people, parts = (_redrawn(rng, count) for count in (len(pairs), len(names), blocks))
-    drawn = ratio(seeds, people[:, place], parts)
-    drawn = np.where(np.isnan(drawn), np.inf, drawn)
-    low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf")
-    return float(whole), [float(v) if np.isfinite(v) else None for v in (low, high)]
+    ratios = ratio(seeds, people[:, speaker_of_word], parts)
+    ratios = np.where(np.isnan(ratios), np.inf, ratios)
+    ends = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf")
+    return RelativeFalseAccepts(float(whole), [float(end) if np.isfinite(end) else None for end in ends])
 
 
-def _redrawn(rng, count: int):
-    """How often each of `count` things is drawn."""
-    return rng.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(float)
-
-
-def _widen(parts, counted: Counts):
-    """Streams of other hops may have a block more."""
-    return np.pad(parts, ((0, 0), (0, counted.accepts.shape[1] - parts.shape[1])), mode="edge")
+def _redrawn(rng: np.random.Generator, count: int) -> Float[np.ndarray, "draws count"]:
+    """How often each of `count` items is drawn, in each draw of the bootstrap."""
+    return rng.multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_DRAWS).astype(float)

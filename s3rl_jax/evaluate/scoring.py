@@ -1,6 +1,7 @@
-"""A detector over a stream: the posterior of each class after each hop."""
+"""Posteriors of a trained detector after each hop of a stream."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,67 +10,74 @@ from jaxtyping import Float, Int16
 from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.models.detector import KeywordModel
 
-WINDOWS_A_CALL = 256
 HOPS_A_CALL = 200
-Score = Callable[[Int16[np.ndarray, "samples"]], Float[np.ndarray, "hops classes"]]
+CLIPS_A_CALL = 256
+Scorer = Callable[[Int16[np.ndarray, "samples"]], Float[np.ndarray, "hops classes"]]
 
 
-def scorer(model: KeywordModel, params) -> Score:
-    """Compiles int16 samples of a whole stream -> posteriors after each whole hop.
+def stream_scorer(
+    model: KeywordModel, params: dict[str, Any], hops_a_call: int = HOPS_A_CALL, clips_a_call: int = CLIPS_A_CALL
+) -> Scorer:
+    """Compiles a function from the int16 samples of a stream to the posteriors after each whole hop.
 
-    A streaming model is stepped from its initial state; another one hears its window anew at each hop, silence before the
-    first sample.
+    A streaming model is stepped from its initial state. Any other one scores its window at each hop, with silence before
+    the first sample.
+
+    Args:
+      model: of the detector.
+      params: of the detector.
+      hops_a_call: hops of a streaming model in one call of the device.
+      clips_a_call: windows of another model in one call.
     """
     params = jax.device_put(params)
-    return _stepping(model, params) if model.streaming else _sliding(model, params)
+    return _stepping(model, params, hops_a_call) if model.streaming else _sliding(model, params, clips_a_call)
 
 
-def _stepping(model, params):
+def clip_scorer(
+    model: KeywordModel, params: dict[str, Any], clips_a_call: int = CLIPS_A_CALL
+) -> Callable[[Int16[np.ndarray, "clips samples"]], Float[np.ndarray, "clips classes"]]:
+    """Compiles a function from int16 clips of `model.clip` samples to their posteriors."""
+
+    @jax.jit
+    def posteriors_of(params, clips):
+        return jax.nn.softmax(model.logits(params, to_float(clips)))
+
+    def score(clips):
+        posteriors = []
+        for first in range(0, len(clips), clips_a_call):
+            part = clips[first : first + clips_a_call]
+            padded = np.zeros((clips_a_call, model.clip), np.int16)  # one shape, one compilation
+            padded[: len(part)] = part
+            posteriors.append(np.asarray(posteriors_of(params, padded))[: len(part)])
+        return np.concatenate(posteriors)
+
+    return score
+
+
+def _stepping(model: KeywordModel, params, hops_a_call: int) -> Scorer:
     @jax.jit
     def step(params, audio, state):
         logits, state = model.step(params, to_float(audio), state)
         return jax.nn.softmax(logits[0]), state
 
     def score(audio):
-        state, scored = model.initial_state(1), []
+        state, posteriors = model.initial_state(1), []
         hops = len(audio) // model.hop
-        # The last call is padded to the same shape: one compilation.
-        padded = np.zeros((-(-hops // HOPS_A_CALL) * HOPS_A_CALL * model.hop), np.int16)
+        padded = np.zeros((-(-hops // hops_a_call) * hops_a_call * model.hop), np.int16)  # one shape, one compilation
         padded[: hops * model.hop] = audio[: hops * model.hop]
-        for part in padded.reshape(-1, 1, HOPS_A_CALL * model.hop):
-            posteriors, state = step(params, part, state)
-            scored.append(np.asarray(posteriors))
-        return np.concatenate(scored)[:hops]
+        for part in padded.reshape(-1, 1, hops_a_call * model.hop):
+            scored, state = step(params, part, state)
+            posteriors.append(np.asarray(scored))
+        return np.concatenate(posteriors)[:hops]
 
     return score
 
 
-def _sliding(model, params):
-    posteriors = clip_scorer(model, params)
+def _sliding(model: KeywordModel, params, clips_a_call: int) -> Scorer:
+    score_clips = clip_scorer(model, params, clips_a_call)
 
     def score(audio):
         padded = np.concatenate([np.zeros(model.clip - model.hop, np.int16), audio])
-        return posteriors(np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop])
-
-    return score
-
-
-def clip_scorer(
-    model: KeywordModel, params
-) -> Callable[[Int16[np.ndarray, "clips samples"]], Float[np.ndarray, "clips classes"]]:
-    """Compiles int16 clips of `model.clip` samples -> posteriors of each."""
-
-    @jax.jit
-    def windows_to_posteriors(params, windows):
-        return jax.nn.softmax(model.logits(params, to_float(windows)))
-
-    def score(windows):
-        scored = []
-        for first in range(0, len(windows), WINDOWS_A_CALL):
-            part = windows[first : first + WINDOWS_A_CALL]
-            full = np.zeros((WINDOWS_A_CALL, model.clip), np.int16)  # one shape, one compilation
-            full[: len(part)] = part
-            scored.append(np.asarray(windows_to_posteriors(params, full))[: len(part)])
-        return np.concatenate(scored)
+        return score_clips(np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop])
 
     return score

@@ -1,4 +1,4 @@
-"""A test split as one long recording: keyword clips among all the other speech and noise, at known times."""
+"""A test split as one long recording: clips of the keyword among all the other speech and noise, at known times."""
 
 import bisect
 import dataclasses
@@ -11,19 +11,20 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import keyword_labels
 
-GAP_SECONDS = (0.3, 1.0)
-PLAYBACK = "playback"  # as a manifest's `condition` says
+SEED = 20230820  # for the order of the stream and for what is mixed in: every detector is measured on the same stream
+GAP_SECONDS = (0.3, 1.0)  # of silence before each clip: least and most
+PLAYBACK = "playback"  # `condition` in a manifest: played by a loudspeaker and recorded again
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
-    """One recording's place in the stream, in samples. The speech bounds are where its sound begins and ends."""
+class PlacedClip:
+    """A recording and its place in the stream, in samples. The speech bounds are where its sound begins and ends."""
 
     id: str
     kind: str
     label: str
     speaker: str
-    positive: bool
+    positive: bool  # the label is a keyword
     start: int
     stop: int
     speech_start: int
@@ -32,49 +33,54 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """What is heard, and where in it everything is.
+    """Audio and the place of each clip in it.
 
     Attributes:
       audio: at 16 kHz.
-      parts: the recordings, in order.
-      noises: what kind of noise begins at which sample, in order; empty without noise.
+      clips: in order.
+      noises: first sample and label of each stretch of background noise, in order; empty without noise.
     """
 
     audio: Int16[np.ndarray, "samples"]
-    parts: tuple[Part, ...]
+    clips: tuple[PlacedClip, ...]
     noises: tuple[tuple[int, str], ...] = ()
 
     @property
     def seconds(self) -> float:
+        """Length."""
         return len(self.audio) / SAMPLE_RATE
 
     @property
-    def words(self) -> list[Part]:
+    def words(self) -> list[PlacedClip]:
         """The recordings of a keyword."""
-        return [part for part in self.parts if part.positive]
+        return [clip for clip in self.clips if clip.positive]
 
     @property
     def speakers(self) -> list[str]:
-        """Of the words; one whose speaker is not known is a speaker by itself."""
-        return [part.speaker or part.id for part in self.words]
+        """Speaker of each word. A word without a speaker counts as a speaker of its own."""
+        return [clip.speaker or clip.id for clip in self.words]
 
-    def part_at(self, seconds: float) -> Part:
-        """The recording that is heard then, or was heard last."""
-        starts = [part.start for part in self.parts]
-        return self.parts[max(0, bisect.bisect_right(starts, int(seconds * SAMPLE_RATE)) - 1)]
+    def clip_at(self, seconds: float) -> PlacedClip:
+        """The clip that plays at that time, or the last one before it."""
+        starts = [clip.start for clip in self.clips]
+        return self.clips[max(0, bisect.bisect_right(starts, int(seconds * SAMPLE_RATE)) - 1)]
 
     def noise_at(self, seconds: float) -> str:
-        """The kind of noise behind it."""
+        """Label of the background noise at that time; empty without noise."""
         starts = [start for start, _ in self.noises]
         return self.noises[max(0, bisect.bisect_right(starts, int(seconds * SAMPLE_RATE)) - 1)][1] if starts else ""
 
 
-def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int, playback: bool = False) -> Stream:
-    """Every speech and noise recording once, shuffled, with gaps of silence. Deterministic in the seed.
+def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int = SEED, playback: bool = False) -> Stream:
+    """Joins all speech and noise recordings of a split, each once, shuffled, with gaps of silence.
 
-    With `playback`, those whose `condition` is playback (played by a loudspeaker and recorded again); without, all others.
+    Recordings in which the keyword is only a part of the text are left out: the time of the keyword in them is unknown.
 
-    Recordings of which the keyword is only a part are left out: when in them it is said is not known.
+    Args:
+      clips: of the split.
+      keywords: lower case.
+      seed: of the order and of the gaps.
+      playback: whether the stream has the recordings whose `condition` is playback; otherwise it has all others.
 
     Raises:
       UserError: if there is no recording of a keyword, or nothing else.
@@ -82,26 +88,30 @@ def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int, playback: b
     rng = np.random.default_rng((seed, 0))
     kind = clips.columns["kind"]
     classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
-    heard = (kind != "impulse_response") & ((clips.columns["condition"] == PLAYBACK) == playback)
-    chosen, classes = clips.rows(heard & (classes >= 0)), np.where(heard, classes, -1)
-    if not (classes > 0).any():
+    usable = (kind != "impulse_response") & ((clips.columns["condition"] == PLAYBACK) == playback) & (classes >= 0)
+    if not (classes[usable] > 0).any():
         raise UserError(f"--corpus: no recording of {', '.join(keywords)} in this split; nothing to measure rejects with")
-    if not (classes == 0).any():
+    if not (classes[usable] == 0).any():
         raise UserError("--corpus: nothing but the keyword in this split; nothing to measure false accepts with")
-    pieces, parts, at = [], [], 0
-    for row in rng.permutation(chosen):
+    pieces, placed, position = [], [], 0
+    for row in rng.permutation(clips.rows(usable)):
         audio = clips.audio(row)
         gap = int(rng.uniform(*GAP_SECONDS) * SAMPLE_RATE)
         pieces += [np.zeros(gap, np.int16), audio]
-        at += gap
-        text = {name: str(clips.columns[name][row]) for name in ("id", "kind", "label", "speaker")}
-        bounds = (at + int(clips.columns[name][row]) for name in ("speech_start", "speech_end"))
-        parts.append(Part(**text, positive=bool(classes[row] > 0), start=at, stop=at + len(audio), **_named(bounds)))
-        at += len(audio)
+        placed.append(_placed(clips, row, bool(classes[row] > 0), position + gap, len(audio)))
+        position = placed[-1].stop
     # A second of silence, so that the last word can leave the window.
     pieces.append(np.zeros(SAMPLE_RATE, np.int16))
-    return Stream(np.concatenate(pieces), tuple(parts))
+    return Stream(np.concatenate(pieces), tuple(placed))
 
 
-def _named(bounds):
-    return dict(zip(("speech_start", "speech_stop"), bounds, strict=True))
+def _placed(clips: Clips, row: np.integer, positive: bool, start: int, samples: int) -> PlacedClip:
+    columns = clips.columns
+    return PlacedClip(
+        **{name: str(columns[name][row]) for name in ("id", "kind", "label", "speaker")},
+        positive=positive,
+        start=start,
+        stop=start + samples,
+        speech_start=start + int(columns["speech_start"][row]),
+        speech_stop=start + int(columns["speech_end"][row]),
+    )

@@ -7,10 +7,11 @@ from jaxtyping import Float, Int16
 
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import parse_keywords
-from s3rl_jax.evaluate.conditions import SEED
-from s3rl_jax.evaluate.evaluation import figures, trial_of
-from s3rl_jax.evaluate.scoring import scorer
+from s3rl_jax.evaluate.condition_metrics import condition_metrics
+from s3rl_jax.evaluate.curves import det_curve
+from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.evaluate.stream import build_stream
+from s3rl_jax.evaluate.trial import trial_of_stream
 from s3rl_jax.export.calibration import calls_for
 from s3rl_jax.export.file_format import FileFormat, signatures_of
 from s3rl_jax.export.parity import run_signature
@@ -48,10 +49,14 @@ def score_file(
     Raises:
       UserError: if the corpus or the split does not exist, or has no keyword.
     """
-    stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword), SEED)
-    posteriors = _posteriors(content, file_format, model, params, stream.audio)
-    of_file = figures(trial_of(stream, posteriors, model.hop), stream)[0]
-    of_model = figures(trial_of(stream, scorer(model, params)(stream.audio), model.hop), stream)[0]
+    stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword))
+
+    def metrics_of(posteriors: Float[np.ndarray, "hops classes"]) -> dict[str, Any]:
+        trial = trial_of_stream(stream, posteriors, model.hop)
+        return condition_metrics(trial, stream, det_curve(trial))
+
+    of_file = metrics_of(_posteriors(content, file_format, model, params, stream.audio))
+    of_model = metrics_of(stream_scorer(model, params)(stream.audio))
     return {
         "corpus": corpus,
         "split": split,

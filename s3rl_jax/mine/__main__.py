@@ -1,4 +1,4 @@
-"""python -m s3rl_jax.mine --workdir=W --corpus=CORPUS: what a detector fires on wrongly, as new negatives."""
+"""python -m s3rl_jax.mine --workdir=W --corpus=CORPUS [--split=train] [--out=DIR]."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ from s3rl_jax.core.commandline import Parser, run
 
 
 def main() -> None:
-    parser = Parser(prog="s3rl_jax.mine", description="Runs a detector over audio without its keyword; keeps what fires.")
+    parser = Parser(
+        prog="s3rl_jax.mine", description="Scores audio without the keyword; keeps the stretches in which a detector fires."
+    )
     parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
     parser.add_argument("--corpus", required=True, help="one corpus or several, comma-separated; labels are not needed")
     parser.add_argument("--split", default="train", help="one split, or several joined with + (default train)")
@@ -15,11 +17,11 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=2000, help="firings to keep, the highest scores first (default 2000)")
     args = parser.parse_args()
 
-    from s3rl_jax.mine.mining import MINED, mine
+    from s3rl_jax.mine.mining import FOLDER, mine
 
-    out = args.out or str(Path(args.workdir) / MINED)
-    found = mine(args.workdir, args.corpus, args.split, out, args.threshold, args.most)
-    print(f"{found['firings']} firings in {found['heard_hours']:.2f} h, up to {found['highest']:.2f}; {found['kept']} kept")
+    out = args.out or str(Path(args.workdir) / FOLDER)
+    result = mine(args.workdir, args.corpus, args.split, out, args.threshold, args.most)
+    print(f"{result.firings} firings in {result.hours:.2f} h, up to {result.highest:.2f}; {result.kept} kept")
     print(
         f"next: python -m s3rl_jax.train --config=configs/finetune.py:mined --workdir={args.workdir}-mined "
         f"--config.init={args.workdir} --config.data.corpus={args.corpus},{out}"

@@ -15,7 +15,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.detector import Detector
 from s3rl_jax.detect.firing import REFRACTORY_SECONDS, firings, smooth
 from s3rl_jax.detect.wave import read_wave
-from s3rl_jax.evaluate.scoring import scorer
+from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.export.conversion import to_tflite
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import keyword_model
@@ -63,7 +63,7 @@ def test_the_device_scores_as_the_evaluation_does(chain, recording):
     detector = Detector(chain["stream.tflite"])
     detections = detector.process(samples / 32768)
     model = keyword_model(read_config(chain["detector"], "--workdir"), 2)
-    posteriors = scorer(model, read_params(chain["detector"], "--workdir"))(samples)
+    posteriors = stream_scorer(model, read_params(chain["detector"], "--workdir"))(samples)
     np.testing.assert_allclose(np.stack(detector.posteriors), posteriors, atol=1e-4)
     refractory = round(REFRACTORY_SECONDS * 16_000 / detector.hop)
     fired = firings(smooth(posteriors)[:, 1], detector.threshold, refractory)

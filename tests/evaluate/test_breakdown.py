@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 
-from s3rl_jax.evaluate.breakdown import breakdown, by_group, latencies, speaker_interval
-from s3rl_jax.evaluate.curves import Trial, det_curve, false_accepts_at, poisson
-from s3rl_jax.evaluate.stream import Part, Stream
+from s3rl_jax.evaluate.breakdown import breakdown, latencies, misses_by_group
+from s3rl_jax.evaluate.curves import det_curve, false_accepts_at
+from s3rl_jax.evaluate.intervals import poisson, speaker_interval
+from s3rl_jax.evaluate.stream import PlacedClip, Stream
+from s3rl_jax.evaluate.trial import Trial
 
 SECOND = 16_000
 
 
 def word(name, speaker, start, stop):
-    return Part(name, "speech", "alexa", speaker, True, start * SECOND, stop * SECOND, start * SECOND, stop * SECOND)
+    return PlacedClip(name, "speech", "alexa", speaker, True, start * SECOND, stop * SECOND, start * SECOND, stop * SECOND)
 
 
 @pytest.fixture
@@ -28,17 +30,17 @@ def stream():
 
 
 def test_a_hand_made_stream_broken_down(trial, stream):
-    found = breakdown(trial, stream, 0.5)
+    parts = breakdown(trial, stream, 0.5)
     # The first hop of a firing at i ends at i + 1 seconds.
-    assert found["latency_seconds"] == {"median": 0.5, "p95": pytest.approx(0.95), "most": 1.0}
-    assert {name: (row["words"], row["missed"]) for name, row in found["by_speaker"].items()} == {"bob": (2, 1), "ann": (1, 0)}
-    assert list(found["by_speaker"]) == ["bob", "ann"], "the worst first"
-    assert found["by_noise"]["rain"]["missed"] == 0
-    assert found["by_noise"]["wind"] == {
+    assert parts["latency_seconds"] == {"median": 0.5, "p95": pytest.approx(0.95), "most": 1.0}
+    assert {name: (row["words"], row["missed"]) for name, row in parts["by_speaker"].items()} == {"bob": (2, 1), "ann": (1, 0)}
+    assert list(parts["by_speaker"]) == ["bob", "ann"], "the worst first"
+    assert parts["by_noise"]["rain"]["missed"] == 0
+    assert parts["by_noise"]["wind"] == {
         "words": 1,
         "missed": 1,
         "frr": 1.0,
-        "interval_95": found["by_noise"]["wind"]["interval_95"],
+        "interval_95": parts["by_noise"]["wind"]["interval_95"],
         "false_accepts": 1,
     }
     assert breakdown(trial, stream, 0.99)["latency_seconds"] is None
@@ -62,8 +64,8 @@ def test_speakers_that_stand_or_fall_together_leave_more_uncertain():
 
 
 def test_groups_have_wilsons_interval():
-    made = by_group(np.repeat([True, False], [10, 90]), ["x"] * 100)
-    np.testing.assert_allclose(made["x"]["interval_95"], [0.0552, 0.1744], atol=1e-3)
+    groups = misses_by_group(np.repeat([True, False], [10, 90]), ["x"] * 100)
+    np.testing.assert_allclose(groups["x"]["interval_95"], [0.0552, 0.1744], atol=1e-3)
 
 
 def test_false_accepts_at_given_false_rejects(rng):
@@ -73,13 +75,13 @@ def test_false_accepts_at_given_false_rejects(rng):
     curve = det_curve(trial)
     for share in (0.0, 0.1, 0.5):
         point = false_accepts_at(curve, share)
-        assert np.mean(trial.peaks < point["threshold"]) <= share
-        count = len(trial.false_accepts(point["threshold"]))
-        assert point["fa_per_hour"] == pytest.approx(count / trial.negative_hours)
+        assert np.mean(trial.peaks < point.threshold) <= share
+        count = len(trial.false_accepts(point.threshold))
+        assert point.fa_per_hour == pytest.approx(count / trial.negative_hours)
         # One word more would be missed at the next threshold, so none is lower in false accepts.
-        higher = curve.threshold[curve.threshold > point["threshold"]]
+        higher = curve.threshold[curve.threshold > point.threshold]
         assert not len(higher) or np.mean(trial.peaks < higher[0]) > share
-        low, high = (end * trial.negative_hours for end in point["interval"])
+        low, high = (end * trial.negative_hours for end in point.interval)
         assert low <= count <= high
 
 

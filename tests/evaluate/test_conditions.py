@@ -1,4 +1,4 @@
-"""What a stream goes through: by power, by SciPy's convolution, by who is heard."""
+"""What a stream goes through: by power, by SciPy's convolution, by who is decoded."""
 
 import dataclasses
 
@@ -8,7 +8,8 @@ from scipy import signal
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.evaluate.conditions import conditions_of, reverberant, through_codec, with_noise
+from s3rl_jax.evaluate.conditions import open_conditions
+from s3rl_jax.evaluate.degradations import reverberant, through_codec, with_noise
 from s3rl_jax.evaluate.stream import build_stream
 
 
@@ -27,13 +28,13 @@ def relabelled(clips, **columns):
 
 
 def test_all_conditions_that_a_split_can_show_and_why_not_the_others(clips):
-    made, missing = conditions_of(clips, ("alexa",))
+    made, missing = open_conditions(clips, ("alexa",))
     assert list(made) == ["clean", "snr_20", "snr_10", "snr_5", "snr_0", "reverberant", "codec"]
     assert list(missing) == ["playback"]
-    some, _ = conditions_of(clips, ("alexa",), ("codec", "clean"))
+    some, _ = open_conditions(clips, ("alexa",), ("codec", "clean"))
     assert list(some) == ["clean", "codec"]
     with pytest.raises(UserError, match=r"--conditions: snr_3: expected some of clean"):
-        conditions_of(clips, ("alexa",), ("snr_3",))
+        open_conditions(clips, ("alexa",), ("snr_3",))
     for make in made.values():
         np.testing.assert_array_equal(make().audio, make().audio)
 
@@ -43,9 +44,9 @@ def test_each_kind_of_noise_by_itself(clips, stream):
     label = clips.columns["label"].copy()
     label[noise] = ["rain", "a dog's bark"][: len(noise)]
     made = relabelled(clips, label=label)
-    names = list(conditions_of(made, ("alexa",), by_noise=True)[0])
+    names = list(open_conditions(made, ("alexa",), by_noise=True)[0])
     assert {"snr_5:rain", "snr_5:a_dog_s_bark", "snr_5"} <= set(names)
-    some = list(conditions_of(made, ("alexa",), ("snr_5",), by_noise=True)[0])
+    some = list(open_conditions(made, ("alexa",), ("snr_5",), by_noise=True)[0])
     assert some == ["snr_5", "snr_5:a_dog_s_bark", "snr_5:rain"]
     mixed = with_noise(stream, made, 10.0, 0)
     assert {kind for _, kind in mixed.noises} == {"rain", "a dog's bark"}
@@ -63,20 +64,20 @@ def test_a_room_is_scipys_convolution_as_loud_as_before(clips, stream):
     (row,) = clips.rows(clips.columns["kind"] == "impulse_response")
     room = clips.audio(row).astype(float)
     room = room[np.argmax(np.abs(room)) :]
-    part = stream.parts[0]
-    dry = stream.audio[part.start : part.stop].astype(float)
+    clip = stream.clips[0]
+    dry = stream.audio[clip.start : clip.stop].astype(float)
     wanted = signal.convolve(dry, room)[: len(dry)]
     wanted *= np.sqrt(np.mean(dry**2) / np.mean(wanted**2))
-    np.testing.assert_allclose(wet.audio[part.start : part.stop], wanted, atol=1.0)
-    assert wet.parts == stream.parts
+    np.testing.assert_allclose(wet.audio[clip.start : clip.stop], wanted, atol=1.0)
+    assert wet.clips == stream.clips
 
 
 def test_a_codec_keeps_time_and_loses_little(stream):
-    heard = through_codec(stream)
-    assert len(heard.audio) == len(stream.audio)
-    assert (heard.audio != stream.audio).any()
+    decoded = through_codec(stream)
+    assert len(decoded.audio) == len(stream.audio)
+    assert (decoded.audio != stream.audio).any()
     loud = next(iter(stream.words))
-    a, b = (s.audio[loud.start : loud.stop].astype(float) for s in (stream, heard))
+    a, b = (s.audio[loud.start : loud.stop].astype(float) for s in (stream, decoded))
     lag = np.argmax(signal.correlate(a, b, "full")) - (len(b) - 1)
     assert abs(lag) <= 8, "half a millisecond"
     assert np.corrcoef(a, b)[0, 1] > 0.8
@@ -87,9 +88,9 @@ def test_playback_is_a_stream_of_its_own(clips):
     alexa = np.flatnonzero(clips.columns["label"] == "alexa")
     other = np.flatnonzero(clips.columns["label"] == "banana")
     condition[np.r_[alexa[:2], other[:3]]] = "playback"
-    made, missing = conditions_of(relabelled(clips, condition=condition), ("alexa",))
+    made, missing = open_conditions(relabelled(clips, condition=condition), ("alexa",))
     assert not missing
     played, clean = made["playback"](), made["clean"]()
-    assert len(played.parts) == 5
+    assert len(played.clips) == 5
     assert len(played.words) == 2
-    assert not {part.id for part in played.parts} & {part.id for part in clean.parts}
+    assert not {clip.id for clip in played.clips} & {clip.id for clip in clean.clips}

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from s3rl_jax.evaluate.curves import Trial, det_curve, operating_point
-from s3rl_jax.evaluate.relative_false_accepts import counts, relative_far
+from s3rl_jax.evaluate.curves import det_curve, operating_point
+from s3rl_jax.evaluate.relative_false_accepts import relative_false_accepts, threshold_counts
+from s3rl_jax.evaluate.trial import Trial
 
 HOURS, HOP = 4, 1.0
 WORDS = 60
@@ -19,7 +20,7 @@ def detector(rng, skill: float) -> Trial:
 
 def by_hand(candidate: Trial, baseline: Trial, rate: float) -> float:
     """At the baseline's false rejects, the highest threshold of each that misses no more."""
-    most = operating_point(det_curve(baseline), rate)["frr"]
+    most = operating_point(det_curve(baseline), rate).frr
 
     def accepts(trial):
         thresholds = [t for t in np.unique(trial.peaks) if np.mean(trial.peaks < t) <= most + 1e-9]
@@ -41,21 +42,21 @@ def speakers():
 
 def test_the_ratio_is_that_by_hand(detectors, speakers):
     good, base = detectors[4.0][0], detectors[3.0][0]
-    ratio, (low, high) = relative_far([good], [base], speakers, 10.0)
+    ratio, (low, high) = relative_false_accepts([good], [base], speakers, 10.0)
     assert ratio == pytest.approx(by_hand(good, base, 10.0))
     assert low <= ratio <= high
 
 
 def test_a_detector_against_itself_is_one_without_doubt(detectors, speakers):
     base = detectors[3.0][0]
-    assert relative_far([base], [base], speakers, 10.0) == (1.0, [1.0, 1.0])
+    assert relative_false_accepts([base], [base], speakers, 10.0) == (1.0, [1.0, 1.0])
 
 
 def test_a_better_detector_is_seen_and_a_like_one_is_not(detectors, speakers):
-    ratio, (_, high) = relative_far(detectors[4.0], detectors[3.0], speakers, 10.0)
+    ratio, (_, high) = relative_false_accepts(detectors[4.0], detectors[3.0], speakers, 10.0)
     assert ratio < 0.6
     assert high < 1
-    ratio, (low, high) = relative_far(detectors[3.0][:1], detectors[3.0][1:2], speakers, 10.0)
+    ratio, (low, high) = relative_false_accepts(detectors[3.0][:1], detectors[3.0][1:2], speakers, 10.0)
     assert low < 1 < high
 
 
@@ -64,12 +65,12 @@ def test_a_baseline_without_false_accepts_has_no_ratio(speakers):
     zones = np.array([(i, i + 3) for i in range(0, 300, 5)])
     scores[zones[:, 0]] = 0.9
     perfect = Trial(scores, zones, HOP, 0)
-    assert relative_far([perfect], [perfect], speakers, 10.0) == (None, None)
+    assert relative_false_accepts([perfect], [perfect], speakers, 10.0) == (None, None)
 
 
 def test_blocks_hold_every_false_accept(detectors):
     trial = detectors[3.0][0]
-    counted = counts(trial)
+    counts = threshold_counts(trial)
     thresholds = np.append(np.unique(trial.peaks), np.inf)
-    assert counted.accepts.sum(axis=1).tolist() == [len(trial.false_accepts(t)) for t in thresholds]
-    assert counted.rejects[-1].all()
+    assert counts.accepts.sum(axis=1).tolist() == [len(trial.false_accepts(t)) for t in thresholds]
+    assert counts.rejects[-1].all()

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from s3rl_jax.evaluate import scoring
+from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.models.detector import Head, KeywordModel
 from s3rl_jax.models.student.registry import build_student, initialise
 from tests.conftest import student_settings
@@ -18,10 +18,7 @@ def scored(request):
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     params = initialise(student, jax.random.key(0)) | {"head": head}
     audio = np.random.default_rng(0).integers(-9000, 9000, HOPS * 2560 + 1000).astype(np.int16)
-    with pytest.MonkeyPatch.context() as patch:  # more calls than one, the last of them not full
-        patch.setattr(scoring, "HOPS_A_CALL", 10)
-        patch.setattr(scoring, "WINDOWS_A_CALL", 10)
-        score = scoring.scorer(model, params)
+    score = stream_scorer(model, params, hops_a_call=10, clips_a_call=10)  # several calls, the last of them not full
     return model, params, audio, score
 
 

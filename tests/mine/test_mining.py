@@ -1,12 +1,13 @@
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.mine import mining
+from s3rl_jax.mine.journal import DESCRIPTION, FIRINGS
+from s3rl_jax.mine.mining import mine
+from s3rl_jax.mine.stretches import GAP_SECONDS, group_firings
 from tests.conftest import TOY_FINETUNE, run_module
 
 
@@ -51,13 +52,10 @@ def test_a_round_more_begins_with_the_command_it_prints(chain, mined, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_firing_is_the_recordings_in_which_it_was_heard(corpus, monkeypatch):
+def test_a_firing_belongs_to_the_recording_that_was_playing(corpus):
     clips = read_corpus(corpus, "train")
     group = clips.rows(clips.columns["label"] == "banana")[:3]
-    monkeypatch.setattr(mining, "smooth", lambda posteriors: posteriors)
-    model = SimpleNamespace(hop=160)
-    gap = round(mining.GAP_SECONDS * 16_000)
-    begins = np.cumsum([0, *(clips.columns["samples"][row] + gap for row in group)])
+    begins = np.cumsum([0, *(clips.columns["samples"][row] + round(GAP_SECONDS * 16_000) for row in group)])
     hits = {0: 0.5, 2: 1.02}  # in the recording, as a share of its length: the second one comes a little late
 
     def score(audio):
@@ -66,40 +64,35 @@ def test_a_firing_is_the_recordings_in_which_it_was_heard(corpus, monkeypatch):
             scores[int(begins[place] + share * clips.columns["samples"][group[place]]) // 160, 1] = 0.8
         return scores
 
-    found = mining._fired(score, model, clips, group, 0.5)
-    assert [firing[0] for firing in found] == [group[0], group[2]]
-    for (row, start, stop, value), share in zip(found, hits.values(), strict=True):
+    fired = group_firings(clips, group, score, hop=160, threshold=0.5, smoothing_hops=1)
+    assert [firing.row for firing in fired] == [group[0], group[2]]
+    for (row, start, stop, value), share in zip(fired, hits.values(), strict=True):
         samples = clips.columns["samples"][row]
         assert value == 0.8
         assert 0 <= start < stop <= samples
         assert stop == pytest.approx(min(samples, share * samples + 8000), abs=320)
 
 
-def test_a_killed_search_goes_on_where_it_was(chain, tmp_path, monkeypatch):
-    monkeypatch.setattr(mining, "GROUP_SECONDS", 3.0)
-    arguments = (chain["detector"], chain["corpus"], "train")
-    whole = mining.mine(*arguments, str(tmp_path / "whole"), 0.01, 50)
-    real, seen = mining._fired, []
+def test_a_killed_search_goes_on_where_it_was(chain, tmp_path):
+    def search(name, threshold=0.01):
+        return mine(chain["detector"], chain["corpus"], "train", str(tmp_path / name), threshold, 50, group_seconds=3.0)
 
-    def killed(*given):
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        seen.append(given)
-        return real(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(mining, "_fired", killed)
-        with pytest.raises(KeyboardInterrupt):
-            mining.mine(*arguments, str(tmp_path / "cut"), 0.01, 50)
-    journal = tmp_path / "cut" / mining.FOUND
-    assert len(journal.read_text().splitlines()) == 3
-    journal.write_text(journal.read_text() + '{"group": 2, "fir')  # the kill came while it was written
-    with monkeypatch.context() as patch:
-        patch.setattr(mining, "_fired", lambda *given: seen.append(given) or real(*given))
-        assert mining.mine(*arguments, str(tmp_path / "cut"), 0.01, 50) == whole
-    assert len(seen) == json.loads(journal.read_text().splitlines()[0])["groups"] > 3
+    whole = search("whole")
+    lines = (tmp_path / "whole" / FIRINGS).read_text().splitlines(keepends=True)
+    description = json.loads((tmp_path / "whole" / DESCRIPTION).read_text())
+    assert len(lines) == description["groups"] > 3
+    # The kill came while the third line was written. A mark in the first shows whether its group is scored again.
+    entry = json.loads(lines[0])
+    entry["firings"].append([*entry["firings"][0][:3], 0.987] if entry["firings"] else [0, 0, 8000, 0.987])
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / DESCRIPTION).write_text(json.dumps(description))
+    (tmp_path / "cut" / FIRINGS).write_text(json.dumps(entry) + "\n" + lines[1] + lines[2][:12])
+    again = search("cut")
+    assert again.highest == 0.987
+    assert again.firings == whole.firings + 1
+    assert (tmp_path / "cut" / FIRINGS).read_text().splitlines(keepends=True)[1:] == lines[1:]
     with pytest.raises(UserError, match="begun by another detector, corpus or threshold"):
-        mining.mine(*arguments, str(tmp_path / "cut"), 0.02, 50)
+        search("cut", threshold=0.02)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a report says of the model and the audio: how it was made, out of what, and for what it is."""
+"""The model card of a report: what the detector is, how it was trained, and on what it is measured."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,47 +10,61 @@ from ml_collections import ConfigDict
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.runs.detector import TrainedDetector
 from s3rl_jax.runs.workdir import logged, read_config
 
+MOST_LABELS = 12  # rows of the table of what the split holds
+MOST_GENERATIONS = 10  # runs that are followed back along `init`
 
-class About(NamedTuple):
+
+class LabelCount(NamedTuple):
+    """A row of the table of what the split holds: recordings with one label, or of one kind without a label."""
+
+    label: str
+    recordings: int
+    speakers: int
+    hours: float
+
+
+class ModelCard(NamedTuple):
     """The model card.
 
     Attributes:
-      facts: (what, value), of the model and its training.
-      heard: rows of (kind or label, recordings, speakers, hours) of the split.
-      logged: lines of the run's metrics.jsonl.
-      teacher_workdir: the distillation that the student is from, if it is from one.
+      facts: (what, value) of the model and its training.
+      labels: contents of the split.
+      training_log: lines of the run's metrics.jsonl.
+      distillation: workdir of the distillation that the student comes from, if any.
     """
 
     facts: list[tuple[str, str]]
-    heard: list[tuple[str, int, int, float]]
-    logged: list[dict]
-    teacher_workdir: Path | None
-
-    @classmethod
-    def of(cls, workdir: str, config: ConfigDict, parameters: int, clips: Clips) -> "About":
-        """Of a fine-tuned run of so many parameters, and of the split that it is measured on."""
-        data, way = config.data, "stepped hop by hop" if _streams(config) else "hears windows"
-        facts = [
-            ("detects", config.keyword),
-            ("student", f"{config.student.size}, {parameters:,} parameters, {way}"),
-            ("begins with", config.init or "random values"),
-            ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}"),
-            ("hears", f"16 kHz mono; a window of {data.window_seconds:g} s every {data.hop_seconds:g} s"),
-            ("trained on", data.corpus),
-            ("licences of the training audio", _licences(data.corpus)),
-            ("meant for", "detecting the keyword in audio like that which it was trained and measured on"),
-            (
-                "not shown here",
-                "voices, languages, rooms, microphones and noises that the split does not have, and rates of false accepts "
-                "that its hours are too few for",
-            ),
-        ]
-        return cls(facts, _heard(clips), logged(Path(workdir)), _distillation(config.init))
+    labels: list[LabelCount]
+    training_log: list[dict]
+    distillation: Path | None
 
 
-def _streams(config) -> bool:
+def model_card(detector: TrainedDetector, clips: Clips) -> ModelCard:
+    """The card of a detector that is measured on the clips of a split."""
+    config = detector.config
+    way = "stepped hop by hop" if _streams(config) else "hears windows"
+    facts = [
+        ("detects", config.keyword),
+        ("student", f"{config.student.size}, {detector.parameters:,} parameters, {way}"),
+        ("begins with", config.init or "random values"),
+        ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}"),
+        ("hears", f"16 kHz mono; a window of {config.data.window_seconds:g} s every {config.data.hop_seconds:g} s"),
+        ("trained on", config.data.corpus),
+        ("licences of the training audio", _licences(config.data.corpus)),
+        ("meant for", "detecting the keyword in audio like the audio that it was trained and measured on"),
+        (
+            "not shown here",
+            "voices, languages, rooms, microphones and noises that the split does not have, and rates of false accepts "
+            "for which its hours are too few",
+        ),
+    ]
+    return ModelCard(facts, _label_counts(clips), logged(Path(detector.workdir)), _distillation(config.init))
+
+
+def _streams(config: ConfigDict) -> bool:
     return bool(config.student.get("streaming", False)) or config.student.size.startswith("conv")
 
 
@@ -62,32 +76,34 @@ def _licences(corpus: str) -> str:
     return ", ".join(sorted({str(licence) or "not stated" for licence in clips.columns["licence"]}))
 
 
-def _heard(clips: Clips, most: int = 12) -> list[tuple[str, int, int, float]]:
+def _label_counts(clips: Clips) -> list[LabelCount]:
     columns = clips.columns
-    names = np.array(
+    labels = np.array(
         [str(label) or f"({kind})" for kind, label in zip(columns["kind"], columns["label"], strict=True)], dtype=object
     )
     rows = []
-    for name, recordings in Counter(names.tolist()).most_common():
-        own = names == name
-        speakers = {str(s) for s in columns["speaker"][own] if str(s)}
-        rows.append((name, recordings, len(speakers), float(columns["samples"][own].sum()) / SAMPLE_RATE / 3600))
-    if len(rows) > most:
-        rest = rows[most - 1 :]
-        rows[most - 1 :] = [(f"{len(rest)} others", sum(r[1] for r in rest), 0, sum(r[3] for r in rest))]
+    for label, recordings in Counter(labels.tolist()).most_common():
+        chosen = labels == label
+        speakers = {str(speaker) for speaker in columns["speaker"][chosen] if str(speaker)}
+        hours = float(columns["samples"][chosen].sum()) / SAMPLE_RATE / 3600
+        rows.append(LabelCount(label, recordings, len(speakers), hours))
+    if len(rows) > MOST_LABELS:
+        rest = rows[MOST_LABELS - 1 :]
+        others = LabelCount(f"{len(rest)} others", sum(r.recordings for r in rest), 0, sum(r.hours for r in rest))
+        rows[MOST_LABELS - 1 :] = [others]
     return rows
 
 
 def _distillation(init: str) -> Path | None:
-    """Follows `init` from detector to detector down to a distillation."""
-    for _ in range(10):
+    """The first distillation on the way back from run to run along `init`; None where a run is gone."""
+    for _ in range(MOST_GENERATIONS):
         if not init:
             return None
         try:
-            made_by = read_config(init, "config.init")
-        except UserError:  # it is not there any more
+            config = read_config(init, "config.init")
+        except UserError:
             return None
-        if made_by.task == "distill":
+        if config.task == "distill":
             return Path(init)
-        init = made_by.get("init", "")
+        init = config.get("init", "")
     return None

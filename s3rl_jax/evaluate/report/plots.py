@@ -1,39 +1,43 @@
-"""The report's drawings, as SVG text."""
+"""The report's plots, as SVG text."""
 
 import io
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from scipy import stats
 
 from s3rl_jax.detect.firing import REFRACTORY_SECONDS
 from s3rl_jax.evaluate.curves import RATES, Curve
+from s3rl_jax.evaluate.results import ConditionResult
 
-MOST_AN_HOUR = 3600 / REFRACTORY_SECONDS  # detections that a detector can make: what a share of false accepts is of
+MOST_AN_HOUR = 3600 / REFRACTORY_SECONDS  # detections that deafness allows: a share of false accepts is a share of these
 REJECT_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 ACCEPT_TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+SMALLEST_SHARE = 1e-6  # drawn in the place of 0, beyond all axes
 
 
-def title_of(condition: str) -> str:
-    """A condition's name for people."""
+def condition_title(condition: str) -> str:
+    """A condition's name for people: "5 dB rain" for snr_5:rain."""
     snr, _, kind = condition.removeprefix("snr_").partition(":")
     return f"{snr} dB{f' {kind}' if kind else ''}" if condition.startswith("snr_") else condition
 
 
-def det_figure(tables: dict) -> Figure:
+def det_plot(results: Mapping[str, ConditionResult]) -> Figure:
     """Detection error trade-off on probit axes (Martin et al. 1997): normal scores would be straight lines.
 
-    A share of false accepts is of the detections that can be made at all, one each time the detector is not deaf.
-    Points where nothing is missed or nothing fires lie beyond all axes and are drawn at their edge.
+    Points where nothing is missed or nothing fires lie beyond the axes and are drawn at their edge.
     """
-    figure, axes = _new(8, 5.5)
-    for place, (name, table) in enumerate(tables.items()):
-        colour = f"C{place % 10}"
-        axes.plot(*_probit(table["curve"]), color=colour, label=title_of(name), drawstyle="steps-post")
-        for number, curve in enumerate(table["baselines"].values(), start=1):
-            axes.plot(*_probit(curve), color=colour, linestyle=(0, (4, 1 + number)), linewidth=1, drawstyle="steps-post")
-    if any(table["baselines"] for table in tables.values()):
+    figure, axes = _new_plot(8, 5.5)
+    for number, (name, result) in enumerate(results.items()):
+        colour = f"C{number % 10}"
+        axes.plot(*_probits(result.curve), color=colour, label=condition_title(name), drawstyle="steps-post")
+        for dashes, curve in enumerate(result.baseline_curves.values(), start=2):
+            axes.plot(*_probits(curve), color=colour, linestyle=(0, (4, dashes)), linewidth=1, drawstyle="steps-post")
+    if any(result.baseline_curves for result in results.values()):
         axes.plot([], [], color="grey", linestyle="--", label="baselines")
     probit = stats.norm.ppf
     axes.set_xticks(probit(np.array(ACCEPT_TICKS) / MOST_AN_HOUR), [f"{rate:g}" for rate in ACCEPT_TICKS])
@@ -50,73 +54,82 @@ def det_figure(tables: dict) -> Figure:
     return figure
 
 
-def reject_figure(conditions: dict) -> Figure:
-    """False rejects of each condition at each rate that the hours can show, with 95 % intervals."""
-    figure, axes = _new(8, 3.8)
+def reject_plot(conditions: Mapping[str, dict]) -> Figure:
+    """False rejects of each condition at each rate that the hours can show, with 95 % intervals.
+
+    Args:
+      conditions: as in metrics.json.
+    """
+    figure, axes = _new_plot(8, 3.8)
     names = list(conditions)
-    shown = [rate for rate in RATES if rate not in conditions[names[0]]["too_few_hours_for"]] or [RATES[-1]]
-    for place, rate in enumerate(shown):
+    rates = [rate for rate in RATES if rate not in conditions[names[0]]["too_few_hours_for"]] or [RATES[-1]]
+    for number, rate in enumerate(rates):
         middle = [100 * conditions[name]["frr_at_fa_per_hour"][rate] for name in names]
         ends = np.array([conditions[name]["frr_interval_95"][rate] for name in names]).T * 100
         errors = np.abs(ends - middle)
-        offset = np.arange(len(names)) + 0.12 * (place - (len(shown) - 1) / 2)
+        offset = np.arange(len(names)) + 0.12 * (number - (len(rates) - 1) / 2)
         axes.errorbar(offset, middle, errors, marker="o", capsize=3, linestyle="", label=f"at {rate} FA/h")
-    axes.set_xticks(range(len(names)), [title_of(name) for name in names])
-    axes.tick_params(axis="x", labelrotation=30 if len(names) > 8 else 0)
+    many = len(names) > 8
+    axes.set_xticks(
+        range(len(names)),
+        [condition_title(name) for name in names],
+        rotation=30 if many else 0,
+        ha="right" if many else "center",
+    )
     axes.set(ylabel="false rejects, %", ylim=(-2, 102), title="False rejects by condition")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
 
 
-def training_figure(rows: list[dict]) -> Figure | None:
-    """Loss and accuracies over the steps of a run; None of a run without logged steps."""
+def training_plot(rows: Sequence[dict]) -> Figure | None:
+    """Loss and accuracies over the steps of a run; None for a run without logged steps."""
     if not rows:
         return None
-    figure, axes = _new(8, 3.2)
+    figure, axes = _new_plot(8, 3.2)
     steps = [row["step"] for row in rows]
     axes.plot(steps, [row["loss"] for row in rows], color="C3", label="loss")
     axes.set(xlabel="step", ylabel="loss", title="Training")
-    rates = axes.twinx()
+    accuracies = axes.twinx()
     for name in sorted(name for name in rows[-1] if name.endswith("accuracy")):
-        rates.plot(steps, [row.get(name, np.nan) for row in rows], label=name.replace("_", " "))
-    rates.set(ylabel="accuracy", ylim=(0, 1.02))
+        accuracies.plot(steps, [row.get(name, np.nan) for row in rows], label=name.replace("_", " "))
+    accuracies.set(ylabel="accuracy", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
-    lines = [*axes.get_lines(), *rates.get_lines()]
+    lines = [*axes.get_lines(), *accuracies.get_lines()]
     axes.legend(lines, [line.get_label() for line in lines], fontsize="small")
     return figure
 
 
-def confusion_figure(classes: list[str], matrix: list[list[int]]) -> Figure:
-    """A confusion matrix, each row as shares of what was said."""
+def confusion_plot(classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
+    """A confusion matrix: a row for each true class, coloured by its shares."""
     size = max(4.0, 0.32 * len(classes) + 1.5)
-    figure, axes = _new(size, size)
+    figure, axes = _new_plot(size, size)
     counts = np.array(matrix, float)
     axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(classes)), classes, rotation=90)
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="heard as", ylabel="said")
-    for (said, heard), count in np.ndenumerate(counts):
+    for (true, predicted), count in np.ndenumerate(counts):
         if count and len(classes) <= 15:
-            axes.text(heard, said, f"{count:.0f}", ha="center", va="center", fontsize=7)
+            axes.text(predicted, true, f"{count:.0f}", ha="center", va="center", fontsize=7)
     return figure
 
 
 def svg(figure: Figure) -> str:
-    """The drawing, to be put into a page."""
+    """A plot as an <svg> element."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight")
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
 
-def _new(width: float, height: float):
+def _new_plot(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height))
     FigureCanvasSVG(figure)
     return figure, figure.subplots()
 
 
-def _probit(curve: Curve):
-    least = 1e-6
-    accepts = np.clip(curve.false_accepts / curve.hours / MOST_AN_HOUR, least, 1 - least)
-    return stats.norm.ppf(accepts), stats.norm.ppf(np.clip(curve.false_rejects / curve.words, least, 1 - least))
+def _probits(curve: Curve) -> tuple[Float[np.ndarray, "points"], Float[np.ndarray, "points"]]:
+    """Normal deviates of the shares of false accepts and of false rejects."""
+    accepts, rejects = curve.false_accepts / curve.hours / MOST_AN_HOUR, curve.false_rejects / curve.words
+    return tuple(stats.norm.ppf(np.clip(share, SMALLEST_SHARE, 1 - SMALLEST_SHARE)) for share in (accepts, rejects))

@@ -1,92 +1,104 @@
-"""What a detector got most wrong, to be heard and seen: short cuts of the stream as players and log-mel pictures."""
+"""The worst errors of a detector: short clips of the stream, as WAV players and log-mel pictures."""
 
 import base64
+import functools
 import io
 from typing import NamedTuple
 
-import librosa
+import jax
 import matplotlib.image
 import numpy as np
 import soundfile
 from jaxtyping import Float, Int16
 
+from s3rl_jax.audio.logmel import WINDOW, frame_count, log_mel, to_float
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.evaluate.curves import Trial
-from s3rl_jax.evaluate.stream import Part, Stream
+from s3rl_jax.evaluate.stream import PlacedClip, Stream
+from s3rl_jax.evaluate.trial import Trial
 
-MOST = 6  # of each kind in a condition
-HEARD = ("clean", "playback", "snr_5")  # conditions of which cuts are kept
+MOST = 6  # clips of each kind in a condition
+CONDITIONS = ("clean", "playback", "snr_5")  # conditions of which clips are kept
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # around the hop of a false accept
 AROUND_SECONDS = 0.4  # before and after a word
 LONGEST_SECONDS = 4.0
+PICTURE_RANGE = 7.0 * np.log(10)  # 70 dB of power, in natural logarithms
 
 
-class Cut(NamedTuple):
+class WorstClip(NamedTuple):
     """A few seconds of a stream.
 
     Attributes:
-      condition: in which it was heard.
-      missed: whether it is a word that was missed; else a false accept.
-      part: the recording.
-      score: its highest smoothed posterior.
-      at: seconds into the stream.
-      audio: what was heard.
+      missed: whether it is a word that was missed; otherwise it is a false accept.
+      clip: the recording that was playing.
+      score: highest smoothed posterior.
+      seconds: start in the stream.
+      audio: as the detector heard it.
     """
 
-    condition: str
     missed: bool
-    part: Part
+    clip: PlacedClip
     score: float
-    at: float
+    seconds: float
     audio: Int16[np.ndarray, "samples"]
 
 
-class Listening:
-    """Collects the worst cuts while the conditions are heard, so that no stream has to be kept."""
+def worst_clips(condition: str, stream: Stream, trial: Trial, threshold: float) -> list[WorstClip]:
+    """Missed words with the lowest scores, then false accepts with the highest scores; none for most conditions.
 
-    def __init__(self):
-        self.cuts: list[Cut] = []
-
-    def keep(self, condition: str, stream: Stream, trial: Trial, result: dict) -> None:
-        """Keeps the words with the lowest scores that are missed, and the false accepts with the highest scores.
-
-        Args:
-          condition: its name; only some are kept.
-          stream: what was heard.
-          trial: how it was scored.
-          result: `figures` of it: the operating points are those of `breakdown_at_fa_per_hour`.
-        """
-        if condition not in HEARD:
-            return
-        threshold = result["threshold"][result["breakdown_at_fa_per_hour"]]
-        words = sorted(zip(trial.peaks.tolist(), range(len(trial.peaks)), stream.words, strict=True))
-        around = int(AROUND_SECONDS * SAMPLE_RATE)
-        for peak, _, part in [word for word in words if word[0] < threshold][:MOST]:
-            first, last = part.speech_start - around, part.speech_stop + around
-            self._cut(condition, True, part, peak, stream, first, last)
-        fired = trial.false_accepts(threshold)
-        for hop in fired[np.argsort(-trial.scores[fired], kind="stable")][:MOST]:
-            at = (hop + 1) * trial.hop_seconds
-            first, last = (int((at + s) * SAMPLE_RATE) for s in (-BEFORE_SECONDS, AFTER_SECONDS))
-            self._cut(condition, False, stream.part_at(at), float(trial.scores[hop]), stream, first, last)
-
-    def _cut(self, condition, missed, part, score, stream, first, last):
-        first = max(first, 0)
-        audio = stream.audio[first : min(last, first + int(LONGEST_SECONDS * SAMPLE_RATE))]
-        self.cuts.append(Cut(condition, missed, part, score, first / SAMPLE_RATE, audio))
+    Args:
+      condition: its name.
+      stream: what was scored.
+      trial: scores of the stream.
+      threshold: of the operating point at which the report lists errors.
+    """
+    if condition not in CONDITIONS:
+        return []
+    return _missed_words(stream, trial, threshold) + _false_accepts(stream, trial, threshold)
 
 
-def player(audio: Int16[np.ndarray, "samples"]) -> str:
-    """A WAV as a data address."""
+def wav_address(audio: Int16[np.ndarray, "samples"]) -> str:
+    """A WAV file as a data address."""
     file = io.BytesIO()
     soundfile.write(file, audio, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return f"data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def picture(audio: Int16[np.ndarray, "samples"]) -> str:
-    """Its log-mel energies as a PNG data address, low bands at the bottom."""
-    mel = librosa.feature.melspectrogram(y=audio / 32768, sr=SAMPLE_RATE, n_fft=512, win_length=400, hop_length=160, n_mels=64)
-    shown: Float[np.ndarray, "bands frames"] = librosa.power_to_db(mel, ref=np.max, top_db=70)[::-1]
+def picture_address(audio: Int16[np.ndarray, "samples"]) -> str:
+    """The log-mel energies that the student hears, as a PNG data address. Low bands are at the bottom."""
+    padded = np.zeros(int(LONGEST_SECONDS * SAMPLE_RATE), np.int16)  # one shape, one compilation
+    padded[: len(audio)] = audio
+    features = np.asarray(_compiled_log_mel()(padded))[: frame_count(max(len(audio), WINDOW))]
+    shown: Float[np.ndarray, "bands frames"] = np.maximum(features, features.max() - PICTURE_RANGE).T[::-1]
     file = io.BytesIO()
     matplotlib.image.imsave(file, shown, cmap="magma", format="png")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _missed_words(stream: Stream, trial: Trial, threshold: float) -> list[WorstClip]:
+    words = sorted(zip(trial.peaks.tolist(), range(len(trial.peaks)), stream.words, strict=True))
+    around = int(AROUND_SECONDS * SAMPLE_RATE)
+    return [
+        _cut(True, word, peak, stream, word.speech_start - around, word.speech_stop + around)
+        for peak, _, word in [entry for entry in words if entry[0] < threshold][:MOST]
+    ]
+
+
+def _false_accepts(stream: Stream, trial: Trial, threshold: float) -> list[WorstClip]:
+    fired = trial.false_accepts(threshold)
+    clips = []
+    for hop in fired[np.argsort(-trial.scores[fired], kind="stable")][:MOST]:
+        seconds = (hop + 1) * trial.hop_seconds
+        first, last = (int((seconds + offset) * SAMPLE_RATE) for offset in (-BEFORE_SECONDS, AFTER_SECONDS))
+        clips.append(_cut(False, stream.clip_at(seconds), float(trial.scores[hop]), stream, first, last))
+    return clips
+
+
+def _cut(missed: bool, clip: PlacedClip, score: float, stream: Stream, first: int, last: int) -> WorstClip:
+    first = max(first, 0)
+    audio = stream.audio[first : min(last, first + int(LONGEST_SECONDS * SAMPLE_RATE))]
+    return WorstClip(missed, clip, score, first / SAMPLE_RATE, audio)
+
+
+@functools.cache
+def _compiled_log_mel():
+    return jax.jit(lambda audio: log_mel(to_float(audio)))

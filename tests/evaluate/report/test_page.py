@@ -6,10 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from s3rl_jax.evaluate.condition_metrics import condition_metrics
+from s3rl_jax.evaluate.curves import det_curve
 from s3rl_jax.evaluate.evaluation import evaluate
-from s3rl_jax.evaluate.report import page as report
-from s3rl_jax.evaluate.report.worst_clips import Cut
-from s3rl_jax.evaluate.stream import Part
+from s3rl_jax.evaluate.relative_false_accepts import RelativeFalseAccepts
+from s3rl_jax.evaluate.report.model_card import LabelCount, ModelCard
+from s3rl_jax.evaluate.report.page import classification_page, report_page
+from s3rl_jax.evaluate.report.worst_clips import worst_clips
+from s3rl_jax.evaluate.results import ConditionResult
+from s3rl_jax.evaluate.stream import PlacedClip, Stream
+from s3rl_jax.evaluate.trial import Trial
 from tests.conftest import TOY_FINETUNE, run_module
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
@@ -54,10 +60,12 @@ def test_it_renders_and_the_threshold_can_be_chosen(compared):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on(
+            "request", lambda request: messages.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+        )
         page.goto(Path(folder / "index.html").as_uri())
         assert page.text_content("h1") == "alexa"
         assert page.locator("svg").count() == 4
@@ -81,14 +89,47 @@ def test_it_renders_and_the_threshold_can_be_chosen(compared):
         for sound in page.locator("audio").all():
             seconds = sound.evaluate("a => new Promise(r => { a.onloadedmetadata = () => r(a.duration); a.load(); })")
             assert 0.3 < seconds < 4.1
-        assert page.locator("audio").count() == page.locator(".cuts img").count()
+        assert page.locator("audio").count() == page.locator(".worst img").count()
         browser.close()
-    assert said == []
+    assert messages == []
+
+
+EVIL = "<script>alert(1)</script>"
 
 
 def test_names_are_text():
-    evil = "<script>alert(1)</script>"
-    cut = Cut("clean", True, Part(evil, "speech", evil, evil, True, 0, 10, 0, 10), 0.1, 0.0, np.ones(8000, np.int16))
-    for html in (report._cut(cut), report._missed("speaker", {"clean": {evil: {"words": 1, "missed": 1}}}, 5)):
-        assert evil not in html
-        assert "&lt;script&gt;" in html
+    """Every text that comes from a corpus, a config or a path is shown as text, wherever it stands."""
+    scores = np.zeros(400)
+    scores[[10, 200]] = 0.1, 0.9  # a missed word, a false accept
+    clips = (
+        PlacedClip(EVIL, "speech", EVIL, EVIL, True, 8000, 24_000, 8000, 24_000),
+        PlacedClip(EVIL, "speech", EVIL, EVIL, False, 160_000, 480_000, 160_000, 480_000),
+    )
+    stream = Stream(np.ones(640_000, np.int16), clips, ((0, EVIL),))
+    trial = Trial(scores, np.array([(5, 25)]), 0.1, 20)
+    curve = det_curve(trial)
+    metrics = condition_metrics(trial, stream, curve)
+    worst = worst_clips("clean", stream, trial, 0.5)
+    assert [clip.missed for clip in worst] == [True, False]
+    relative = RelativeFalseAccepts(None, None)
+    result = ConditionResult(metrics, scores, trial, curve, stream.words, {EVIL: curve}, relative, worst)
+    report = {
+        **{"keyword": EVIL, "positives": 1, "negative_hours": 0.01, "split": EVIL, "workdir": EVIL, "corpus": EVIL},
+        "conditions": {"clean": metrics, f"snr_5:{EVIL}": metrics},
+        "not_measured": {EVIL: EVIL},
+        "relative_far": {"baseline": EVIL, "clean": None, f"snr_5:{EVIL}": 1.0},
+        "relative_far_interval_95": {"clean": None, f"snr_5:{EVIL}": [0.5, None]},
+        "relative_far_at": EVIL,
+    }
+    card = ModelCard([(EVIL, EVIL)], [LabelCount(EVIL, 1, 1, 0.1)], [], None)
+    html = report_page(report, {"clean": result, f"snr_5:{EVIL}": result}, card)
+    assert EVIL not in html
+    assert html.count("&lt;script&gt;") > 20
+    assert html.count("<script") == 2, "the chooser and its data"
+    classes = classification_page(
+        {
+            **{"classes": [EVIL, "a"], "clips": 2, "accuracy": 0.5, "accuracy_interval_95": [0.1, 0.9]},
+            **{"confusion_matrix": [[1, 0], [1, 0]], "split": EVIL, "workdir": EVIL},
+        }
+    )
+    assert EVIL not in classes

@@ -1,0 +1,106 @@
+"""What a stream goes through before a detector hears it: noise, rooms, codecs. All deterministic in the seed."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from jaxtyping import Float, Shaped
+from scipy import signal
+
+from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.evaluate.stream import Stream
+
+OPUS_LEVEL = 0.96  # libsndfile's compression level, 0 to 1: some 16 kbit/s
+CODEC_MINUTES = 5  # encoded at a time
+NOISE_LEVEL = 1000.0  # root mean square of each noise recording in the track; the gain to the SNR comes later
+
+
+class NoiseTrack(NamedTuple):
+    """Noise recordings one after another, repeated.
+
+    Attributes:
+      audio: int16 range.
+      starts: first sample and label of each recording.
+    """
+
+    audio: Float[np.ndarray, "samples"]
+    starts: tuple[tuple[int, str], ...]
+
+
+def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str = "") -> Stream:
+    """Puts the split's noise recordings, in shuffled order, behind the stream.
+
+    The noise stands `snr_db` below the speech of each clip (its power between the speech bounds), from the middle of the
+    gap before the clip to the middle of the gap after it. Behind clips without speech it has its median level.
+
+    Args:
+      stream: without noise.
+      clips: of the split.
+      snr_db: may be negative.
+      seed: of the order.
+      kind: label of the only noise recordings to use; empty: all.
+    """
+    rng = np.random.default_rng((seed, 1))
+    rows = rng.permutation(clips.rows(clips.columns["kind"] == "noise"))
+    labels = [str(clips.columns["label"][row]) or "noise" for row in rows]
+    chosen = [(row, label) for row, label in zip(rows, labels, strict=True) if not kind or label == kind]
+    track = _noise_track([(clips.audio(row).astype(np.float32), label) for row, label in chosen], len(stream.audio))
+    speech = np.array([_power(stream.audio[clip.speech_start : clip.speech_stop]) for clip in stream.clips])
+    background = np.array([_power(track.audio[clip.start : clip.stop]) for clip in stream.clips])
+    gains = np.sqrt(speech / np.maximum(background, 1e-3) * 10 ** (-snr_db / 10))
+    is_speech = np.array([clip.kind == "speech" for clip in stream.clips])
+    gains = np.where(is_speech, gains, np.median(gains[is_speech]))
+    edges = [(a.stop + b.start) // 2 for a, b in zip(stream.clips[:-1], stream.clips[1:], strict=True)]
+    lengths = np.diff([0, *edges, len(track.audio)])
+    mixed = stream.audio.astype(np.float32) + track.audio * np.repeat(gains, lengths).astype(np.float32)
+    return Stream(to_int16(mixed / 32768), stream.clips, track.starts)
+
+
+def reverberant(stream: Stream, clips: Clips, seed: int) -> Stream:
+    """Puts each clip into one of the split's rooms, in shuffled order, as loud as before, aligned to the direct sound."""
+    rng = np.random.default_rng((seed, 2))
+    rows = rng.permutation(clips.rows(clips.columns["kind"] == "impulse_response"))
+    rooms = [_from_direct_sound(clips.audio(row).astype(np.float64)) for row in rows]
+    mixed = np.zeros(len(stream.audio) + max(map(len, rooms)))
+    for number, clip in enumerate(stream.clips):
+        dry = stream.audio[clip.start : clip.stop].astype(np.float64)
+        wet = signal.fftconvolve(dry, rooms[number % len(rooms)])
+        level = np.sqrt(_power(dry) / max(_power(wet[: len(dry)]), 1e-9))
+        mixed[clip.start : clip.start + len(wet)] += level * wet
+    return Stream(to_int16(mixed[: len(stream.audio)] / 32768), stream.clips)
+
+
+def through_codec(stream: Stream) -> Stream:
+    """Encodes the stream with Opus at some 16 kbit/s and decodes it, as a headset or a call does."""
+    pieces, size = [], CODEC_MINUTES * 60 * SAMPLE_RATE
+    for first in range(0, len(stream.audio), size):
+        piece, file = stream.audio[first : first + size], io.BytesIO()
+        soundfile.write(file, piece, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=OPUS_LEVEL)
+        file.seek(0)
+        decoded = soundfile.read(file, dtype="int16")[0][: len(piece)]
+        pieces.append(np.pad(decoded, (0, len(piece) - len(decoded))))
+    return Stream(np.concatenate(pieces), stream.clips)
+
+
+def _noise_track(recordings: list[tuple[Float[np.ndarray, "_"], str]], samples: int) -> NoiseTrack:
+    # Each recording has the same power, so that the SNR does not depend on which of them is behind a word.
+    scaled = [audio / np.sqrt(max(_power(audio), 1e-3)) * NOISE_LEVEL for audio, _ in recordings]
+    once = np.concatenate(scaled)
+    repeats = -(-samples // len(once))
+    begins = np.cumsum([0, *map(len, scaled)])[:-1]
+    starts = [
+        (int(begin) + repeat * len(once), label)
+        for repeat in range(repeats)
+        for begin, (_, label) in zip(begins, recordings, strict=True)
+    ]
+    return NoiseTrack(np.tile(once, repeats)[:samples], tuple(start for start in starts if start[0] < samples))
+
+
+def _from_direct_sound(response: Float[np.ndarray, "taps"]) -> Float[np.ndarray, "_"]:
+    return response[int(np.argmax(np.abs(response))) :]
+
+
+def _power(samples: Shaped[np.ndarray, "samples"]) -> float:
+    return float(np.square(samples.astype(np.float64)).mean()) if len(samples) else 0.0

@@ -1,0 +1,37 @@
+"""One condition as a detector and its baselines scored it."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+
+from s3rl_jax.evaluate.curves import Curve
+from s3rl_jax.evaluate.relative_false_accepts import RelativeFalseAccepts
+from s3rl_jax.evaluate.report.worst_clips import WorstClip
+from s3rl_jax.evaluate.stream import PlacedClip
+from s3rl_jax.evaluate.trial import Trial
+
+
+@dataclasses.dataclass(frozen=True)
+class ConditionResult:
+    """All that the report shows of a condition. The stream itself is not kept: it may be hours long.
+
+    Attributes:
+      metrics: the condition's part of metrics.json.
+      posteriors: of any keyword, unsmoothed, after each hop.
+      trial: smoothed scores and zones.
+      curve: trade-off of the detector.
+      words: recordings of the keyword.
+      baseline_curves: workdir -> trade-off of a baseline.
+      relative: false accepts relative to the first baseline; None without baselines.
+      worst_clips: of some conditions.
+    """
+
+    metrics: dict
+    posteriors: Float[np.ndarray, "hops"]
+    trial: Trial
+    curve: Curve
+    words: list[PlacedClip]
+    baseline_curves: dict[str, Curve]
+    relative: RelativeFalseAccepts | None
+    worst_clips: list[WorstClip]

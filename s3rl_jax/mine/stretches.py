@@ -1,0 +1,82 @@
+"""Firings of a detector on a group of recordings, and the stretches of audio around them."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Int
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.corpus.layout import TEXTS, Recording
+from s3rl_jax.detect.firing import SMOOTHING_HOPS, firings, keyword_scores, refractory_hops
+from s3rl_jax.evaluate.scoring import Scorer
+from s3rl_jax.mine.journal import Firing
+from s3rl_jax.prepare.shards import ShardInput
+
+GAP_SECONDS = 0.5  # of silence after each recording; a firing in it belongs to the recording
+BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # around a firing
+CONDITION = "mined"  # `condition` of the records in the corpus
+
+
+@dataclasses.dataclass(frozen=True)
+class Cuttings(ShardInput):
+    """Stretches of recordings, as a part of a new corpus."""
+
+    corpus: str
+    split: str
+    stretches: tuple[tuple[int, int, int], ...]  # row of the recording, first sample, one past the last
+
+    def __len__(self) -> int:
+        return len(self.stretches)
+
+    @property
+    def bytes(self) -> int:
+        return sum(2 * (stop - start) for _, start, stop in self.stretches)
+
+    def read(self) -> Iterator[Recording]:
+        clips = read_corpus(self.corpus, self.split)
+        for row, start, stop in self.stretches:
+            audio = clips.audio(row)[start:stop]
+            texts = {name: str(clips.columns[name][row]) for name in TEXTS}
+            texts |= {"id": f"{texts['id']}@{start / SAMPLE_RATE:g}", "condition": CONDITION}
+            yield Recording(audio=audio, speech_start=0, speech_end=len(audio), **texts)
+
+
+def group_firings(
+    clips: Clips,
+    group: Int[np.ndarray, "recordings"],
+    score: Scorer,
+    hop: int,
+    threshold: float,
+    smoothing_hops: int = SMOOTHING_HOPS,
+) -> list[Firing]:
+    """Scores a group of recordings as one stream, with silence between them.
+
+    Args:
+      clips: of the corpus.
+      group: rows.
+      score: of the detector.
+      hop: samples.
+      threshold: of the smoothed score.
+      smoothing_hops: over how many hops scores are smoothed.
+    """
+    gap = np.zeros(int(GAP_SECONDS * SAMPLE_RATE), np.int16)
+    pieces = [piece for row in group for piece in (clips.audio(int(row)), gap)]
+    ends = np.cumsum([len(piece) for piece in pieces])[1::2].tolist()  # of each recording and its gap
+    scores = keyword_scores(score(np.concatenate(pieces)), smoothing_hops)
+    refractory = refractory_hops(hop, SAMPLE_RATE)
+    fired = []
+    for first_hop in firings(scores, threshold, refractory).tolist():
+        peak = first_hop + int(np.argmax(scores[first_hop : first_hop + refractory]))
+        position = (peak + 1) * hop
+        place = int(np.searchsorted(ends, position))
+        if place == len(group):
+            continue  # beyond the last gap
+        row = int(group[place])
+        samples = int(clips.columns["samples"][row])
+        position_in_recording = position - (ends[place] - len(gap) - samples)
+        start = max(0, position_in_recording - int(BEFORE_SECONDS * SAMPLE_RATE))
+        stop = min(samples, position_in_recording + int(AFTER_SECONDS * SAMPLE_RATE))
+        fired.append(Firing(row, start, stop, float(scores[peak])))
+    return fired
