@@ -53,7 +53,7 @@ def test_latency_counts_from_the_end_of_the_word(trial):
 
 def test_speakers_that_stand_or_fall_together_leave_more_uncertain():
     missed = np.repeat([True, False, False, False], 10)
-    few = speaker_interval(missed, np.repeat(["a", "b", "c", "d"], 10))
+    few = speaker_interval(missed, [name for name in "abcd" for _ in range(10)])
     many = speaker_interval(missed, [f"s{i}" for i in range(40)])
     assert few[0] <= many[0] < 0.25 < many[1] < few[1]
     low, high = many
