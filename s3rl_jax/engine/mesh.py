@@ -1,6 +1,7 @@
-"""All devices of all hosts: the batch is split over them, members of a sweep and large states along axes of them."""
+"""The mesh of all devices of all hosts, and how batches, states and the members of a sweep are divided over it."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,23 +12,23 @@ from s3rl_jax.core.errors import UserError
 
 AXES = ("sweep", "data", "fsdp")
 SMALLEST = 1 << 14  # elements of an array that is worth dividing
-SHARE = 4  # a state up to one of so many parts of a device's memory stands whole on each device
+SHARE = 4  # a state of at most this part of a device's memory stands whole on each device
 
 
-def make_mesh(members: int = 1, state_bytes: int = 0, asked=None) -> Mesh:
-    """Axes `sweep`, `data` and `fsdp`.
+def make_mesh(members: int = 1, state_bytes: int = 0, settings: Mapping[str, int] | None = None) -> Mesh:
+    """A mesh with the axes `sweep`, `data` and `fsdp`.
 
     Args:
       members: of a sweep; 1 without.
       state_bytes: of parameters and optimiser state.
-      asked: `config.mesh`: `sweep`, over how many groups of devices members are divided (0: as many as go), and `fsdp`,
-        over how many devices of a group each array of the state is divided (0: as few as its size allows).
+      settings: `config.mesh`: `sweep`, the groups of devices over which members are divided (0: as many as possible), and
+        `fsdp`, the devices of a group over which each array of the state is divided (0: as few as its size allows).
 
     Raises:
       UserError: if members or devices cannot be divided so.
     """
-    asked, devices = asked or {}, np.array(jax.devices())
-    sweep, fsdp = asked.get("sweep", 0), asked.get("fsdp", 0)
+    settings, devices = settings or {}, np.array(jax.devices())
+    sweep, fsdp = settings.get("sweep", 0), settings.get("fsdp", 0)
     groups = (sweep or math.gcd(members, len(devices))) if members > 1 else 1
     if groups < 1 or members % groups or len(devices) % groups:
         raise UserError(
@@ -41,37 +42,43 @@ def make_mesh(members: int = 1, state_bytes: int = 0, asked=None) -> Mesh:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
+    """The whole array on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """Over all devices along the batch, which is the first axis, or another one."""
+    """The batch, which is the array's axis `axis`, divided over all devices."""
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, mesh.axis_names))
 
 
 def stored(mesh: Mesh, shapes: Any, members: bool = False) -> Any:
-    """Where parameters and optimiser state stand: each large array in parts along `fsdp` (arXiv 1910.02054), and along
-    `sweep` where the first axis is of members; the same on the devices of `data`.
+    """Where parameters and optimiser state stand: each large array divided along `fsdp` (arXiv 1910.02054).
+
+    The devices of `data` hold the same. An array is divided along its longest axis that the devices divide.
 
     Args:
-      shapes: a tree of what has a shape.
-      members: whether the first axis of each is of members of a sweep.
+      mesh: of all devices.
+      shapes: a tree of leaves that have a shape.
+      members: whether the first axis of each leaf is of members of a sweep, which is divided along `sweep`.
+
+    Returns:
+      The same tree with a sharding for each leaf.
     """
     first, parts = (("sweep",), mesh.shape["fsdp"]) if members else ((), mesh.shape["fsdp"])
 
-    def place(array) -> NamedSharding:
-        own = array.shape[len(first) :]
-        fitting = [axis for axis, size in enumerate(own) if size % parts == 0]
-        if parts == 1 or math.prod(own) < SMALLEST or not fitting:
+    def place(array: Any) -> NamedSharding:
+        shape = array.shape[len(first) :]
+        divisible = [axis for axis, size in enumerate(shape) if size % parts == 0]
+        if parts == 1 or math.prod(shape) < SMALLEST or not divisible:
             return NamedSharding(mesh, PartitionSpec(*first))
-        longest = max(fitting, key=lambda axis: own[axis])
+        longest = max(divisible, key=lambda axis: shape[axis])
         return NamedSharding(mesh, PartitionSpec(*first, *[None] * longest, "fsdp"))
 
     return jax.tree.map(place, shapes)
 
 
 def constrain(shared: Any, mesh: Mesh) -> Any:
-    """Batches and targets inside a step of a sweep: not along `sweep`, so that each group of members has all of it."""
+    """Keeps batches and targets of a sweep's step undivided along `sweep`, so that each group of members has all of them."""
     sharding = NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
     return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, sharding), shared)
 
@@ -89,12 +96,12 @@ def host_rows(batch_size: int) -> range:
 
 
 def to_devices(batch: dict[str, np.ndarray], mesh: Mesh, axis: int = 0) -> dict[str, jax.Array]:
-    """This host's rows, which are along `axis`, as their part of the global arrays."""
+    """Puts this host's rows, along `axis`, into their part of the global arrays."""
     return {name: jax.make_array_from_process_local_data(split(mesh, axis), rows) for name, rows in batch.items()}
 
 
 def _parts(state_bytes: int, devices: int) -> int:
-    """Over how many devices a state has to be divided; where a device does not say how much memory it has, not at all."""
+    """Devices over which a state must be divided to fit; 1 where a device does not tell its memory."""
     memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 0)
-    selection = math.ceil(SHARE * state_bytes / memory) if memory else 1
-    return next(parts for parts in range(1, devices + 1) if devices % parts == 0 and (parts >= selection or parts == devices))
+    least = math.ceil(SHARE * state_bytes / memory) if memory else 1
+    return next(parts for parts in range(1, devices + 1) if devices % parts == 0 and (parts >= least or parts == devices))

@@ -2,19 +2,24 @@
 
 import jax
 import optax
+from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
 
 
-def learning_rate(settings, steps: int) -> optax.Schedule:
-    """Linear from 0 over `warmup` (a share of the steps), then a cosine to 0."""
+def learning_rate(settings: ConfigDict, steps: int) -> optax.Schedule:
+    """Rises linearly from 0 over `warmup` (a share of the steps), then falls to 0 as a cosine.
+
+    Raises:
+      UserError: for a warm-up that is no share.
+    """
     if not 0 <= settings.warmup < 1:
         raise UserError(f"config.optimizer.warmup={settings.warmup}: expected a share of the steps, in [0, 1)")
     return optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, int(settings.warmup * steps), max(steps, 1))
 
 
-def optimizer(settings, steps: int, trainable: tuple[str, ...] | None) -> optax.GradientTransformation:
-    """Clips the global norm, then AdamW; matrices alone decay.
+def optimizer(settings: ConfigDict, steps: int, trainable: tuple[str, ...] | None) -> optax.GradientTransformation:
+    """Clips the global norm, then AdamW; only arrays of two axes or more decay.
 
     Args:
       settings: `config.optimizer`: learning_rate, warmup, weight_decay, beta1, beta2, clip.
@@ -34,7 +39,7 @@ def optimizer(settings, steps: int, trainable: tuple[str, ...] | None) -> optax.
     if trainable is None:
         return adam
 
-    def labels(params):
+    def labels(params: dict) -> dict[str, str]:
         return {name: "trained" if name in trainable else "frozen" for name in params}
 
     return optax.multi_transform({"trained": adam, "frozen": optax.set_to_zero()}, labels)

@@ -1,4 +1,4 @@
-"""Several processes as one run: who they are, and what it looks like when one of them is gone."""
+"""Several processes as one run: joining them, recognising that one of them is gone, leaving."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import show_errors_only
 
 SILENCE = 30  # seconds without a sign of life after which a process counts as dead
-# What XLA's collectives, its coordination service and Gloo say when the other end is gone.
+# Words in the errors of XLA's collectives, its coordination service and Gloo when the other end is gone.
 SIGNS = ("Gloo", "coordination service", "Connection closed by peer", "Connection reset", "heartbeat", "UNAVAILABLE", "NCCL")
 
 
@@ -18,9 +18,9 @@ def join(coordinator: str, processes: int, process: int) -> None:
     """Joins the other processes of the run.
 
     Args:
-      coordinator: ADDRESS:PORT of process 0; `auto` where Slurm, Open MPI or a TPU pod says who is who; empty: one process.
-      processes: how many there are.
-      process: which one this is, from 0.
+      coordinator: ADDRESS:PORT of process 0; `auto` where Slurm, Open MPI or a TPU pod provides all of it; empty: one process.
+      processes: their number.
+      process: the index of this one, from 0.
 
     Raises:
       UserError: naming the flag that is missing, or if the others cannot be reached.
@@ -32,12 +32,12 @@ def join(coordinator: str, processes: int, process: int) -> None:
             f"--coordinator={coordinator} --processes={processes} --process={process}: expected ADDRESS:PORT, how many "
             "processes there are, and which one this is, from 0; or --coordinator=auto"
         )
-    who = (
-        {} if coordinator == "auto" else {"num_processes": processes, "process_id": process, "coordinator_address": coordinator}
-    )
+    options = {}
+    if coordinator != "auto":
+        options = {"num_processes": processes, "process_id": process, "coordinator_address": coordinator}
     try:
         jax.distributed.initialize(
-            **who, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE, initialization_timeout=300
+            **options, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE, initialization_timeout=300
         )
     except (RuntimeError, ValueError, TypeError) as error:
         raise UserError(f"--coordinator={coordinator}: {' '.join(str(error).split())[:300]}") from error

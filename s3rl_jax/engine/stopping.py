@@ -1,4 +1,4 @@
-"""Why a run ends before its last step, and how it is asked to."""
+"""The ways in which a run ends before its last step: SIGTERM, a full disk, a lost process."""
 
 import contextlib
 import errno
@@ -20,46 +20,46 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.E
 
 
 class Preemption:
-    """SIGTERM, by which schedulers say that a machine is about to be taken away; to be used around the steps of a run.
+    """Listens for SIGTERM, by which schedulers announce that they take the machine away; a context manager.
 
-    One process listens itself. Several let JAX's distributed runtime listen, which tells all of them of a step at which
-    they stop together, although one of them alone may have been told.
+    A single process listens itself. Several processes let JAX's distributed runtime listen: it names a step at which they
+    all stop, even if only one of them received the signal.
     """
 
     def __init__(self):
-        self._asked, self._before = False, None
-        self._own = jax.process_count() == 1 and threading.current_thread() is threading.main_thread()
+        self._signalled, self._previous = False, None
+        self._listens = jax.process_count() == 1 and threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> "Preemption":
-        if self._own:
-            self._before = signal.signal(signal.SIGTERM, self._on_signal)
+        if self._listens:
+            self._previous = signal.signal(signal.SIGTERM, self._on_signal)
         return self
 
     def __exit__(self, *error) -> None:
-        if self._own:
-            signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)
+        if self._listens:
+            signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
 
     def reached(self, before: int, step: int) -> bool:
-        """Whether to save and stop now, after the steps `before` + 1 to `step`; to be asked by all processes.
+        """Whether to save and stop now, after the steps `before` + 1 to `step`. All processes must call it.
 
-        JAX names one step, the next that no process has asked about, so each is asked about; Orbax asks by steps too.
+        JAX names the next step that no process has queried yet, so each step is queried; Orbax queries by steps too.
         """
         if jax.process_count() == 1:
-            return self._asked
+            return self._signalled
         answers = [multihost_utils.reached_preemption_sync_point(each) for each in range(before + 1, step + 1)]
         return any(answers)
 
     def _on_signal(self, number, frame):
-        self._asked = True
+        self._signalled = True
 
 
 @contextlib.contextmanager
 def in_one_line(workdir: Path) -> Iterator[None]:
-    """Around what reads, steps and writes: a full disk and a lost process are said as what they are.
+    """Turns disk-full and lost-peer errors of the block inside into NotSaved and LostProcess.
 
     Raises:
-      NotSaved: for what the system says of a disk, directly or through TensorStore.
-      LostProcess: for what collectives say of another process.
+      NotSaved: for a disk error of the operating system, raised directly or through TensorStore.
+      LostProcess: for an error of a collective operation that means that another process is gone.
     """
     try:
         yield
@@ -69,14 +69,14 @@ def in_one_line(workdir: Path) -> Iterator[None]:
         text = " ".join(str(error).split())
         if lost(error):
             raise LostProcess(f"another process of this run died or cannot be reached ({text[:200]})") from error
-        named = getattr(error, "filename", None)  # of an OSError: what another folder lacks is no matter of this one
-        if named and not Path(named).absolute().is_relative_to(workdir.absolute()):
-            raise
+        path = getattr(error, "filename", None)  # of an OSError
+        if path and not Path(path).absolute().is_relative_to(workdir.absolute()):
+            raise  # the error is of another folder, such as the corpus
         code = error.errno if isinstance(error, OSError) else int((re.findall(r"os_error_code='(\d+)'", text) or [0])[0])
         if code not in DISK:
             raise
-        whole = saved_steps(workdir)
-        kept = f"the checkpoint of step {whole[-1]} is whole" if whole else "there is no checkpoint yet"
+        steps = saved_steps(workdir)
+        last = f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
         raise NotSaved(
-            f"{workdir}: {os.strerror(code)}; {kept}. Make room, or whatever it lacks, and give the same command again"
+            f"{workdir}: {os.strerror(code)}; {last}. Make room, or whatever it lacks, and give the same command again"
         ) from error

@@ -1,9 +1,10 @@
-"""`config.sweep`: one configuration that stands for many, whose runs differ in a few numbers."""
+"""`config.sweep`: one configuration for several runs, the members of a sweep, which differ in a few numbers."""
 
 import dataclasses
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -15,8 +16,8 @@ class Member:
     """One run of a sweep.
 
     Attributes:
-      name: what it differs in; its folder in WORKDIR/members.
-      config: of the same run alone.
+      name: the fields that it differs in; also its folder in WORKDIR/members.
+      config: of the same run by itself.
     """
 
     name: str
@@ -24,19 +25,19 @@ class Member:
 
 
 def members_of(config: ConfigDict, may_differ: tuple[str, ...]) -> tuple[Member, ...]:
-    """All combinations of what `config.sweep` lists; none without a sweep.
+    """All combinations of the values that `config.sweep` lists; none without a sweep.
 
     {"loss.gamma": [0, 1], "seed": [0, 1, 2]} is six members, gamma=0,seed=0 to gamma=1,seed=2. Fields that go together
     are named variants: {"rows": {"feature view": {"loss.feature_view": 1.0, "loss.dual_view": 0.0}, "dual view": {}}}.
-    Members share batches, augmentation and masks, which follow `config.data.seed`; `seed` is of initial values and of
-    what is drawn in the losses.
+    Members share batches, augmentation and masks, which follow `config.data.seed`; `seed` is of initial values and of the
+    random draws in the losses.
 
     Args:
       config: of the sweep.
       may_differ: fields whose values members may differ in; one that ends in a dot stands for all below it.
 
     Raises:
-      UserError: for anything else, and for members of the same name.
+      UserError: for any other value of `config.sweep`, and for members of the same name.
     """
     axes = config.get("sweep")
     if axes is None:
@@ -56,13 +57,13 @@ def members_of(config: ConfigDict, may_differ: tuple[str, ...]) -> tuple[Member,
 
 
 def data_seed(config: ConfigDict) -> int:
-    """Of the order, the crops, the augmentation and the masks; -1 is `config.seed`."""
-    asked = config.get("data", {}).get("seed", -1)
-    return config.seed if asked == -1 else asked
+    """The seed of the order, the crops, the augmentation and the masks; `config.data.seed` of -1 is `config.seed`."""
+    seed = config.get("data", {}).get("seed", -1)
+    return config.seed if seed == -1 else seed
 
 
-def _choices(axis: str, values):
-    """The (name, changed fields) that an axis offers."""
+def _choices(axis: str, values: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The choices of one entry of `config.sweep`: a name and the fields that it changes."""
     if isinstance(values, Mapping) and all(isinstance(changes, Mapping) for changes in values.values()) and values:
         for name, changes in values.items():
             yield folder_name(name), dict(changes)
@@ -74,25 +75,25 @@ def _choices(axis: str, values):
 
 
 def folder_name(text: str) -> str:
-    """What a member is called as a folder."""
+    """The name of a member's folder: letters, digits and a few signs."""
     return re.sub(r"[^\w.,=+-]+", "_", str(text)).strip("_.") or "_"
 
 
 def _changed(config: ConfigDict, fields: dict, may_differ: tuple[str, ...]) -> ConfigDict:
     plain = config.to_dict()
     del plain["sweep"]
-    made = ConfigDict(plain)
-    with made.unlocked():
-        made.sweep = None
-        made.data.seed = data_seed(config)
-    made.lock()
+    changed = ConfigDict(plain)
+    with changed.unlocked():
+        changed.sweep = None
+        changed.data.seed = data_seed(config)
+    changed.lock()
     for field, value in fields.items():
         if not any(field == name or (name.endswith(".") and field.startswith(name)) for name in may_differ):
             raise UserError(f"config.sweep: {field!r} cannot differ between members; expected one of {', '.join(may_differ)}")
         try:
-            made.update_from_flattened_dict({field: float(value) if field.startswith("loss.") else value})
+            changed.update_from_flattened_dict({field: float(value) if field.startswith("loss.") else value})
         except (KeyError, AttributeError) as error:
             raise UserError(f"config.sweep: config.{field} is no field of this config") from error
         except (TypeError, ValueError) as error:
             raise UserError(f"config.sweep: config.{field}={value!r}: {' '.join(str(error).split())}") from error
-    return made
+    return changed

@@ -99,13 +99,13 @@ def test_a_state_that_is_too_large_for_a_device_is_divided(monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda: [device])
     for gigabytes, parts in ((1, 1), (4, 1), (5, 2), (9, 4), (30, 8), (300, 8)):
         assert make_mesh(state_bytes=gigabytes * 2**30).shape["fsdp"] == parts, gigabytes
-    assert make_mesh(state_bytes=2**40, asked={"fsdp": 2}).shape == {"sweep": 1, "data": 4, "fsdp": 2}
+    assert make_mesh(state_bytes=2**40, settings={"fsdp": 2}).shape == {"sweep": 1, "data": 4, "fsdp": 2}
     with pytest.raises(UserError, match=r"mesh\.fsdp=3: expected a divisor of 8"):
-        make_mesh(asked={"fsdp": 3})
+        make_mesh(settings={"fsdp": 3})
 
 
 def test_large_arrays_are_divided_along_their_longest_axis_that_can_be():
-    mesh = make_mesh(asked={"fsdp": 4})
+    mesh = make_mesh(settings={"fsdp": 4})
     shapes = {"w": (256, 1024), "odd": (1023, 512), "bias": (1024,), "neither": (1023, 1023)}
     found = stored(mesh, {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()})
     assert {name: tuple(place.spec) for name, place in found.items()} == {

@@ -118,13 +118,13 @@ def test_members_are_divided_over_groups_of_devices(tmp_path):
     ended = {}
     for groups in (1, 2, 8):
         made = config({"seed": list(range(8))}, mesh={"sweep": groups})
-        assert make_mesh(8, asked={"sweep": groups}).shape == {"sweep": groups, "data": 8 // groups, "fsdp": 1}
+        assert make_mesh(8, settings={"sweep": groups}).shape == {"sweep": groups, "data": 8 // groups, "fsdp": 1}
         ended[groups], _ = run(made, tmp_path / str(groups))
     for groups in (2, 8):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ended[1], ended[groups])
     assert make_mesh(6).shape == {"sweep": 2, "data": 4, "fsdp": 1}
     with pytest.raises(UserError, match=r"mesh\.sweep=3"):
-        make_mesh(8, asked={"sweep": 3})
+        make_mesh(8, settings={"sweep": 3})
 
 
 def test_a_member_that_diverges_does_not_stop_the_others(tmp_path, capsys):
