@@ -101,7 +101,7 @@ def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.nd
         return {}
     rows = enumerate(batches(0, config.validation.batches))
     metrics = [run.measure(state, batch, place) for place, batch in rows]
-    return {f"validation/{name}": np.mean(values, axis=0) for name, values in by_name(metrics).items()}
+    return {f"validation/{name}": np.asarray(np.mean(values, axis=0)) for name, values in by_name(metrics).items()}
 
 
 def _until_next_stop(step: int, config: ConfigDict, most: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
 
@@ -15,7 +16,7 @@ SMALLEST = 1 << 14  # elements of an array that is worth dividing
 SHARE = 4  # a state of at most this part of a device's memory stands whole on each device
 
 
-def make_mesh(members: int = 1, state_bytes: int = 0, settings: Mapping[str, int] | None = None) -> Mesh:
+def make_mesh(members: int = 1, state_bytes: int = 0, settings: ConfigDict | Mapping[str, int] | None = None) -> Mesh:
     """A mesh with the axes `sweep`, `data` and `fsdp`.
 
     Args:

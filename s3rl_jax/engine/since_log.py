@@ -42,7 +42,7 @@ class SinceLog:
 
     def means(self) -> dict[str, np.ndarray]:
         """The mean of each metric over the steps, so that a small batch's noise does not mislead."""
-        return {name: np.concatenate(values).mean(axis=0) for name, values in by_name(self._metrics).items()}
+        return {name: np.asarray(np.concatenate(values).mean(axis=0)) for name, values in by_name(self._metrics).items()}
 
     def clear(self) -> None:
         """Begins anew after a logged step."""

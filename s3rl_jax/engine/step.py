@@ -6,14 +6,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from s3rl_jax.engine.job import Expand
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.runs.state import TrainState, step_key
-from s3rl_jax.tasks.task import Batch, Metrics, Task
+from s3rl_jax.tasks.task import Batch, Task
 
-Step = Callable[[TrainState, Any, Batch], tuple[TrainState, Metrics]]
+StepMetrics = dict[str, Float[Array, "*members"]]
+Step = Callable[[TrainState, Any, Batch], tuple[TrainState, StepMetrics]]
 Place = Callable[[Any], Any]  # batches and targets -> the same, on the devices where the members of a sweep need them
 
 
@@ -46,7 +47,7 @@ def make_step(
         params = optax.apply_updates(params, updates) | moved
         return params, opt_state, {"loss": total, **metrics, "gradient_norm": optax.global_norm(gradient)}
 
-    def train_step(state: TrainState, frozen: Any, batch: Batch) -> tuple[TrainState, Metrics]:
+    def train_step(state: TrainState, frozen: Any, batch: Batch) -> tuple[TrainState, StepMetrics]:
         target_rng, _ = jax.random.split(step_key(data_seed, state.step))
         targets = jax.lax.stop_gradient(task.targets(frozen, batch, target_rng))
         shared = (*place((targets, batch)), state.step)

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int16, Key
 from ml_collections import ConfigDict
 
@@ -28,8 +29,8 @@ TOP_LAYER = 99  # no teacher has more
 def distill(
     config: ConfigDict,
     teacher: Teacher,
-    noises: Int16[Array, "clips samples"],
-    responses: Float[Array, "rooms taps"],
+    noises: Int16[np.ndarray, "clips samples"],
+    responses: Float[np.ndarray, "rooms taps"],
 ) -> Task:
     """Any subset of the objectives, each with a weight in `config.loss`; a weight of 0 leaves an objective out.
 

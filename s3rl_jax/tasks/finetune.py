@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int16, Key
 from ml_collections import ConfigDict
 
@@ -21,8 +22,8 @@ def finetune(
     config: ConfigDict,
     model: KeywordModel,
     initial: Params | None,
-    noises: Int16[Array, "clips samples"],
-    responses: Float[Array, "rooms taps"],
+    noises: Int16[np.ndarray, "clips samples"],
+    responses: Float[np.ndarray, "rooms taps"],
 ) -> Task:
     """Trains the head, and the student unless `config.encoder` is frozen.
 
