@@ -20,7 +20,7 @@ from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
 from s3rl_jax.detect.firing import keyword_scores
 from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.models.detector import keyword_model
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 
 

@@ -44,8 +44,8 @@ def differences(path: Path, description: Mapping[str, Any], name: str = "") -> l
     return list(_differing(read_record(path), description, name)) if path.is_file() else []
 
 
-def record(path: Path, description: Mapping[str, Any]) -> None:
-    """Writes the description, whole or not at all, and makes its folder."""
+def write_record(path: Path, description: Mapping[str, Any]) -> None:
+    """Writes a description, whole or not at all, and makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with durably(path) as file:
         json.dump(description, file, indent=2)

@@ -8,7 +8,7 @@ import jax
 from tensorboardX import SummaryWriter
 
 from s3rl_jax.core.durable import durably
-from s3rl_jax.runs.workdir import LOG, logged
+from s3rl_jax.runs.workdir import LOG, read_log
 
 
 class Record:
@@ -22,7 +22,7 @@ class Record:
     def __init__(self, workdir: Path, first: int):
         self._jsonl = self._events = None
         if jax.process_index() == 0:
-            rows = [row for row in logged(workdir) if row["step"] <= first]
+            rows = [row for row in read_log(workdir) if row["step"] <= first]
             with durably(workdir / LOG) as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
             self._jsonl = (workdir / LOG).open("a", encoding="utf-8")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s3rl_jax.core.claim import differences, record
+from s3rl_jax.core.claim import differences, write_record
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 
@@ -41,7 +41,7 @@ class Journal:
     def __init__(self, folder: Path, description: dict[str, Any]):
         if differences(folder / DESCRIPTION, description):
             raise UserError(f"--out={folder}: begun by another detector, corpus or threshold; name another folder or remove it")
-        record(folder / DESCRIPTION, description)
+        write_record(folder / DESCRIPTION, description)
         self._path = folder / FIRINGS
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) if self._path.is_file() else []
         complete = [line for line in lines if line.endswith("\n")]  # a kill may have cut off the last one

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.core.claim import differences, record
+from s3rl_jax.core.claim import differences, write_record
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.layout import INDEX, NAME, SUMMARY, VERSION
 from s3rl_jax.prepare.completion import complete
@@ -102,7 +102,7 @@ def _claim(folder: Path, jobs: list[ShardJob], out: str) -> None:
     if differences(folder / PLAN, plan):
         raise UserError(f"--out={out}: begun with another source or other segments; name another folder or remove it")
     (folder / INDEX).mkdir(parents=True, exist_ok=True)
-    record(folder / PLAN, plan)
+    write_record(folder / PLAN, plan)
 
 
 def _digest(jobs: list[ShardJob]) -> str:

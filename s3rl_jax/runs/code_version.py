@@ -1,4 +1,4 @@
-"""Which code a run's numbers come from: a digest of each file that training may use, and the libraries' versions."""
+"""The version of the code that trains: a digest of each file that training may use, and the libraries' versions."""
 
 import functools
 import hashlib
@@ -13,9 +13,9 @@ NOT_TRAINING = ("ablate", "configs", "demo", "detect", "evaluate", "export", "mi
 LIBRARIES = ("flax", "jax", "jaxlib", "numpy", "optax")
 
 
-@functools.cache  # each member of a sweep asks
+@functools.cache  # each member of a sweep records it
 def code_version() -> dict[str, str]:
-    """Names of files and libraries to digests and versions."""
+    """Maps each file, relative to the package, to 12 hexadecimal digits, and each library to its version."""
     root = Path(s3rl_jax.__file__).parent
     files = [file.relative_to(root) for file in sorted(root.rglob("*.py"))]
     files = [file for file in files if file.parts[0] not in NOT_TRAINING]

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.models.detector import KeywordModel, keyword_model
-from s3rl_jax.runs.checkpoint import read_params_and_step
+from s3rl_jax.runs.params import read_params_and_step
 from s3rl_jax.runs.workdir import read_config
 
 TRAINED = ("student", "head")  # what counts as parameters: BatchNorm's statistics are not trained

@@ -1,4 +1,4 @@
-"""A digest of arrays and their names, by which what was made of parameters is known again."""
+"""A digest of arrays and their names, which identifies the parameters that something was computed from."""
 
 import hashlib
 from typing import Any
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def digest(tree: Any) -> str:
-    """The same for equal trees of equal arrays, on any device."""
-    found = hashlib.sha256()
+    """16 hexadecimal digits: the same for equal trees of equal arrays, on any device."""
+    sha = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        found.update(jax.tree_util.keystr(path).encode())
-        found.update(np.ascontiguousarray(np.asarray(leaf)).tobytes())
-    return found.hexdigest()[:16]
+        sha.update(jax.tree_util.keystr(path).encode())
+        sha.update(np.ascontiguousarray(np.asarray(leaf)).tobytes())
+    return sha.hexdigest()[:16]

@@ -1,20 +1,26 @@
-"""What a run is, between two steps."""
+"""The state of a run between two steps."""
 
 from typing import Any, NamedTuple
 
 import jax
 import optax
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, Key
 
 
 class TrainState(NamedTuple):
-    """All that a checkpoint holds. The random keys are derived from the seed and the step, so they need no place here."""
+    """The content of a checkpoint. Random keys are derived from the seed and the step, so they are not part of it.
+
+    Attributes:
+      step: how many steps are done.
+      params: what is trained.
+      opt_state: of the optimiser.
+    """
 
     step: Int[Array, ""]
     params: Any
     opt_state: optax.OptState
 
 
-def step_key(seed: int, step) -> jax.Array:
-    """The key of one step."""
+def step_key(seed: int | Int[Array, ""], step: int | Int[Array, ""]) -> Key[Array, ""]:
+    """The random key of one step."""
     return jax.random.fold_in(jax.random.key(seed), step)

@@ -1,11 +1,11 @@
-"""What a run leaves: config.json, code.json, checkpoints/, metrics.jsonl, TensorBoard events, report/."""
+"""The files of a workdir: config.json, code.json, checkpoints/, metrics.jsonl, TensorBoard events, report/."""
 
 import json
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from s3rl_jax.core.claim import differences, read_record, record
+from s3rl_jax.core.claim import differences, read_record, write_record
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.runs.code_version import code_version
@@ -16,10 +16,15 @@ MEMBERS = "members"  # of a sweep: a workdir each
 
 
 def read_config(workdir: str | Path, flag: str, task: str | None = None) -> ConfigDict:
-    """The configuration that a run was made with.
+    """The configuration of a run.
+
+    Args:
+      workdir: of the run.
+      flag: the flag or field that names the workdir, for the message.
+      task: that the run must be of; None: any.
 
     Raises:
-      UserError: naming `flag`, if this is no workdir, or one of another task.
+      UserError: naming `flag`, if this is no workdir, or one of another task, or of a sweep.
     """
     path = Path(workdir) / CONFIG
     if not path.is_file():
@@ -27,57 +32,56 @@ def read_config(workdir: str | Path, flag: str, task: str | None = None) -> Conf
     try:
         values = read_record(path)
         config = ConfigDict({name: value for name, value in values.items() if name != "sweep"})
-        found = config.task
+        recorded_task = config.task
     except (UserError, AttributeError) as error:
         raise UserError(f"{flag}={workdir}: {CONFIG} is not one that s3rl_jax.train wrote") from error
     if values.get("sweep"):
         members = sorted(member.name for member in (path.parent / MEMBERS).glob("*"))
         raise UserError(f"{flag}={workdir}: a sweep; expected one of its members, {workdir}/{MEMBERS}/: {', '.join(members)}")
-    if task is not None and found != task:
-        raise UserError(f"{flag}={workdir}: a workdir of task {found}; expected {task}")
+    if task is not None and recorded_task != task:
+        raise UserError(f"{flag}={workdir}: a workdir of task {recorded_task}; expected {task}")
     return config
 
 
 def claim(workdir: Path, config: ConfigDict, allow_change: bool, process: int = 0) -> None:
-    """Writes config.json and code.json, or compares with those that are there.
+    """Records what a run is begun with, in config.json and code.json, or compares it with the record.
 
     Args:
       workdir: of the run.
       config: of the run.
-      allow_change: whether to say what differs, and go on.
-      process: of several; the first one writes.
+      allow_change: whether to warn of differences and go on.
+      process: index of this process; only process 0 writes.
 
     Raises:
-      UserError: if the run was begun with another configuration, or is to go on with other code; lists what differs.
+      UserError: if the run was begun with another configuration, or would go on with other code; lists the differences.
     """
-    path, code = workdir / CONFIG, workdir / CODE
-    wanted, running = json.loads(config.to_json()), code_version()
-    reached = saved_steps(workdir)
-    goes_on = bool(reached) and reached[-1] < config.get("steps", 0)
-    differing = differences(path, wanted, "config")
+    values, code = json.loads(config.to_json()), code_version()
+    steps = saved_steps(workdir)
+    goes_on = bool(steps) and steps[-1] < config.get("steps", 0)
+    changes = differences(workdir / CONFIG, values, "config")
     if goes_on:
-        differing += differences(code, running, "code")
-    if differing and not allow_change:
+        changes += differences(workdir / CODE, code, "code")
+    if changes and not allow_change:
         raise UserError(
-            f"--workdir={workdir}: begun with another configuration or other code: {'; '.join(differing)}. "
+            f"--workdir={workdir}: begun with another configuration or other code: {'; '.join(changes)}. "
             "Name another workdir, or go on with --allow_changed_config"
         )
     if process:
         return
-    if differing:
-        LOGGER.warning(f"{workdir} goes on although {'; '.join(differing)}")
-    record(path, wanted)
-    if goes_on or not reached:  # a finished run keeps the code version that made it
-        record(code, running)
+    if changes:
+        LOGGER.warning(f"{workdir} goes on although {'; '.join(changes)}")
+    write_record(workdir / CONFIG, values)
+    if goes_on or not steps:  # a finished run keeps its original code.json
+        write_record(workdir / CODE, code)
 
 
 def saved_steps(workdir: Path) -> list[int]:
-    """Of the checkpoints that are there, in order. Orbax gives a checkpoint its name when it is whole."""
+    """The steps of the whole checkpoints, ascending: Orbax gives a checkpoint its name when it is whole."""
     return sorted(int(entry.name) for entry in (workdir / CHECKPOINTS).glob("*") if entry.name.isdigit())
 
 
-def logged(workdir: Path) -> list[dict]:
-    """The lines of metrics.jsonl; none where there is no such file. A run that was killed may have cut the last one."""
+def read_log(workdir: Path) -> list[dict]:
+    """The lines of metrics.jsonl; empty where there is no such file. A last line that a kill has cut is left out."""
     path, rows = workdir / LOG, []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:

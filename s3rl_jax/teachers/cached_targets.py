@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from s3rl_jax.batches.crops import Crops
 from s3rl_jax.batches.plan import read_plan
-from s3rl_jax.core.claim import differences, record
+from s3rl_jax.core.claim import differences, write_record
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
@@ -94,7 +94,7 @@ def _claim(folder: Path, about: dict) -> None:
             "config.teacher.cache_dir, or remove it"
         )
     if jax.process_index() == 0:
-        record(folder / ABOUT, about)
+        write_record(folder / ABOUT, about)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("the folder of cached targets is claimed")
 

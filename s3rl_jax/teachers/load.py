@@ -13,7 +13,7 @@ from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.models.pretraining import pretraining_model
 from s3rl_jax.models.teacher.published import Misfit, read_published
 from s3rl_jax.models.teacher.targets import Teacher
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import CHECKPOINTS, CONFIG, read_config
 
 FLAG = "config.teacher.source"

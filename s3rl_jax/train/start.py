@@ -8,7 +8,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.engine.sweep_members import Member
 from s3rl_jax.models.student.registry import STATISTICS
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 
 STUDENTS = ("distill", "pretrain", "finetune")  # the tasks whose runs hold one

@@ -19,7 +19,7 @@ from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.export.conversion import to_tflite
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import keyword_model
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 from tests.conftest import ROOT, run_module, tone_word
 

@@ -16,7 +16,7 @@ from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.mesh import host_rows, make_mesh
 from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_step
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.tasks.task import Task
 
 

@@ -14,7 +14,7 @@ from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.mesh import make_mesh
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.engine.sweep_members import members_of
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.tasks.task import Task
 
 FIELDS = ("loss.", "seed")

@@ -15,7 +15,7 @@ from s3rl_jax.export.export import export
 from s3rl_jax.export.file_format import FileFormat
 from s3rl_jax.export.signatures import Signature, stream_signature
 from s3rl_jax.models.detector import keyword_model
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 from tests.conftest import run_module
 

@@ -13,7 +13,7 @@ import pytest
 from s3rl_jax.core.errors import NotSaved, UserError
 from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.loop import train
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import saved_steps
 from tests.conftest import ROOT
 from tests.survival.a_run import batches, config, matrix

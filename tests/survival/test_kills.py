@@ -10,7 +10,7 @@ import time
 import jax
 import numpy as np
 
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from tests.conftest import ROOT
 
 STEPS, KILLS = 501, 20

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import saved_steps
 from tests.conftest import ROOT, run_module
 
@@ -81,7 +81,7 @@ def test_other_code_or_another_configuration_is_listed_and_goes_on_only_when_tol
     begin = run_module("train", *TOY, "--config.steps=4", "--config.checkpoint_every=2", f"--workdir={workdir}")
     assert begin.returncode == 0, begin.stderr
     code = json.loads((workdir / "code.json").read_text())
-    assert {"losses/classification.py", "training/step.py", "jax"} < set(code)
+    assert {"losses/classification.py", "engine/step.py", "jax"} < set(code)
     code["losses/classification.py"] = "before"
     (workdir / "code.json").write_text(json.dumps(code))
     longer = ("train", *TOY, "--config.steps=6", "--config.checkpoint_every=2", f"--workdir={workdir}")

@@ -12,7 +12,7 @@ from configs import pretrain as pretrain_file
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.engine.sweep_members import members_of
 from s3rl_jax.evaluate.evaluation import evaluate
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 from s3rl_jax.tasks.distill import sweep_config
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from tests.conftest import run_module
 
 

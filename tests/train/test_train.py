@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from tests.conftest import ROOT, TOY_DISTILL, TOY_FINETUNE, run_module
 from tests.models.teacher.published_models import save
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from s3rl_jax.runs.checkpoint import read_params
+from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import saved_steps
 from tests.conftest import ROOT
 

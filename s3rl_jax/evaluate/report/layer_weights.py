@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from s3rl_jax.runs.workdir import logged
+from s3rl_jax.runs.workdir import read_log
 
 PREFIX = "layer_weight_"  # of the metrics in metrics.jsonl
 PLOT = "report/layer_weights.svg"
@@ -24,7 +24,7 @@ def plot_layer_weights(workdir: Path) -> Path | None:
 
 def layer_weights_plot(workdir: Path) -> Figure | None:
     """The weights over the steps of a run, and at its end; None if the run logged no layer weights."""
-    rows = [row for row in logged(workdir) if any(name.startswith(PREFIX) for name in row)]
+    rows = [row for row in read_log(workdir) if any(name.startswith(PREFIX) for name in row)]
     if not rows:
         return None
     layers = sorted(int(name.removeprefix(PREFIX)) for name in rows[-1] if name.startswith(PREFIX))

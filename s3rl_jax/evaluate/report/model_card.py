@@ -11,7 +11,7 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.runs.detector import TrainedDetector
-from s3rl_jax.runs.workdir import logged, read_config
+from s3rl_jax.runs.workdir import read_config, read_log
 
 MOST_LABELS = 12  # rows of the table of what the split holds
 MOST_GENERATIONS = 10  # runs that are followed back along `init`
@@ -61,7 +61,7 @@ def model_card(detector: TrainedDetector, clips: Clips) -> ModelCard:
             "for which its hours are too few",
         ),
     ]
-    return ModelCard(facts, _label_counts(clips), logged(Path(detector.workdir)), _distillation(config.init))
+    return ModelCard(facts, _label_counts(clips), read_log(Path(detector.workdir)), _distillation(config.init))
 
 
 def _streams(config: ConfigDict) -> bool:

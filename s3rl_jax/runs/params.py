@@ -1,0 +1,40 @@
+"""The trained parameters of a run, for the commands that use them."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.runs.restore import read_state
+from s3rl_jax.runs.workdir import CHECKPOINTS
+
+
+def read_params(workdir: str | Path, flag: str) -> Any:
+    """The parameters of `read_params_and_step`."""
+    return read_params_and_step(workdir, flag)[0]
+
+
+def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
+    """The parameters of a run's newest checkpoint that can be read, as NumPy arrays, and its step.
+
+    Raises:
+      UserError: naming `flag`, if there is no checkpoint, or none that can be read.
+    """
+    folder = Path(workdir) / CHECKPOINTS
+    if not folder.is_dir():
+        raise UserError(f"{flag}={workdir}: no {CHECKPOINTS}/ there; expected a workdir of python -m s3rl_jax.train")
+    # One device takes each array, whatever the mesh that wrote it.
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    with ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.StandardCheckpointHandler()) as manager:
+        steps = sorted(manager.all_steps(), reverse=True)
+        if not steps:
+            raise UserError(f"{flag}={workdir}: no finished checkpoint in {CHECKPOINTS}/; let the run reach its first one")
+        for step in steps:
+            state, reason = read_state(manager, step, device)
+            if state is not None:
+                return jax.device_get(state.params), step
+            LOGGER.warning(f"{flag}={workdir}: the checkpoint of step {step} cannot be read ({reason})")
+    raise UserError(f"{flag}={workdir}: no checkpoint in {CHECKPOINTS}/ can be read")

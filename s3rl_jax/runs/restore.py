@@ -1,0 +1,70 @@
+"""Reads one checkpoint, or says why it cannot be read."""
+
+import contextlib
+import gc
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from s3rl_jax.runs.checksum import checksum
+from s3rl_jax.runs.state import TrainState
+
+
+def stored(state: TrainState) -> dict[str, Any]:
+    """The tree that a checkpoint holds: the state's fields and their checksum."""
+    return {**state._asdict(), "checksum": checksum(state)}
+
+
+def stored_shapes(manager: ocp.CheckpointManager, step: int) -> list[tuple[tuple[int, ...], str]] | None:
+    """Shapes and dtypes of the arrays in a checkpoint, sorted; None where its metadata cannot be read."""
+    try:
+        return sorted((tuple(leaf.shape), str(leaf.dtype)) for leaf in jax.tree.leaves(manager.item_metadata(step).tree))
+    except Exception:  # as in `read_state`, which reports the reason
+        return None
+
+
+def read_state(manager: ocp.CheckpointManager, step: int, target: Any) -> tuple[TrainState | None, str]:
+    """The state in a checkpoint and "", or None and the reason why it cannot be read. All processes agree on which.
+
+    Args:
+      manager: of the folder.
+      step: of the checkpoint.
+      target: the tree of shapes and shardings that is read, or one sharding for all arrays.
+    """
+    tree, reason = None, ""
+    with _silent_finalizers():
+        try:
+            tree = manager.restore(step, args=ocp.args.StandardRestore(_target_tree(manager, step, target)))
+        except Exception as error:  # Orbax and TensorStore raise errors of many types for a broken file
+            reason = " ".join(f"{type(error).__name__}: {error}".split(". See full")[0].split())[:160]
+    if jax.process_count() > 1 and not np.all(multihost_utils.process_allgather(np.array(not reason))):
+        reason = reason or "another process could not"
+    if reason:
+        return None, reason
+    state = TrainState(**{name: tree[name] for name in TrainState._fields})
+    if (checksum(state) != tree["checksum"]).any():
+        return None, "its checksum differs"
+    return state, ""
+
+
+def _target_tree(manager: ocp.CheckpointManager, step: int, target: Any) -> Any:
+    if not isinstance(target, jax.sharding.Sharding):
+        return target
+    arrays = manager.item_metadata(step).tree
+    return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=target), arrays)
+
+
+@contextlib.contextmanager
+def _silent_finalizers() -> Iterator[None]:
+    """Suppresses what Python prints about coroutines that Orbax leaves behind when reading fails (most of it)."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook = hook
