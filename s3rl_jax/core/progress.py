@@ -1,33 +1,42 @@
-"""How far a long job is: a bar with rate and time left on a terminal, a plain line now and then in a log."""
+"""Progress of a long job: a bar with rate and time left on a terminal, a line every few seconds in a log."""
 
 import sys
 import time
+from collections.abc import Callable
 
 from tqdm import tqdm
 
-SECONDS = 15.0  # between two lines of a log
+from s3rl_jax.core.messages import LOGGER
+
+SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """Of `total` units; to be used in a `with` statement."""
+    """Counts units of work; to be used in a `with` statement.
 
-    def __init__(self, total: int, unit: str, what: str):
-        self._what, self._unit, self._total, self._done = what, unit, total, 0
-        self._begun = self._said = time.monotonic()
-        self._bar = tqdm(total=total, unit=f" {unit}", desc=what, disable=not sys.stderr.isatty())
+    Args:
+      total: units.
+      unit: their name, plural.
+      title: of the job.
+      clock: seconds.
+    """
 
-    def advance(self, count: int) -> None:
+    def __init__(self, total: int, unit: str, title: str, clock: Callable[[], float] = time.monotonic):
+        self._title, self._unit, self._total, self._clock = title, unit, total, clock
+        self._done = 0.0
+        self._start = self._last_line = clock()
+        self._bar = tqdm(total=total, unit=f" {unit}", desc=title, disable=not sys.stderr.isatty())
+
+    def advance(self, count: int | float) -> None:
+        """Counts units that are done."""
         self._done += count
         self._bar.update(count)
-        now = time.monotonic()
-        if self._bar.disable and now - self._said > SECONDS:
-            self._said, rate = now, self._done / (now - self._begun)
+        now = self._clock()
+        if self._bar.disable and now - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            rate = self._done / (now - self._start)
             left = (self._total - self._done) / max(rate, 1e-9)
-            print(
-                f"{self._what}: {self._done:.0f}/{self._total} {self._unit}, {rate:.3g} a second, {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            LOGGER.info(f"{self._title}: {self._done:.0f}/{self._total} {self._unit}, {rate:.3g} a second, {left:.0f} s left")
 
     def __enter__(self) -> "Progress":
         return self
