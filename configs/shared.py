@@ -35,7 +35,7 @@ def add_data(config: ConfigDict) -> None:
     config.data = ConfigDict()
     config.data.corpus = ""  # a folder that s3rl_jax.prepare wrote, or several, comma-separated
     config.data.seed = -1  # of the order, crops, augmentation and masks; -1: config.seed
-    config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read through tf.data
+    config.data.memory_gib = 4.0  # corpora up to this size are held on the accelerator; larger ones are read from disk
     config.data.mixture = ConfigDict()
     config.data.mixture.corpora = ()  # a weight for each of data.corpus; empty: by hours
 
