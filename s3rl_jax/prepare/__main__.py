@@ -1,11 +1,13 @@
 """python -m s3rl_jax.prepare --source=DIR_OR_MANIFEST --out=CORPUS, or --synthesize="alexa,..." --out=CORPUS."""
 
+import argparse
 import os
 import shlex
 import tempfile
 
 from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.prepare.synthesis.script import Script, read_texts
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
     beam_options = tuple(shlex.split(args.beam_options))
     options = Options(args.segment_seconds, args.overlap_seconds, workers, args.runner, beam_options)
     if args.synthesize:
-        from s3rl_jax.prepare.synthesis.synthesis import synthesise
+        from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
 
         with tempfile.TemporaryDirectory() as folder:
             synthesise(_script(args), folder, args.seed)
@@ -54,9 +56,7 @@ def main() -> None:
     print(describe(summary, args.out))
 
 
-def _script(args):
-    from s3rl_jax.prepare.synthesis.speech import Script, read_texts
-
+def _script(args: argparse.Namespace) -> Script:
     keywords, engines = (tuple(p.strip() for p in text.split(",") if p.strip()) for text in (args.synthesize, args.engines))
     texts = read_texts(args.texts) if args.texts else ()
     return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.piper_voices)

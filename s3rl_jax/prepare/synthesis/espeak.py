@@ -18,8 +18,8 @@ ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-
 _NO_PERSON = ("robo", "demonic", "whisper", "croak", "fast", "klatt")
 
 
-class Voice:
-    """One espeak-ng engine. What it says depends on the calls made before it: fix their order from process start.
+class Espeak:
+    """One espeak-ng engine. Its samples depend on the calls made before: fix their order from process start.
 
     Raises:
       RuntimeError: if the library cannot start.
@@ -35,12 +35,12 @@ class Voice:
         if self.sample_rate <= 0:
             raise RuntimeError("espeak-ng could not be started from the espeakng-loader package")
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        self._heard: list[np.ndarray] = []
+        self._chunks: list[np.ndarray] = []
         self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def say(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Int16[np.ndarray, "samples"]:
-        """Speaks.
+    def speak(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Int16[np.ndarray, "samples"]:
+        """Speaks a text.
 
         Args:
           text: words, or phoneme mnemonics of the voice's language in double square brackets.
@@ -55,36 +55,38 @@ class Voice:
         self._choose(voice)
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
-        self._heard.clear()
+        self._chunks.clear()
         encoded = text.encode() + b"\0"
         self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, _UTF8 | _PHONEMES, None, None)
-        return np.concatenate(self._heard) if self._heard else np.zeros(0, np.int16)
+        return np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.int16)
 
     def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
-        """The mnemonics of the phonemes with which the voice says the text; ' before a vowel is stress."""
+        """The mnemonics of the phonemes with which the voice speaks the text; ' before a vowel is stress."""
         self._choose(voice)
-        rest, said = ctypes.c_char_p(text.encode()), []
-        while rest.value:  # a clause at a time
-            said.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _SEPARATED).decode())
-        found = "/".join(said).replace(" ", "/").split("/")
-        return tuple(part for part in found if part and part[0] not in "_(|")  # pauses, and switches of language
+        rest, clauses = ctypes.c_char_p(text.encode()), []
+        while rest.value:
+            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _SEPARATED).decode())
+        mnemonics = "/".join(clauses).replace(" ", "/").split("/")
+        return tuple(part for part in mnemonics if part and part[0] not in "_(|")  # pauses, and switches of language
 
     def has(self, voice: str) -> bool:
+        """Selects the voice; whether there is one of that name."""
         return not self._library.espeak_SetVoiceByName(voice.encode())
 
-    def _choose(self, voice):
+    def _choose(self, voice: str) -> None:
         if not self.has(voice):
             raise ValueError(f"espeak-ng has no voice {voice!r}")
 
     def _receive(self, samples, count, events) -> int:
+        """Called by the library with a chunk of samples; 0 lets it go on."""
         if samples and count > 0:
-            self._heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
+            self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
 
 @functools.cache
 def variants() -> tuple[str, ...]:
-    """Voice variants that sound like a person, in a fixed order."""
+    """The voice variants that sound like a person, in a fixed order."""
     import espeakng_loader
 
     folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"

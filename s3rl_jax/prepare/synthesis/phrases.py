@@ -1,4 +1,4 @@
-"""What the synthesiser says besides the keyword: words, sentences, and pseudo-words that sound like the keyword."""
+"""English texts to speak besides the keyword: words, sentences, and pseudo-words that are spelled like the keyword."""
 
 import re
 
@@ -35,28 +35,24 @@ def sentence(rng: np.random.Generator) -> str:
     """A spoken request, or a sentence of random words."""
     if rng.random() < 0.3:
         return str(rng.choice(REQUESTS))
-    subject, verb, thing = rng.choice(NOUNS), rng.choice(VERBS), rng.choice(NOUNS)
+    subject, verb, target = rng.choice(NOUNS), rng.choice(VERBS), rng.choice(NOUNS)
     shapes = (
-        f"the {rng.choice(ADJECTIVES)} {subject} {verb} the {thing}",
-        f"my {subject} {verb} a {rng.choice(ADJECTIVES)} {thing} near the {rng.choice(NOUNS)}",
-        f"we {verb} the {thing} before the {subject} was {rng.choice(ADJECTIVES)}",
-        f"{subject} and {thing} and a {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}",
+        f"the {rng.choice(ADJECTIVES)} {subject} {verb} the {target}",
+        f"my {subject} {verb} a {rng.choice(ADJECTIVES)} {target} near the {rng.choice(NOUNS)}",
+        f"we {verb} the {target} before the {subject} was {rng.choice(ADJECTIVES)}",
+        f"{subject} and {target} and a {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}",
     )
     return str(rng.choice(shapes))
-
-
-def word(rng: np.random.Generator) -> str:
-    return str(rng.choice(NOUNS + VERBS + ADJECTIVES))
 
 
 def sound_alikes(keyword: str) -> list[str]:
     """Pseudo-words near the keyword: parts of it, and it with one vowel or consonant group replaced. In fixed order."""
     groups = re.findall(r"[aeiouy]+|[^aeiouy\s]+|\s+", keyword.lower())
     spoken = [i for i, group in enumerate(groups) if group.strip()]
-    found = ["".join(groups[:cut]) for cut in range(2, len(groups))]
-    found += ["".join(groups[cut:]) for cut in range(1, len(groups) - 1)]
+    texts = ["".join(groups[:cut]) for cut in range(2, len(groups))]
+    texts += ["".join(groups[cut:]) for cut in range(1, len(groups) - 1)]
     for i in spoken:
         replacements = _VOWELS if groups[i][0] in "aeiouy" else _CONSONANTS
-        found += ["".join([*groups[:i], other, *groups[i + 1 :]]) for other in replacements if other != groups[i]]
-    words = (text.strip() for text in found)
+        texts += ["".join([*groups[:i], other, *groups[i + 1 :]]) for other in replacements if other != groups[i]]
+    words = (text.strip() for text in texts)
     return [text for text in dict.fromkeys(words) if len(text) > 1 and text != keyword.lower()]

@@ -1,4 +1,4 @@
-"""Generated noise and rooms, for corpora that bring none of their own."""
+"""Generated noise and impulse responses of rooms, for corpora that have none."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,23 +9,25 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 KINDS = ("white", "pink", "brown", "hum", "fan", "clatter", "babble")
 
 
-def coloured(rng: np.random.Generator, samples: int, exponent: float) -> Float[np.ndarray, "samples"]:
+def coloured_noise(rng: np.random.Generator, samples: int, exponent: float) -> Float[np.ndarray, "samples"]:
     """Noise whose power falls as 1 / f^exponent: 0 white, 1 pink, 2 brown."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     frequency = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 20.0)
     return _normalised(np.fft.irfft(spectrum * frequency ** (-exponent / 2), samples))
 
 
-def generate(rng: np.random.Generator, kind: str, seconds: float, speech: list[np.ndarray]) -> Float[np.ndarray, "samples"]:
-    """One noise recording with peak 0.5; `speech` (16 kHz clips) is what babble is made of."""
+def generate_noise(
+    rng: np.random.Generator, kind: str, seconds: float, speech: list[np.ndarray]
+) -> Float[np.ndarray, "samples"]:
+    """A noise recording with peak 0.5; babble is a mixture of `speech`, clips of 16 kHz."""
     samples = int(seconds * SAMPLE_RATE)
     time = np.arange(samples) / SAMPLE_RATE
     if kind in ("white", "pink", "brown"):
-        return coloured(rng, samples, {"white": 0.0, "pink": 1.0, "brown": 2.0}[kind])
+        return coloured_noise(rng, samples, {"white": 0.0, "pink": 1.0, "brown": 2.0}[kind])
     if kind == "hum":
         base = rng.choice([50.0, 60.0])
         tones = sum(np.sin(2 * np.pi * base * n * time + rng.uniform(0, 6)) / n for n in range(1, 12))
-        return _normalised(tones + 0.3 * coloured(rng, samples, 1.0))
+        return _normalised(tones + 0.3 * coloured_noise(rng, samples, 1.0))
     if kind == "fan":
         swing = 1 + 0.4 * np.sin(2 * np.pi * rng.uniform(3, 15) * time)
         band = signal.butter(2, [rng.uniform(80, 300), rng.uniform(1000, 3000)], "bandpass", fs=SAMPLE_RATE, output="sos")
@@ -44,8 +46,8 @@ def generate(rng: np.random.Generator, kind: str, seconds: float, speech: list[n
     raise ValueError(f"no noise of kind {kind!r}")
 
 
-def room(rng: np.random.Generator, seconds: float) -> Float[np.ndarray, "samples"]:
-    """An impulse response: direct sound, then noise that decays by 60 dB in `seconds`."""
+def generate_room(rng: np.random.Generator, seconds: float) -> Float[np.ndarray, "samples"]:
+    """An impulse response: the direct sound, then noise that decays by 60 dB in `seconds`."""
     samples = int(seconds * SAMPLE_RATE)
     tail = rng.standard_normal(samples) * 10 ** (-3 * np.arange(samples) / samples)
     tail[: int(rng.uniform(0.002, 0.01) * SAMPLE_RATE)] = 0
@@ -54,5 +56,5 @@ def room(rng: np.random.Generator, seconds: float) -> Float[np.ndarray, "samples
     return _normalised(tail)
 
 
-def _normalised(audio):
+def _normalised(audio: Float[np.ndarray, "samples"]) -> Float[np.ndarray, "samples"]:
     return (0.5 * audio / max(np.abs(audio).max(), 1e-9)).astype(np.float32)

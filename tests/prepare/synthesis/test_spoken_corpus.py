@@ -7,9 +7,11 @@ from scipy import signal
 
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.sources.recognise import read_source
-from s3rl_jax.prepare.synthesis import noise, speech
+from s3rl_jax.prepare.synthesis.espeak import Espeak
+from s3rl_jax.prepare.synthesis.noise_and_rooms import KINDS, coloured_noise, generate_noise
 from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
-from s3rl_jax.prepare.synthesis.synthesis import synthesise
+from s3rl_jax.prepare.synthesis.script import Script
+from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
 from tests.conftest import run_module
 
 
@@ -27,7 +29,7 @@ def test_the_keyword_and_everything_else_is_spoken_in_each_split(spoken):
         clips = read_corpus(spoken, split)
         speech = clips.columns["kind"] == "speech"
         speakers[split] = set(clips.columns["speaker"][speech])
-        assert (clips.columns["kind"] == "noise").sum() >= len(noise.KINDS)
+        assert (clips.columns["kind"] == "noise").sum() >= len(KINDS)
         if split != "validation":  # 4 minutes leave it a handful of clips
             assert (clips.columns["label"] == "alexa").sum() >= 2
             assert (speech & (clips.columns["label"] == "")).sum() >= 2  # sound-alikes by phonemes
@@ -52,13 +54,12 @@ def test_the_same_seed_says_the_same(spoken, tmp_path):
     assert np.mean(same) > 0.8
 
 
-def test_keywords_in_context_are_found_where_the_manifest_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(speech, "CONTEXT", 1.0)
-    script = speech.Script(("alexa",), minutes=2, count=24, engines=("espeak",))
+def test_keywords_in_context_are_found_where_the_manifest_says(tmp_path):
+    script = Script(("alexa",), minutes=2.0, count=24, engines=("espeak",), context_share=1.0)
     synthesise(script, str(tmp_path), seed=1)
     clips = [clip for clip in read_source(str(tmp_path)) if clip.label == "alexa"]
     assert len(clips) == 24
-    alone = speech.Voice().say("alexa", "en", 170, 50, 50)
+    alone = Espeak().speak("alexa", "en", 170, 50, 50)
     seconds = len(alone) / 22_050
     places = []
     for clip in clips:
@@ -73,7 +74,7 @@ def test_keywords_in_context_are_found_where_the_manifest_says(tmp_path, monkeyp
 
 
 def test_a_sentence_that_holds_the_keyword_is_no_negative(tmp_path):
-    script = speech.Script(("turn on",), minutes=2, texts=("please turn on the light", "what a day"), engines=("espeak",))
+    script = Script(("turn on",), minutes=2.0, texts=("please turn on the light", "what a day"), engines=("espeak",))
     synthesise(script, str(tmp_path), seed=0)
     labels = {clip.label for clip in read_source(str(tmp_path)) if clip.kind == "speech"}
     assert {"please turn on the light", "what a day", "turn on"} <= labels
@@ -82,7 +83,7 @@ def test_a_sentence_that_holds_the_keyword_is_no_negative(tmp_path):
 def test_another_language_with_texts_and_without(tmp_path):
     for name, texts in (("with", ("wie spät ist es", "mach das licht an")), ("without", ())):
         (tmp_path / name).mkdir()
-        script = speech.Script(("guten morgen",), minutes=2, language="de", texts=texts, engines=("espeak",))
+        script = Script(("guten morgen",), minutes=2.0, language="de", texts=texts, engines=("espeak",))
         synthesise(script, str(tmp_path / name), seed=0)
         clips = [clip for clip in read_source(str(tmp_path / name)) if clip.kind == "speech"]
         assert {clip.lang for clip in clips} == {"de"}
@@ -125,15 +126,15 @@ def test_sound_alikes_of_anything_are_other_words(keyword, seed):
 
 @pytest.mark.parametrize(("exponent", "slope"), [(0.0, 0.0), (1.0, -1.0), (2.0, -2.0)])
 def test_coloured_noise_falls_as_it_should(rng, exponent, slope):
-    frequency, power = signal.welch(noise.coloured(rng, 160_000, exponent), 16_000, nperseg=2048)
+    frequency, power = signal.welch(coloured_noise(rng, 160_000, exponent), 16_000, nperseg=2048)
     band = (frequency > 100) & (frequency < 6000)
     measured = np.polyfit(np.log(frequency[band]), np.log(power[band]), 1)[0]
     assert measured == pytest.approx(slope, abs=0.1)
 
 
-@pytest.mark.parametrize("kind", noise.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_noise_is_finite_and_audible(rng, kind):
-    audio = noise.generate(rng, kind, 1.0, [rng.standard_normal(4000)])
+    audio = generate_noise(rng, kind, 1.0, [rng.standard_normal(4000)])
     assert audio.shape == (16_000,)
     assert np.isfinite(audio).all()
     assert 0.4 < np.abs(audio).max() <= 0.51

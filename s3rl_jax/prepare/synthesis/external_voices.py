@@ -1,4 +1,4 @@
-"""Other speech synthesisers, where the machine has them: their voices are those of more people than espeak-ng's are."""
+"""Voices of other synthesisers, programs that the machine has (flite, festival, piper): more speakers than espeak-ng alone."""
 
 import json
 import shutil
@@ -10,27 +10,36 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
+from jaxtyping import Float
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.prepare.synthesis.script import ENGINES
 
 TIMEOUT = 60  # seconds, of one sentence
-KNOWN = ("espeak", "flite", "festival", "piper")
 
 
-class OtherVoice(NamedTuple):
-    """One voice of one engine."""
+Command = Callable[[float, Path], list[str]]
 
-    name: str  # for example flite:slt
-    command: Callable[[float, Path], list[str]]  # (how slowly, 1 is normal; the file to write) -> what reads text and speaks
 
-    def say(self, text: str, slowness: float) -> tuple[np.ndarray, int]:
-        """Float samples in [-1, 1] and their rate.
+class ExternalVoice(NamedTuple):
+    """One voice of one engine.
+
+    Attributes:
+      name: for example flite:slt.
+      command: (slowness, file to write) -> the command line, which reads the text from standard input.
+    """
+
+    name: str
+    command: Command
+
+    def speak(self, text: str, slowness: float) -> tuple[Float[np.ndarray, "samples"], int]:
+        """Samples in [-1, 1] and their rate; a slowness of 1 is normal.
 
         Raises:
           RuntimeError: if the engine fails.
         """
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "said.wav"
+            file = Path(folder) / "speech.wav"
             command = self.command(slowness, file)
             done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=TIMEOUT, check=False)
             if done.returncode or not file.is_file():
@@ -41,47 +50,47 @@ class OtherVoice(NamedTuple):
         return samples, rate
 
 
-def other_voices(engines: tuple[str, ...], language: str, piper_voices: str) -> list[OtherVoice]:
-    """The voices of that language of those engines that are on this machine, in fixed order.
+def external_voices(engines: tuple[str, ...], language: str, piper_voices: str) -> list[ExternalVoice]:
+    """The voices of a language of those engines that are on this machine, in a fixed order.
 
     Args:
-      engines: of KNOWN; espeak-ng itself is none of the others.
+      engines: of ENGINES; espeak is left out, which runs in this process.
       language: for example en.
       piper_voices: a folder of piper's voices (.onnx and .onnx.json); empty: none.
 
     Raises:
       UserError: for an engine or a folder that does not exist.
     """
-    if unknown := set(engines) - set(KNOWN):
-        raise UserError(f"--engines: {', '.join(sorted(unknown))}; expected some of {', '.join(KNOWN)}")
+    if unknown := set(engines) - set(ENGINES):
+        raise UserError(f"--engines: {', '.join(sorted(unknown))}; expected some of {', '.join(ENGINES)}")
     if piper_voices and not Path(piper_voices).is_dir():
         raise UserError(f"--piper_voices={piper_voices}: no such folder; expected one with .onnx files")
     english = language.split("-")[0] == "en"
-    found: list[OtherVoice] = []
+    voices: list[ExternalVoice] = []
     if "flite" in engines and english and shutil.which("flite"):
-        found += [OtherVoice(f"flite:{name}", _flite(name)) for name in _flite_voices()]
+        voices += [ExternalVoice(f"flite:{name}", _flite(name)) for name in _flite_voices()]
     if "festival" in engines and english and shutil.which("text2wave"):
-        found += [OtherVoice(f"festival:{name}", _festival(name)) for name in _festival_voices()]
+        voices += [ExternalVoice(f"festival:{name}", _festival(name)) for name in _festival_voices()]
     if "piper" in engines and shutil.which("piper") and piper_voices:
         for model in sorted(Path(piper_voices).glob("*.onnx")):
             if _piper_language(model) == language.split("-")[0]:
-                found.append(OtherVoice(f"piper:{model.stem}", _piper(model)))
-    return found
+                voices.append(ExternalVoice(f"piper:{model.stem}", _piper(model)))
+    return voices
 
 
-def _flite(voice):
+def _flite(voice: str) -> Command:
     return lambda slowness, file: [
         "flite", "-voice", voice, "--setf", f"duration_stretch={slowness:.2f}", "-f", "/dev/stdin", "-o", str(file)
     ]  # fmt: skip
 
 
 def _flite_voices() -> list[str]:
-    said = subprocess.run(["flite", "-lv"], capture_output=True, text=True, timeout=TIMEOUT, check=False).stdout
-    names = said.split(":", 1)[-1].split()
+    listing = subprocess.run(["flite", "-lv"], capture_output=True, text=True, timeout=TIMEOUT, check=False).stdout
+    names = listing.split(":", 1)[-1].split()
     return sorted(name for name in names if name != "awb_time")  # it only tells the time
 
 
-def _festival(voice):
+def _festival(voice: str) -> Command:
     return lambda slowness, file: [
         "text2wave", "-o", str(file), "-eval", f"(voice_{voice})", "-eval", f"(Parameter.set 'Duration_Stretch {slowness:.2f})"
     ]  # fmt: skip
@@ -89,11 +98,11 @@ def _festival(voice):
 
 def _festival_voices() -> list[str]:
     command = ["festival", "--batch", "(print (voice.list))"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False).stdout
-    return sorted(said.replace("(", " ").replace(")", " ").split())
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False).stdout
+    return sorted(listing.replace("(", " ").replace(")", " ").split())
 
 
-def _piper(model):
+def _piper(model: Path) -> Command:
     return lambda slowness, file: [
         "piper", "--model", str(model), "--length_scale", f"{slowness:.2f}", "--output_file", str(file)
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.prepare.synthesis.engines import other_voices
+from s3rl_jax.prepare.synthesis.external_voices import external_voices
 
 STAND_IN = """#!{python}
 import sys, wave
@@ -49,7 +49,7 @@ def engines(tmp_path, monkeypatch) -> Path:
 
 
 def test_the_voices_of_a_language_are_found_and_speak(engines):
-    voices = other_voices(("flite", "festival", "piper"), "en-us", str(engines.parent / "voices"))
+    voices = external_voices(("flite", "festival", "piper"), "en-us", str(engines.parent / "voices"))
     assert [voice.name for voice in voices] == [
         "flite:kal",
         "flite:slt",
@@ -58,7 +58,7 @@ def test_the_voices_of_a_language_are_found_and_speak(engines):
         "piper:en_US-amy",
     ]
     for voice in voices:
-        samples, rate = voice.say("-hello; rm -rf", 1.25)
+        samples, rate = voice.speak("-hello; rm -rf", 1.25)
         assert rate == 8000
         assert len(samples) == 1400
     asked = engines.read_text().splitlines()
@@ -70,29 +70,29 @@ def test_the_voices_of_a_language_are_found_and_speak(engines):
 
 
 def test_other_languages_have_pipers_voices_only(engines):
-    voices = other_voices(("espeak", "flite", "festival", "piper"), "de", str(engines.parent / "voices"))
+    voices = external_voices(("espeak", "flite", "festival", "piper"), "de", str(engines.parent / "voices"))
     assert [voice.name for voice in voices] == ["piper:de_DE-eva"]
 
 
 def test_an_engine_that_fails_says_why(engines):
     with pytest.raises(RuntimeError, match="flite:kal: flite ended with status 1: no such word"):
-        other_voices(("flite",), "en", "")[0].say("crash", 1.0)
+        external_voices(("flite",), "en", "")[0].speak("crash", 1.0)
 
 
 @pytest.mark.parametrize(("names", "folder", "named"), [(("siri",), "", "siri"), (("piper",), "nowhere", "nowhere")])
 def test_what_is_not_there_is_named(names, folder, named):
     with pytest.raises(UserError, match=named):
-        other_voices(names, "en", folder)
+        external_voices(names, "en", folder)
 
 
-def test_a_machine_without_engines_has_no_other_voices(monkeypatch):
+def test_a_machine_without_engines_has_no_external_voices(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert other_voices(("espeak", "flite", "festival", "piper"), "en", "") == []
+    assert external_voices(("espeak", "flite", "festival", "piper"), "en", "") == []
 
 
 @pytest.mark.skipif(not shutil.which("flite"), reason="needs flite, which .ci/run installs where it can")
 def test_flite_itself():
-    voices = other_voices(("flite",), "en", "")
-    slow, fast = (voices[-1].say("alexa", slowness)[0] for slowness in (1.3, 0.8))
+    voices = external_voices(("flite",), "en", "")
+    slow, fast = (voices[-1].speak("alexa", slowness)[0] for slowness in (1.3, 0.8))
     assert len(slow) > 1.3 * len(fast)
     assert np.abs(slow).max() > 0.05
