@@ -17,9 +17,17 @@ from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.models.student.registry import build_student, encode, initialise
 from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, teacher_targets
-from s3rl_jax.tasks.objectives.objective import StudentPass, Targets, parameter_key
+from s3rl_jax.tasks.objectives.comparison import (
+    METRIC,
+    PROJECTIONS,
+    LayerComparison,
+    Targets,
+    TeacherLayers,
+    parameter_key,
+    parse_layers,
+)
+from s3rl_jax.tasks.objectives.objective import StudentPass
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES, active_objectives
-from s3rl_jax.tasks.objectives.teacher_layers import METRIC, PROJECTIONS, parse_layers
 from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, gumbel_temperature, loss_weights
 
 CACHED = "teacher_"  # what the names of the teacher's answers in a batch begin with, where they were cached
@@ -49,7 +57,8 @@ def distill(
     """
     encoder, dtype = build_student(config.student), compute_dtype(config.get("dtype", "float32"), "config.dtype")
     selection = selection_of(config, teacher.config.layers)
-    objectives = [objective(config, teacher, selection.layers) for objective in active_objectives(config)]
+    objectives = [objective.of(config, teacher) for objective in active_objectives(config)]
+    layers = TeacherLayers.of(config, teacher, selection.layers) if selection.layers else None
     masks = any(objective.masked for objective in objectives)
     lookup(dict.fromkeys(PROJECTIONS), config.projection, "config.projection")
     if config.teacher.cache and (config.augment.speed_probability or config.augment.shift_seconds):
@@ -59,9 +68,9 @@ def distill(
         )
 
     def init(rng: Key[Array, ""], batch: Batch) -> Params:
-        params = initialise(encoder, parameter_key(rng, 0))
-        for objective in objectives:
-            params |= objective.init(rng, jnp.zeros((1, encoder.width)))
+        params, hidden = initialise(encoder, parameter_key(rng, 0)), jnp.zeros((1, encoder.width))
+        for part in (layers, *objectives):
+            params |= part.init(rng, hidden) if part else {}
         return params
 
     def targets(frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> Targets:
@@ -86,8 +95,9 @@ def distill(
     ) -> tuple[Float[Array, ""], Metrics, Params]:
         mask = targets["mask"] & weights["masked"] if masks else None
         hidden, moved = encode(encoder, params, targets["frames"], targets["valid"], mask, dtype)
-        student = StudentPass(hidden, targets["valid"], mask)
-        terms, metrics = [], {}
+        comparison = LayerComparison(layers, params, hidden, targets["valid"], targets, weights) if layers else None
+        student = StudentPass(hidden, targets["valid"], mask, comparison)
+        terms, metrics = [], comparison.metrics() if comparison else {}
         for objective in objectives:
             term, measured = objective.term(params, student, targets, rng, weights)
             terms.append(weights[objective.name] * term)

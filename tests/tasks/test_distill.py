@@ -9,8 +9,8 @@ from s3rl_jax.models.teacher.codebook import KMeansCodebook
 from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
+from s3rl_jax.tasks.objectives.comparison import parse_layers
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES
-from s3rl_jax.tasks.objectives.teacher_layers import parse_layers
 
 TEACHER = SIZES["toy"]
 

@@ -1,15 +1,20 @@
 """The teacher's codebook, by classes: at masked frames the student names the teacher's code (HuBERT, arXiv 2106.07447)."""
 
+import dataclasses
+
+import flax.linen as nn
 from jaxtyping import Array, Float, Key
 from ml_collections import ConfigDict
 
 from s3rl_jax.losses.codebook import code_classes
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.teacher.targets import Teacher
-from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets, parameter_key
+from s3rl_jax.tasks.objectives.comparison import parameter_key
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets
 from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 
+@dataclasses.dataclass(frozen=True)
 class CodeClasses(Objective):
     """Cross-entropy over the entries of each group of the codebook."""
 
@@ -18,9 +23,18 @@ class CodeClasses(Objective):
     uses_codes = True
     metric_names = frozenset(("code_classes", "class_accuracy"))
 
-    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
-        self.groups, self.entries, _ = teacher.code_vectors.shape
-        self.logits = Dense(self.groups * self.entries)
+    groups: int
+    entries: int
+
+    @classmethod
+    def of(cls, config: ConfigDict, teacher: Teacher) -> "CodeClasses":
+        groups, entries, _ = teacher.code_vectors.shape
+        return cls(groups, entries)
+
+    @property
+    def logits(self) -> nn.Module:
+        """From a frame to the logits of all entries of all groups."""
+        return Dense(self.groups * self.entries)
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
         return {"code_logits": self.logits.init(parameter_key(rng, 3), hidden)["params"]}

@@ -3,14 +3,12 @@
 import abc
 from typing import Any, ClassVar, NamedTuple
 
-import jax
 from jaxtyping import Array, Bool, Float, Key
 from ml_collections import ConfigDict
 
 from s3rl_jax.models.teacher.targets import Teacher
+from s3rl_jax.tasks.objectives.comparison import LayerComparison, Targets
 from s3rl_jax.tasks.task import Metrics, Params, Weights
-
-Targets = dict[str, Array]
 
 
 class StudentPass(NamedTuple):
@@ -20,11 +18,13 @@ class StudentPass(NamedTuple):
       hidden: its output frames.
       valid: frames that are not padding.
       mask: frames that the student could not see; None where no objective masks any.
+      comparison: its output beside the teacher's layers; None where no objective compares them.
     """
 
     hidden: Float[Array, "batch time width"]
     valid: Bool[Array, "batch time"]
     mask: Bool[Array, "batch time"] | None
+    comparison: LayerComparison | None = None
 
 
 class Objective(abc.ABC):
@@ -33,8 +33,8 @@ class Objective(abc.ABC):
     Attributes:
       name: of its weight.
       masked: whether it predicts at frames that are masked in the student's input.
-      uses_layers: whether it reads the teacher's hidden states as means over time.
-      uses_frames: whether it reads them frame by frame.
+      uses_layers: whether it compares the student with the teacher's layers, by `StudentPass.comparison`.
+      uses_frames: whether it does so frame by frame.
       uses_codes: whether it reads the codes that the teacher picks.
       metric_names: of the metrics that only this kind of objective logs, and that mean nothing for a student without it.
     """
@@ -46,21 +46,21 @@ class Objective(abc.ABC):
     uses_codes: ClassVar[bool] = False
     metric_names: ClassVar[frozenset[str]] = frozenset()
 
-    @abc.abstractmethod
-    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
-        """Reads its settings.
+    @classmethod
+    def of(cls, config: ConfigDict, teacher: Teacher) -> "Objective":
+        """The objective with its settings.
 
         Args:
           config: of the distillation.
           teacher: sizes and codebook.
-          layers: of the teacher, whose hidden states the targets hold.
         """
+        return cls()
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
         """Fresh parameters beside the student's, by top-level name; discarded after distillation.
 
         Args:
-          rng: of the run's initial values; see `parameter_key`.
+          rng: of the run's initial values; see `comparison.parameter_key`.
           hidden: a frame of the student, for its width.
         """
         return {}
@@ -85,14 +85,3 @@ class Objective(abc.ABC):
         self, params: Params, student: StudentPass, targets: Targets, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics]:
         """The objective, unweighted, and its metrics."""
-
-
-def parameter_key(rng: Key[Array, ""], place: int) -> Key[Array, ""]:
-    """The key of an objective's initial values.
-
-    Args:
-      rng: of the run's initial values. The student has place 0.
-      place: a number that differs between objectives that have parameters. Places 1 to 3 are parts of one split, as in the
-        first version, so that its runs begin with the same values still.
-    """
-    return jax.random.split(rng, 4)[place] if place < 4 else jax.random.fold_in(rng, place)

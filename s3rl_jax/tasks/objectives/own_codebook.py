@@ -1,5 +1,7 @@
 """A codebook that the student learns over its own input, as wav2vec 2.0 does: the paper's row without the teacher's."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
@@ -10,10 +12,12 @@ from s3rl_jax.losses.contrastive import contrastive, diversity, sample_distracto
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.student.self_supervised import StudentCodebook
 from s3rl_jax.models.teacher.targets import Teacher
-from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets, parameter_key
+from s3rl_jax.tasks.objectives.comparison import parameter_key
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets
 from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 
+@dataclasses.dataclass(frozen=True)
 class OwnCodebook(Objective):
     """Contrastive loss against quantised clean log-mel frames, and the diversity of the quantiser."""
 
@@ -21,10 +25,16 @@ class OwnCodebook(Objective):
     masked = True
     metric_names = frozenset(("own_codebook", "own_accuracy", "own_perplexity"))
 
-    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
-        self.codebook = StudentCodebook(config.own_codebook.groups, config.own_codebook.entries)
-        self.diversity = config.own_codebook.diversity
-        self.distractors, self.kappa = config.distractors, config.kappa
+    codebook: StudentCodebook
+    diversity: float
+    distractors: int
+    kappa: float
+
+    @classmethod
+    def of(cls, config: ConfigDict, teacher: Teacher) -> "OwnCodebook":
+        settings = config.own_codebook
+        codebook = StudentCodebook(settings.groups, settings.entries)
+        return cls(codebook, settings.diversity, config.distractors, config.kappa)
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
         frames = jnp.zeros((1, 1, 2 * BANDS))

@@ -1,8 +1,10 @@
 """The teacher's codebook, by vectors: at masked frames the student picks the teacher's code out of distractors
 (arXiv 2307.02720, section 3.3)."""
 
+import dataclasses
 from typing import Any
 
+import flax.linen as nn
 from jaxtyping import Array, Float, Key
 from ml_collections import ConfigDict
 
@@ -10,10 +12,12 @@ from s3rl_jax.losses.codebook import teacher_codebook
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.teacher.codebook import look_up
 from s3rl_jax.models.teacher.targets import Teacher
-from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets, parameter_key
+from s3rl_jax.tasks.objectives.comparison import parameter_key
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets
 from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 
+@dataclasses.dataclass(frozen=True)
 class TeacherCodebook(Objective):
     """L_code; its weight is the paper's gamma."""
 
@@ -22,10 +26,14 @@ class TeacherCodebook(Objective):
     uses_codes = True
     metric_names = frozenset(("codebook", "codebook_accuracy"))
 
-    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
+    projection: nn.Module
+    distractors: int
+    kappa: float
+
+    @classmethod
+    def of(cls, config: ConfigDict, teacher: Teacher) -> "TeacherCodebook":
         groups, _, part = teacher.code_vectors.shape
-        self.projection = Dense(groups * part)
-        self.distractors, self.kappa = config.distractors, config.kappa
+        return cls(Dense(groups * part), config.distractors, config.kappa)
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
         return {"code_projection": self.projection.init(parameter_key(rng, 2), hidden)["params"]}

@@ -4,12 +4,9 @@ import abc
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
-from ml_collections import ConfigDict
 
 from s3rl_jax.losses import cross_correlation
-from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets
-from s3rl_jax.tasks.objectives.teacher_layers import TeacherLayers
 from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 
@@ -18,23 +15,12 @@ class View(Objective):
 
     uses_layers = True
 
-    def __init__(self, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]):
-        self.layers = TeacherLayers.of(config, teacher, layers)
-        self.centre = config.centre
-
-    def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
-        return self.layers.init(rng, hidden)
-
     def term(
         self, params: Params, student: StudentPass, targets: Targets, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics]:
-        h, o = self.layers.utterances(params, student, targets, weights)
-        if self.centre:
-            h, o = cross_correlation.centre(h), cross_correlation.centre(o)
-        feature = cross_correlation.feature_view(h, o, weights["alpha"])
-        batch = cross_correlation.batch_view(h, o, weights["beta"])
+        feature, batch = student.comparison.views
         logs = {"log_feature_view": jnp.log(feature), "log_batch_view": jnp.log(batch)}
-        return self.choose(feature, batch), logs | self.layers.metrics(params, weights)
+        return self.choose(feature, batch), logs
 
     @abc.abstractmethod
     def choose(self, feature: Float[Array, ""], batch: Float[Array, ""]) -> Float[Array, ""]:
