@@ -1,4 +1,4 @@
-"""How fast audio comes from where it lies to the device, beside how fast a training step takes it.
+"""Speed of input: how fast audio gets from disk or memory to the device, and how fast a training step takes it.
 
     python -m benchmarks.input --corpus=corpus --source=audio/manifest.csv
 
@@ -7,7 +7,7 @@ One JSON object a way, medians of --rounds with least and most; audio seconds ar
   memory       plans alone (all that a step needs of the host when the corpus is held on the device)
   dataloader   the same recordings as files, by torch.utils.data.DataLoader with soundfile, a worker a core, same crops
   finetune     whole steps of the tiny student, from memory and from shards, and the same compiled step with one and the
-               same batch again and again: what the rest of a step costs is input, and the log's own `input_wait`
+               same batch again and again: what the rest of a step costs is input, and `input_wait` as the log has it
 """
 
 import argparse
@@ -19,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -63,7 +65,7 @@ def arrive(batches) -> None:
 
 
 def peer(files: list[str], batch: int, batches: int, workers: int) -> float:
-    """PyTorch in a process of its own."""
+    """Audio seconds a second of PyTorch, in another process."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("\n".join(files))
         listed.flush()
@@ -105,6 +107,47 @@ def same_batch_again(corpus: str, steps: int) -> float:
         inputs.read_ahead = real
 
 
+def measure_reading(
+    crops: Crops, peers: dict[str, list[str]], batch: int, batches: int, rounds: int, cores: int
+) -> dict[str, list[float]]:
+    """Audio seconds a second of each way to read, of each round; the ways take turns, because the machine's speed varies."""
+    rows, seconds = range(batch), batch * batches * SAMPLES / RATE
+    resident = Resident.of(crops.clips, SAMPLES)
+    ways: dict[str, Callable[[int], Any]] = {
+        "shards": functools.partial(crops.batch, rows=rows),
+        "memory": lambda step: resident.locate(crops.plan(step, rows)),
+    }
+    arrive(read_ahead(ways["shards"], 0, 10))  # opens the shards
+    rates: dict[str, list[float]] = {name: [] for name in (*ways, *peers)}
+    for _ in range(rounds):
+        for name, make in ways.items():
+            rates[name].append(rate_of(lambda make=make: arrive(read_ahead(make, 0, batches)), seconds))
+        for name, files in peers.items():
+            rates[name].append(peer(files, batch, batches, cores))
+    return rates
+
+
+def measure_training(corpus: str, steps: int) -> Iterator[dict[str, Any]]:
+    """A line for each way to feed a fine-tuning run."""
+    rates = {"memory": [], "shards": [], "same batch again": []}
+    waits = {"memory": [], "shards": []}
+    for _ in range(3):
+        for name, gib in (("memory", 4.0), ("shards", 0.0)):
+            rate, wait = steps_a_second(corpus, steps, gib)
+            rates[name].append(rate)
+            waits[name].append(wait)
+        rates["same batch again"].append(same_batch_again(corpus, steps))
+    config = finetune.get_config()
+    audio = config.batch_size * (config.data.window_seconds + config.data.lead_seconds)  # seconds a step
+    for name, values in rates.items():
+        line = {"way": f"finetune tiny, {name}", "steps_per_s": round(statistics.median(values), 3)}
+        line |= {"audio_s_per_s": round(statistics.median(values) * audio)}
+        line |= {"least": round(min(values), 3), "most": round(max(values), 3)}
+        if name in waits:
+            line["input_wait"] = round(statistics.median(waits[name]), 4)
+        yield line
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)
@@ -115,44 +158,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    seconds = args.batch * args.batches * SAMPLES / RATE
-    crops, rows = crops_of(args.corpus, args.batch), range(args.batch)
-    resident = Resident.of(crops.clips, SAMPLES)
     with tempfile.TemporaryDirectory() as folder:
         peers = {f"dataloader, {kind} at 16 kHz": as_files(args.corpus, Path(folder), kind) for kind in ("wav", "flac")}
         if args.source:
-            clips = [c for c in read_source(args.source) if c.split == "train" and c.kind == "speech"]
-            peers["dataloader, source files, not resampled"] = [str(clip.path) for clip in clips]
-        found: dict[str, list[float]] = {}
-        arrive(read_ahead(functools.partial(crops.batch, rows=rows), 0, 10))  # opens the shards
-        for _ in range(args.rounds):  # in turns, because the machine's speed varies
-            make = functools.partial(crops.batch, rows=rows)
-            found.setdefault("shards", []).append(rate_of(lambda m=make: arrive(read_ahead(m, 0, args.batches)), seconds))
-            plan = lambda step: resident.locate(crops.plan(step, rows))  # noqa: E731
-            found.setdefault("memory", []).append(rate_of(lambda p=plan: arrive(read_ahead(p, 0, args.batches)), seconds))
-            for name, files in peers.items():
-                found.setdefault(name, []).append(peer(files, args.batch, args.batches, cores))
-        for name, rates in found.items():
-            ratios = [ours / theirs for ours, theirs in zip(found["shards"], rates, strict=True)]
-            more = {"shards_are_faster": round(statistics.median(ratios), 2)} if name.startswith("dataloader") else {}
-            summary(name, rates, cores, **more)
+            rows = [row for row in read_source(args.source) if row.split == "train" and row.kind == "speech"]
+            peers["dataloader, source files, not resampled"] = [str(row.path) for row in rows]
+        crops = crops_of(args.corpus, args.batch)
+        rates = measure_reading(crops, peers, args.batch, args.batches, args.rounds, cores)
+    for name, values in rates.items():
+        ratios = [ours / theirs for ours, theirs in zip(rates["shards"], values, strict=True)]
+        more = {"shards_are_faster": round(statistics.median(ratios), 2)} if name.startswith("dataloader") else {}
+        summary(name, values, cores, **more)
     print("fine-tuning ...", file=sys.stderr)
-    runs = {"memory": [], "shards": [], "same batch again": []}
-    waits = {"memory": [], "shards": []}
-    for _ in range(3):
-        for name, gib in (("memory", 4.0), ("shards", 0.0)):
-            rate, wait = steps_a_second(args.corpus, args.steps, gib)
-            runs[name].append(rate)
-            waits[name].append(wait)
-        runs["same batch again"].append(same_batch_again(args.corpus, args.steps))
-    clip = finetune.get_config().data
-    taken = finetune.get_config().batch_size * (clip.window_seconds + clip.lead_seconds)
-    for name, rates in runs.items():
-        line = {"way": f"finetune tiny, {name}", "steps_per_s": round(statistics.median(rates), 3), "audio_s_per_s": None}
-        line |= {"least": round(min(rates), 3), "most": round(max(rates), 3)}
-        line["audio_s_per_s"] = round(statistics.median(rates) * taken)
-        if name in waits:
-            line["input_wait"] = round(statistics.median(waits[name]), 4)
+    for line in measure_training(args.corpus, args.steps):
         print(json.dumps(line), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What preparing a corpus costs: hours of audio a minute and peak memory, of 1 and of 6 hours, by one process and by all cores.
+"""Cost of preparing a corpus: hours of audio a minute and peak memory, of 1 and of 6 hours, by one process and by all cores.
 
     python -m benchmarks.prepare
 

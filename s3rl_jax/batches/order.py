@@ -27,7 +27,7 @@ def records_at(seed: tuple[int, ...], positions: Int[np.ndarray, "n"], size: int
 
 
 def permuted(places: Int[np.ndarray, "n"], size: int, seed: tuple[int, ...]) -> Int[np.ndarray, "n"]:
-    """Where a pseudo-random permutation of range(size), keyed by the seed, sends the places.
+    """A pseudo-random permutation of range(size), keyed by the seed, at the given places.
 
     A Feistel network permutes the numbers of an even count of bits. A number beyond `size` is permuted again until it falls
     below ("cycle walking"; Black and Rogaway, "Ciphers with arbitrary finite domains", 2002): fewer than four times on

@@ -1,4 +1,4 @@
-"""Where in its recording a word is, in samples."""
+"""The place of a word in its recording, in samples."""
 
 import numpy as np
 from jaxtyping import Bool, Int, Int16

@@ -28,7 +28,7 @@ def is_fake(corpus: str) -> bool:
 
 
 def fake_clips(corpus: str, keywords: tuple[str, ...]) -> Clips:
-    """As many hours as `fake:HOURS` says, three quarters of them speech; the labels are the keywords, and none, in turn.
+    """A corpus of HOURS, three quarters of them speech, whose labels are in turn none and each of the keywords.
 
     Raises:
       UserError: if HOURS is no number above 0.

@@ -26,7 +26,7 @@ PLAN = "plan.json"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a corpus is prepared.
+    """Settings of a preparation.
 
     Attributes:
       segment_seconds: longer recordings are cut into segments.

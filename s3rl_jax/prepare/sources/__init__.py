@@ -1,1 +1,1 @@
-"""What a corpus is prepared from: a folder, a manifest, a public data set."""
+"""Sources of a corpus: a folder, a manifest, a public data set."""

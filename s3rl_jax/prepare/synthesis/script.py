@@ -10,7 +10,7 @@ ENGINES = ("espeak", "flite", "festival", "piper")
 
 @dataclasses.dataclass(frozen=True)
 class Script:
-    """What is to be spoken, and by which engines.
+    """Keywords, other texts and engines of a synthesised corpus.
 
     Attributes:
       keywords: words or phrases.
