@@ -31,9 +31,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.teacher.source = ""
     config.teacher.size = "tiny"  # of the teacher that is pre-trained
     config.teacher.layers = "all"  # or a range or list such as 5-8 or 0,4,9-12; 0 is the transformer's input
-    config.teacher.dtype = "float32"  # or bfloat16: what the teacher computes in
-    config.teacher.cache = False  # hear the teacher once over fixed crops, in WORKDIR/teacher_targets, and distil from that
-    config.teacher.cache_dir = ""  # where else, to share it between runs
+    config.teacher.dtype = "float32"  # or bfloat16: the type that the teacher computes in
+    config.teacher.cache = False  # run the teacher once over fixed crops, keep its outputs, and distil from them
+    config.teacher.cache_dir = ""  # of these outputs, to share them between runs; empty: WORKDIR/teacher_targets
     pretraining = pretrain.get_config()
     # How the teacher is pre-trained: the fields of configs/pretrain.py, without those that follow from this config.
     config.teacher.pretraining = ConfigDict({name: pretraining[name] for name in pretraining if name not in NOT_IN_PRETRAINING})

@@ -4,8 +4,9 @@
         --config.init=runs/distilled --config.keyword=alexa
 
 Without `--config.init` the student begins at random: the "no teacher" baseline. `finetune.py:quantization_aware` with
-`--config.init=runs/alexa` goes on from a detector, rounding as an int8 file does, to win back what quantisation loses.
-`finetune.py:mined` goes on with what `python -m s3rl_jax.mine` found among the negatives. `finetune.py:speech_commands_12`
+`--config.init=runs/alexa` continues the training of a detector with the rounding of an int8 file, so that quantisation
+loses less.
+`finetune.py:mined` continues with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:speech_commands_12`
 and `:speech_commands_35` are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the
 default is for minutes of keyword on a laptop.
 """
@@ -30,7 +31,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # What it starts from: a workdir of distill, of pretrain with model=student, or of finetune to go on from; empty: random.
     config.init = ""
     config.encoder = "trained"  # or frozen
-    config.measure = "stream"  # what evaluate does: a detector in a stream, or "clips" into classes
+    config.measure = "stream"  # how evaluate measures: stream (a detector) or clips (classification)
     config.quantization_aware = False  # round weights and activations as an int8 file does
 
     shared.add_run(config)
@@ -81,18 +82,18 @@ def quickstart(config: ConfigDict) -> None:
     """A few minutes on a laptop."""
     config.steps = 600
     config.log_every = 20
-    config.preflight = False  # its export comes minutes later anyway
+    config.preflight = False  # the export follows minutes later
 
 
 def quantization_aware(config: ConfigDict) -> None:
-    """A few hundred steps more, from a detector that is there."""
+    """300 more steps of a detector, with rounding."""
     config.quantization_aware = True
     config.steps = 300
     config.optimizer.learning_rate = 1e-4
 
 
 def mined(config: ConfigDict) -> None:
-    """A round more, from a detector that is there, with what s3rl_jax.mine wrote as the second corpus."""
+    """400 more steps of a detector; the second corpus is the one that s3rl_jax.mine wrote."""
     config.steps = 400
     config.data.mixture.corpora = (0.7, 0.3)  # of keyword, negatives and noise, as far as each has some
     config.optimizer.learning_rate = 3e-4

@@ -20,7 +20,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.steps = 4000  # of training
     config.batch_size = 16  # examples in a step
     config.checkpoint_every = 500  # steps between two checkpoints
-    config.remat = False  # compute each layer again for its gradient instead of keeping what it made (no gain on CPUs)
+    config.remat = False  # compute each layer again for its gradient instead of keeping its output (no gain on CPUs)
 
     shared.add_data(config)
     shared.add_crops(config)

@@ -15,10 +15,10 @@ def add_run(config: ConfigDict) -> None:
     config.seed = 0  # of initial values, masks, augmentation and the order of the data
     config.log_every = 50  # steps between two lines of the log
     config.steps_per_dispatch = 0  # steps that are compiled into one program; 0: 8 on accelerators, 1 on CPUs
-    config.micro_batches = 1  # the gradient of a batch in so many parts, one after the other, for less memory
-    config.runlocal = False  # everything at the least size: see that a run goes through, in seconds
+    config.micro_batches = 1  # parts of a batch whose gradients are computed one after the other, for less memory
+    config.runlocal = False  # toy models and a few steps: shows in seconds that a run works
     config.wandb = ""  # a project of Weights & Biases
-    config.dtype = "float32"  # or bfloat16: what the trained model computes in; parameters and losses are float32
+    config.dtype = "float32"  # or bfloat16: the type that the trained model computes in; parameters and losses are float32
 
     # Many runs at once, each in WORKDIR/members: all combinations of the values that are listed for each field, for example
     # {'loss.gamma': [0, 0.3, 1], 'seed': [0, 1]}. All tasks can vary loss.<name> and seed, distill also teacher.layers,
@@ -26,8 +26,8 @@ def add_run(config: ConfigDict) -> None:
     config.sweep = placeholder(object)
     # All devices divide the batch.
     config.mesh = ConfigDict()
-    config.mesh.sweep = 0  # groups of devices that the members of a sweep are divided over; 0: as many as go
-    config.mesh.fsdp = 0  # devices that each large array of parameters and optimiser state is divided over; 0: as few as go
+    config.mesh.sweep = 0  # groups of devices that the members of a sweep are divided over; 0: as many as possible
+    config.mesh.fsdp = 0  # devices that each large array of the state is divided over; 0: as few as possible
 
 
 def add_data(config: ConfigDict) -> None:
@@ -60,8 +60,8 @@ def add_student(config: ConfigDict) -> None:
 
 
 def add_export(config: ConfigDict) -> None:
-    """The forms that the student is tried in before the first step, so that a run does not end in a file that fails."""
-    config.preflight = True  # try the export before the first step
+    """File formats that the student is converted to before the first step, so that no run ends with a model that has none."""
+    config.preflight = True  # convert the untrained student before the first step
     config.export = ConfigDict()
     config.export.quantize = "none,int8"  # as --quantize of s3rl_jax.export, comma-separated
     config.export.io = "float32"  # as --io of s3rl_jax.export
@@ -69,7 +69,7 @@ def add_export(config: ConfigDict) -> None:
 
 
 def add_augmentation(config: ConfigDict) -> None:
-    """What is done to the sound of an example. Ranges are (low, high); a probability of 0 costs nothing."""
+    """Random changes of the sound of an example. Ranges are (low, high); a probability of 0 costs nothing."""
     config.augment = ConfigDict()
     config.augment.speed_probability = 0.0  # faster or slower, pitch too; in distillation for teacher and student
     config.augment.speed = (0.9, 1.1)  # times as fast
