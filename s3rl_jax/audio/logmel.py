@@ -76,6 +76,6 @@ def _mel_filters() -> np.ndarray:
     return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=FFT, n_mels=BANDS).T.astype(np.float32)
 
 
-def to_float(audio: Int[Array, "*any"]) -> Float[Array, "*any"]:
+def to_float(audio: Int[Array | np.ndarray, "*any"]) -> Float[Array, "*any"]:
     """int16 samples to float32 in [-1, 1]."""
     return audio.astype(jnp.float32) / 32768.0
