@@ -16,7 +16,7 @@ Expand = Callable[[Any, Any], Batch]
 
 
 class Inputs(NamedTuple):
-    """Where batches come from.
+    """The batches of a run, and the arrays that they are expanded from.
 
     Attributes:
       batches: (first, last) -> this host's rows of steps first to last - 1.
@@ -32,7 +32,7 @@ class Inputs(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What a run's rate is counted in beside steps.
+    """The unit in which a run's rate is counted beside steps.
 
     Attributes:
       name: of the rate in metrics.jsonl, `<name>_per_second`.
@@ -71,5 +71,5 @@ class Job:
 
     @property
     def members(self) -> int:
-        """How many runs this is."""
+        """The number of runs: 1 without a sweep."""
         return len(self.sweep) if self.sweep else 1

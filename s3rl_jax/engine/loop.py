@@ -105,7 +105,7 @@ def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.nd
 
 
 def _until_next_stop(step: int, config: ConfigDict, most: int) -> int:
-    """How many steps to make at once: none of them but the last is one after which something is logged or saved."""
+    """The number of steps to make at once: only after the last of them something is logged or saved."""
     stops = (every - step % every for every in (config.log_every, config.checkpoint_every))
     return min(most, config.steps - step, *stops)
 

@@ -53,7 +53,7 @@ def split(mesh: Mesh, axis: int = 0) -> NamedSharding:
 
 
 def stored(mesh: Mesh, shapes: Any, members: bool = False) -> Any:
-    """Where parameters and optimiser state stand: each large array divided along `fsdp` (arXiv 1910.02054).
+    """Shardings of parameters and optimiser state: each large array is divided along `fsdp` (arXiv 1910.02054).
 
     The devices of `data` hold the same. An array is divided along its longest axis that the devices divide.
 

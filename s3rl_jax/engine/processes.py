@@ -46,7 +46,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
 
 
 def lost(error: BaseException) -> bool:
-    """Whether an error of a step means that another process is gone."""
+    """Recognises an error of a step that means that another process is gone."""
     return jax.process_count() > 1 and any(sign in str(error) for sign in SIGNS)
 
 

@@ -40,7 +40,7 @@ class Preemption:
             signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
 
     def reached(self, before: int, step: int) -> bool:
-        """Whether to save and stop now, after the steps `before` + 1 to `step`. All processes must call it.
+        """Tells whether to save and stop now, after the steps `before` + 1 to `step`. All processes must call it.
 
         JAX names the next step that no process has queried yet, so each step is queried; Orbax queries by steps too.
         """

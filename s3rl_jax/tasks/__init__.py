@@ -1,1 +1,1 @@
-"""Which models and objectives make up one training step."""
+"""Tasks: the models and objectives that make up one training step."""

@@ -1,8 +1,10 @@
 """Distillation: the teacher hears clean audio, the student the same audio augmented and masked (arXiv 2307.02720)."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,12 +28,89 @@ from s3rl_jax.tasks.objectives.comparison import (
     parameter_key,
     parse_layers,
 )
-from s3rl_jax.tasks.objectives.objective import StudentPass
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES, active_objectives
 from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, gumbel_temperature, loss_weights
 
 CACHED = "teacher_"  # what the names of the teacher's answers in a batch begin with, where they were cached
 TOP_LAYER = 99  # no teacher has more
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation:
+    """The three functions of the task.
+
+    Attributes:
+      config: configs/distill.py.
+      teacher: sizes, parameters and codebook.
+      selection: the answers of the teacher that the objectives read.
+      encoder: the student.
+      layers: the teacher's layers that are compared; None where no objective compares any.
+      objectives: those whose weight is not 0, by name.
+    """
+
+    config: ConfigDict
+    teacher: Teacher
+    selection: TargetSelection
+    encoder: nn.Module
+    layers: TeacherLayers | None
+    objectives: tuple[Objective, ...]
+
+    @property
+    def masks(self) -> bool:
+        """Whether the student's input is masked."""
+        return any(objective.masked for objective in self.objectives)
+
+    def frozen(self, noises: Int16[np.ndarray, "clips samples"], responses: Float[np.ndarray, "rooms taps"]) -> dict[str, Any]:
+        """The arrays that `targets` reads: noise, rooms, the teacher unless its answers are cached."""
+        frozen = {"noises": noises, "responses": responses}
+        if not self.config.teacher.cache:
+            frozen["teacher"] = self.teacher.params
+        for objective in self.objectives:
+            frozen |= objective.frozen(self.teacher)
+        return frozen
+
+    def init(self, rng: Key[Array, ""], batch: Batch) -> Params:
+        """The student, and what the objectives train beside it."""
+        params, hidden = initialise(self.encoder, parameter_key(rng, 0)), jnp.zeros((1, self.encoder.width))
+        for part in (self.layers, *self.objectives):
+            params |= part.init(rng, hidden) if part else {}
+        return params
+
+    def targets(self, frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> Targets:
+        """The student's input, augmented, and the teacher's answers to the clean audio."""
+        config = self.config
+        timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
+        audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment)
+        noisy = augment(augment_rng, audio, length, to_float(frozen["noises"]), frozen["responses"], config.augment)
+        time = common_frame_count(self.teacher.config, audio.shape[1])
+        valid = valid_frames(common_frame_count(self.teacher.config, length), time)
+        targets = {"frames": student_features(noisy)[:, :time], "valid": valid}
+        if self.masks:
+            targets["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
+        if config.teacher.cache:
+            answers = {name.removeprefix(CACHED): batch[name] for name in batch if name.startswith(CACHED)}
+        else:
+            answers = teacher_targets(self.teacher._replace(params=frozen["teacher"]), self.selection, audio, length)
+        for objective in self.objectives:
+            targets |= objective.targets(frozen, audio, time, answers)
+        return targets | {name: value if name == "index" else value.astype(jnp.float32) for name, value in answers.items()}
+
+    def loss(
+        self, params: Params, targets: Targets, batch: Batch, rng: Key[Array, ""], weights: Weights
+    ) -> tuple[Float[Array, ""], Metrics, Params]:
+        """The weighted sum of the objectives' terms."""
+        dtype, valid = self.config.get("dtype", "float32"), targets["valid"]
+        mask = targets["mask"] & weights["masked"] if self.masks else None
+        hidden, moved = encode(self.encoder, params, targets["frames"], valid, mask, dtype)
+        comparison = LayerComparison(self.layers, params, hidden, valid, targets, weights) if self.layers else None
+        student = StudentPass(hidden, valid, mask, comparison)
+        terms, metrics = [], comparison.metrics() if comparison else {}
+        for objective in self.objectives:
+            term, measured = objective.term(params, student, targets, rng, weights)
+            terms.append(weights[objective.name] * term)
+            metrics |= measured
+        return sum(terms), metrics, moved
 
 
 def distill(
@@ -55,65 +134,24 @@ def distill(
     Raises:
       UserError: for a student, a layer range or a loss that does not exist.
     """
-    encoder, dtype = build_student(config.student), compute_dtype(config.get("dtype", "float32"), "config.dtype")
-    selection = selection_of(config, teacher.config.layers)
-    objectives = [objective.of(config, teacher) for objective in active_objectives(config)]
-    layers = TeacherLayers.of(config, teacher, selection.layers) if selection.layers else None
-    masks = any(objective.masked for objective in objectives)
+    encoder = build_student(config.student)
+    compute_dtype(config.get("dtype", "float32"), "config.dtype")
     lookup(dict.fromkeys(PROJECTIONS), config.projection, "config.projection")
     if config.teacher.cache and (config.augment.speed_probability or config.augment.shift_seconds):
         raise UserError(
             "config.teacher.cache: the cached answers of the teacher are of unchanged timing; expected speed_probability and "
             "shift_seconds of config.augment to be 0"
         )
-
-    def init(rng: Key[Array, ""], batch: Batch) -> Params:
-        params, hidden = initialise(encoder, parameter_key(rng, 0)), jnp.zeros((1, encoder.width))
-        for part in (layers, *objectives):
-            params |= part.init(rng, hidden) if part else {}
-        return params
-
-    def targets(frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> Targets:
-        timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
-        audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment)
-        noisy = augment(augment_rng, audio, length, to_float(frozen["noises"]), frozen["responses"], config.augment)
-        time = common_frame_count(teacher.config, audio.shape[1])
-        valid = valid_frames(common_frame_count(teacher.config, length), time)
-        inputs = {"frames": student_features(noisy)[:, :time], "valid": valid}
-        if masks:
-            inputs["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
-        if config.teacher.cache:
-            answers = {name.removeprefix(CACHED): batch[name] for name in batch if name.startswith(CACHED)}
-        else:
-            answers = teacher_targets(teacher._replace(params=frozen["teacher"]), selection, audio, length)
-        for objective in objectives:
-            inputs |= objective.targets(frozen, audio, time, answers)
-        return inputs | {name: value if name == "index" else value.astype(jnp.float32) for name, value in answers.items()}
-
-    def loss(
-        params: Params, targets: Targets, batch: Batch, rng: Key[Array, ""], weights: Weights
-    ) -> tuple[Float[Array, ""], Metrics, Params]:
-        mask = targets["mask"] & weights["masked"] if masks else None
-        hidden, moved = encode(encoder, params, targets["frames"], targets["valid"], mask, dtype)
-        comparison = LayerComparison(layers, params, hidden, targets["valid"], targets, weights) if layers else None
-        student = StudentPass(hidden, targets["valid"], mask, comparison)
-        terms, metrics = [], comparison.metrics() if comparison else {}
-        for objective in objectives:
-            term, measured = objective.term(params, student, targets, rng, weights)
-            terms.append(weights[objective.name] * term)
-            metrics |= measured
-        return sum(terms), metrics, moved
-
-    frozen = {"noises": noises, "responses": responses}
-    if not config.teacher.cache:
-        frozen["teacher"] = teacher.params
-    for objective in objectives:
-        frozen |= objective.frozen(teacher)
-    return Task(init, targets, loss, weights_of(config, selection.layers), frozen, details=(METRIC,))
+    selection = selection_of(config, teacher.config.layers)
+    layers = TeacherLayers.of(config, teacher, selection.layers) if selection.layers else None
+    objectives = tuple(objective.of(config, teacher) for objective in active_objectives(config))
+    task = Distillation(config, teacher, selection, encoder, layers, objectives)
+    weights = weights_of(config, selection.layers)
+    return Task(task.init, task.targets, task.loss, weights, task.frozen(noises, responses), details=(METRIC,))
 
 
 def selection_of(config: ConfigDict, teacher_layers: int) -> TargetSelection:
-    """What the objectives of a config need of a teacher of that many layers."""
+    """The answers that the objectives of a config read, of a teacher of that many layers."""
     active = active_objectives(config)
     layers = ()
     if any(objective.uses_layers for objective in active):

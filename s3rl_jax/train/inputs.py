@@ -26,7 +26,7 @@ RESPONSE_SECONDS = 0.5
 
 
 class Source(Protocol):
-    """Where batches come from: crops, cached crops or windows. Both methods are pure functions of the step."""
+    """A source of batches: crops, cached crops or windows. Both methods are pure functions of the step."""
 
     samples: int  # of an example
 

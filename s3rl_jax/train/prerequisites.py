@@ -1,4 +1,4 @@
-"""What must be there before the first step of a run: an export that works, a teacher, its codebook, its cached answers.
+"""The prerequisites of a run's first step: an export that works, a teacher, its codebook, its cached answers.
 
 A dry run has stand-ins for all of them, as large and as slow as the real ones, so that the wiring of a task is one function
 for both.

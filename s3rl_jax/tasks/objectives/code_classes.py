@@ -33,7 +33,7 @@ class CodeClasses(Objective):
 
     @property
     def logits(self) -> nn.Module:
-        """From a frame to the logits of all entries of all groups."""
+        """A map from a frame to the logits of all entries of all groups."""
         return Dense(self.groups * self.entries)
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:

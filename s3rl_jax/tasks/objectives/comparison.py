@@ -22,7 +22,7 @@ METRIC = "layer_weight_"  # followed by the layer's number
 
 
 class Projection(nn.Module):
-    """From the student's width to the teacher's: linear, or with one hidden layer."""
+    """A map from the student's width to the teacher's: linear, or with one hidden layer."""
 
     kind: str
     dim: int
