@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md out of configs/: every field, its default in each config, and the comment beside it.
+"""Writes docs/configuration.md out of configs/: every field, its default in each config, its values, and its comment.
 
     python -m docs.make_configuration
 
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from configs import ablation, distill, finetune, pretrain, shared
+from s3rl_jax.train.fields import domain_of
 
 PAGE = Path(__file__).with_name("configuration.md")
 CONFIGS = {"pretrain": pretrain, "distill": distill, "finetune": finetune}
@@ -28,7 +29,8 @@ A *variant* is a named change of several fields: `--config=configs/finetune.py:m
 
     python -m s3rl_jax.train --config=configs/distill.py --workdir=runs/distilled --config.steps=2000 --config.loss.gamma=0
 
-An unknown field, an unknown variant, or a value of another type is an error that names it.
+An unknown field, an unknown variant, and a value outside of the column *values* are errors that name it, before anything is
+read. NaN and infinity are no values of any field.
 """
 
 
@@ -87,18 +89,19 @@ def _config_section(name: str, module: ModuleType, shared_fields: set[str]) -> s
 def _table(fields: list[Field], defaults: dict[str, ConfigDict], own: dict[str, list[Field]]) -> str:
     """One row a field. The comments of the configs' lines follow that of the shared one."""
     several = len(defaults) > 1
-    head = ["field", *(defaults if several else ["default"]), "meaning"]
+    head = ["field", *(defaults if several else ["default"]), "values", "meaning"]
     rows = []
     for field in fields:
         values = [_value(config, field.name) for config in defaults.values()]
         if all(value in ("", "-") for value in values):  # a section
             if field.comment:
-                rows.append([f"`{field.name}`", *("" for _ in values), field.comment])
+                rows.append([f"`{field.name}`", *("" for _ in values), "", field.comment])
             continue
         comments = [field.comment]
         for name, lines in own.items():
             comments += [f"{name}: {f.comment}" for f in lines if f.name == field.name and f.comment]
-        rows.append([f"`{field.name}`", *values, "; ".join(filter(None, comments))])
+        domain = str(domain_of(field.name) or "").replace("|", "\\|")
+        rows.append([f"`{field.name}`", *values, domain, "; ".join(filter(None, comments))])
     return "\n".join(["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]) + "\n"
 
 

@@ -15,6 +15,7 @@ from s3rl_jax.evaluate.evaluation import evaluate
 from s3rl_jax.runs.workdir import MEMBERS, claim, saved_steps
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES
 from s3rl_jax.train import run as training
+from s3rl_jax.train.fields import check_fields
 from s3rl_jax.train.prerequisites import pretrained_teacher
 
 REPORT = "report"  # in each detector's folder
@@ -57,16 +58,13 @@ def teacher_of(config: ConfigDict, workdir: Path) -> str:
 def _check(config: ConfigDict) -> None:
     if config.get("task") != "ablation":
         raise UserError(f"--config: a config of task {config.get('task')!r}; expected one such as configs/ablation.py")
+    check_fields(config)
     if config.baseline not in config.rows:
         raise UserError(f"config.baseline={config.baseline!r}: expected one of config.rows: {', '.join(config.rows)}")
     if unknown := set(config.rows_of_other_size) - set(config.rows):
         raise UserError(f"config.rows_of_other_size: {', '.join(sorted(unknown))} not in config.rows")
-    if not config.seeds or min(config.seeds) < 0 or len(set(config.seeds)) < len(config.seeds):
-        raise UserError(f"config.seeds={tuple(config.seeds)}: expected different seeds, 0 or more")
     if config.other_size == config.student.size:
         raise UserError(f"config.other_size={config.other_size}: expected another size than config.student.size, or none")
-    if config.members_at_once < 0:
-        raise UserError(f"config.members_at_once={config.members_at_once}: expected 0 or more")
     if f"{config.rate:g}" not in RATES:
         raise UserError(f"config.rate={config.rate}: expected one of {', '.join(RATES)} false accepts an hour")
 

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, config_flags
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.train.config_file import load_config
+from s3rl_jax.train.fields import check_fields
 
 _HELP = flags.DEFINE_bool("help", False, "Show the flags.", short_name="h")
 _CONFIG = config_flags.DEFINE_config_file(
@@ -72,7 +73,8 @@ def parse(arguments: list[str], example: str) -> TrainingCommand:
       example: what to name where a flag is missing.
 
     Raises:
-      UserError: for an argument that is no flag, a value that a flag cannot have, and a --config that gives no configuration.
+      UserError: for an argument that is no flag, a value that a flag or a field cannot have, and a --config that gives no
+        configuration.
     """
     try:
         rest = flags.FLAGS(arguments)
@@ -86,6 +88,7 @@ def parse(arguments: list[str], example: str) -> TrainingCommand:
     if len(rest) > 1:
         raise UserError(f"{rest[1]!r}: not a flag; expected --name=value")
     require("config", example)
+    check_fields(_CONFIG.value)
     return TrainingCommand(_CONFIG.value, Path(_WORKDIR.value or "."), _ALLOW.value)
 
 

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.windows import Windows
-from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.core.errors import lookup
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import parse_keywords
@@ -27,6 +27,7 @@ from s3rl_jax.models.detector import KeywordModel, keyword_model
 from s3rl_jax.runs.workdir import claim
 from s3rl_jax.tasks import distill, finetune, pretrain
 from s3rl_jax.tasks.task import Task
+from s3rl_jax.train.fields import check_fields
 from s3rl_jax.train.inputs import Source, acoustics, clips_of, crops_of, inputs_of, validation_of
 from s3rl_jax.train.prerequisites import DryPrerequisites, Prerequisites
 from s3rl_jax.train.runlocal import shrunk
@@ -78,16 +79,13 @@ def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
       UserError: for a field that cannot be used.
     """
     lookup(MAY_DIFFER, config.get("task"), "config.task")
-    for field in ("steps", "log_every", "checkpoint_every", "batch_size"):
-        if config[field] < 1:
-            raise UserError(f"config.{field}={config[field]}: expected at least 1")
+    check_fields(config)
     if config.get("runlocal"):
         config = shrunk(config)
     host_rows(config.batch_size)  # the batch must divide over the devices
     members = members_of(config, MAY_DIFFER[config.task])
-    for each in (config, *(member.config for member in members)):
-        if each.seed < 0:
-            raise UserError(f"config.seed={each.seed}: expected 0 or more")
+    for member in members:
+        check_fields(member.config)
     if config.task == "finetune":
         adopt_students(config, members)
     return config, members

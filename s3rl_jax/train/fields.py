@@ -1,0 +1,182 @@
+"""The domain of each field of a configuration, and the check of a whole configuration before it reads anything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.train.domains import Ascending, Dictionary, Domain, Number, OneOf, Several, Switch, Text, Whole
+
+COUNT, POSITIVE_COUNT = Whole(0), Whole(1)
+WEIGHT, POSITIVE = Number(0), Number(0, above=True)
+SHARE, SHARE_BELOW_1 = Number(0, 1), Number(0, 1, below=True)
+SECONDS = Number(0.1, 60)
+PRECISION = OneOf(("float32", "bfloat16"))
+STUDENTS = ("tiny", "small", "large", "conv", "toy", "conv_toy")
+HERTZ = Number(0, 8000, above=True)
+DECIBELS = Number(-200, 200)
+
+# Sections by themselves; fields of a section by their path. docs/configuration.md shows them beside each field's comment.
+DOMAINS: dict[str, Domain] = {
+    "task": OneOf(("pretrain", "distill", "finetune", "ablation")),
+    "seed": COUNT,
+    "steps": POSITIVE_COUNT,
+    "batch_size": POSITIVE_COUNT,
+    "log_every": POSITIVE_COUNT,
+    "checkpoint_every": POSITIVE_COUNT,
+    "steps_per_dispatch": COUNT,
+    "micro_batches": POSITIVE_COUNT,
+    "runlocal": Switch(),
+    "wandb": Text(),
+    "dtype": PRECISION,
+    "remat": Switch(),
+    "sweep": Dictionary("a dict such as {'loss.gamma': [0, 1], 'seed': [0, 1]}, or None"),
+    "mesh.sweep": COUNT,
+    "mesh.fsdp": COUNT,
+    "data.corpus": Text(),
+    "data.split": Text(filled=True),
+    "data.seed": Whole(-1),
+    "data.memory_gib": WEIGHT,
+    "data.mixture.corpora": Several(WEIGHT),
+    "data.mixture.keyword": WEIGHT,
+    "data.mixture.negative": WEIGHT,
+    "data.mixture.noise": WEIGHT,
+    "data.crop_seconds": SECONDS,
+    "data.shortest_seconds": SECONDS,
+    "data.fixed_crops": Switch(),
+    "data.window_seconds": Number(0.2, 60),
+    "data.lead_seconds": Number(0, 60),
+    "data.hop_seconds": Number(0.01, 60),
+    "data.keyword_clips": COUNT,
+    "data.context_probability": SHARE,
+    "detector.window_seconds": Number(0.2, 60),
+    "detector.lead_seconds": Number(0, 60),
+    "detector.hop_seconds": Number(0.01, 60),
+    "validation.every": COUNT,
+    "validation.batches": POSITIVE_COUNT,
+    "model": OneOf(("teacher", "student")),
+    "teacher.source": Text(),
+    "teacher.size": OneOf(("tiny", "base", "toy")),
+    "teacher.layers": Text(filled=True),
+    "teacher.dtype": PRECISION,
+    "teacher.cache": Switch(),
+    "teacher.cache_dir": Text(),
+    "codebook.kind": OneOf(("auto", "quantizer", "kmeans")),
+    "codebook.layer": COUNT,
+    "codebook.clusters": Whole(2),
+    "codebook.batches": POSITIVE_COUNT,
+    "codebook.seed": COUNT,
+    "student.size": OneOf((*STUDENTS, "")),
+    "student.streaming": Switch(),
+    "student.block": POSITIVE_COUNT,
+    "projection": OneOf(("linear", "mlp")),
+    "loss.dual_view": WEIGHT,
+    "loss.gamma": WEIGHT,
+    "loss.code_classes": WEIGHT,
+    "loss.own_codebook": WEIGHT,
+    "loss.feature_view": WEIGHT,
+    "loss.batch_view": WEIGHT,
+    "loss.frame_regression": WEIGHT,
+    "loss.utterance_regression": WEIGHT,
+    "loss.alpha": WEIGHT,
+    "loss.beta": WEIGHT,
+    "loss.cosine": WEIGHT,
+    "loss.contrastive": WEIGHT,
+    "loss.diversity": WEIGHT,
+    "loss.feature_penalty": WEIGHT,
+    "loss.classification": WEIGHT,
+    "centre": Switch(),
+    "kappa": POSITIVE,
+    "distractors": POSITIVE_COUNT,
+    "mask.probability": SHARE,
+    "mask.span": POSITIVE_COUNT,
+    "own_codebook.groups": POSITIVE_COUNT,
+    "own_codebook.entries": Whole(2),
+    "own_codebook.diversity": WEIGHT,
+    "own_codebook.start": POSITIVE,
+    "own_codebook.end": POSITIVE,
+    "own_codebook.decay": Number(0, 1, above=True),
+    "gumbel.start": POSITIVE,
+    "gumbel.end": POSITIVE,
+    "gumbel.decay": Number(0, 1, above=True),
+    "keyword": Text(filled=True),
+    "init": Text(),
+    "encoder": OneOf(("trained", "frozen")),
+    "measure": OneOf(("stream", "clips")),
+    "quantization_aware": Switch(),
+    "class_weights": Several(WEIGHT),
+    "label_smoothing": SHARE_BELOW_1,
+    "preflight": Switch(),
+    "export.quantize": OneOf(("none", "dynamic", "int8", "int16x8"), listed=True),
+    "export.io": OneOf(("float32", "int8")),
+    "export.target": OneOf(("tflm", "")),
+    "augment.speed_probability": SHARE,
+    "augment.speed": Ascending(Number(0.1, 10)),
+    "augment.shift_seconds": Number(0, 60),
+    "augment.reverb_probability": SHARE,
+    "augment.band_probability": SHARE,
+    "augment.band_low_hz": Ascending(HERTZ),
+    "augment.band_high_hz": Ascending(HERTZ),
+    "augment.speech_probability": SHARE,
+    "augment.speech_snr_db": Ascending(DECIBELS),
+    "augment.noise_probability": SHARE,
+    "augment.snr_db": Ascending(DECIBELS),
+    "augment.gain_db": Ascending(DECIBELS),
+    "spec_augment.time_masks": COUNT,
+    "spec_augment.time_width": COUNT,
+    "spec_augment.band_masks": COUNT,
+    "spec_augment.band_width": COUNT,
+    "optimizer.learning_rate": WEIGHT,
+    "optimizer.warmup": SHARE_BELOW_1,
+    "optimizer.weight_decay": WEIGHT,
+    "optimizer.beta1": SHARE_BELOW_1,
+    "optimizer.beta2": SHARE_BELOW_1,
+    "optimizer.clip": POSITIVE,
+    "seeds": Several(COUNT, different=True),
+    "members_at_once": COUNT,
+    "other_size": OneOf((*STUDENTS, "")),
+    "rows": Dictionary("a dict of a row's name to the fields that it changes"),
+    "rows_of_other_size": Several(Text(filled=True)),
+    "baseline": Text(filled=True),
+    "rate": POSITIVE,
+    "conditions": Several(Text(filled=True), different=True),
+}
+# Sections that hold the fields of another config, with the same domains; and of no section.
+SECTIONS = ("", "teacher.pretraining.", "pretrain.", "distill.", "finetune.")
+# Pairs of fields of which the first must not be the greater one.
+ORDERED = (("own_codebook.end", "own_codebook.start"), ("gumbel.end", "gumbel.start"))
+
+
+def check_fields(config: ConfigDict) -> None:
+    """Holds every field of a configuration to its domain. Fields that no config of ours has are not checked.
+
+    Raises:
+      UserError: for the first field outside its domain.
+    """
+    values = dict(flat(config))
+    for path, value in values.items():
+        domain = domain_of(path)
+        if domain is not None and value not in domain:
+            raise UserError(f"config.{path}={value!r}: expected {domain}")
+    for section in SECTIONS:
+        for low, high in ((section + low, section + high) for low, high in ORDERED):
+            if low in values and high in values and values[low] > values[high]:
+                raise UserError(f"config.{low}={values[low]!r}: expected no more than config.{high}={values[high]!r}")
+
+
+def domain_of(path: str) -> Domain | None:
+    """The domain of a field; None for a field of the user's."""
+    for section in SECTIONS:
+        path = path.removeprefix(section)
+    return DOMAINS.get(path)
+
+
+def flat(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a configuration and of its sections, by path."""
+    for name in config:
+        value = config.get(name)
+        if isinstance(value, ConfigDict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
