@@ -123,7 +123,7 @@ def main() -> None:
     revision = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    found = {
+    report = {
         "device": str(jax.devices()[0].device_kind),
         "machine": platform.processor() or platform.machine(),
         "commit": revision,
@@ -133,7 +133,7 @@ def main() -> None:
     }
     pair, operations = products()
     best = [operations / min(taken) / 1e9 for taken in measure(pair, 20)]
-    found["matrix_product_gflops"] = dict(zip(("s3rl_jax", "pytorch"), map(round, best), strict=True))
+    report["matrix_product_gflops"] = dict(zip(("s3rl_jax", "pytorch"), map(round, best), strict=True))
     total = args.batch * args.seconds
     mine, peers = ours(audio, args.dtype), theirs(audio, args.dtype)
     for name, pair in zip(("forward", "forward_backward"), zip(mine, peers, strict=True), strict=True):
@@ -143,7 +143,7 @@ def main() -> None:
             for who, t in zip(("s3rl_jax", "pytorch"), taken, strict=True)
         }
         ratios = [theirs_ / mine_ for mine_, theirs_ in zip(*taken, strict=True)]
-        found[name] = {
+        report[name] = {
             "audio_seconds_per_second": {who: {k: round(v, 2) for k, v in rate.items()} for who, rate in rates.items()},
             "ratio": {
                 "median": round(statistics.median(ratios), 3),
@@ -151,7 +151,7 @@ def main() -> None:
                 "most": round(max(ratios), 3),
             },
         }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

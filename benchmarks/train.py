@@ -99,22 +99,22 @@ def main() -> None:
     shape = (args.batch, int(args.seconds * 16_000))
     audio = np.random.default_rng(0).integers(-5000, 5000, shape).astype(np.int16)
     ceilings, compiled = product_flops(args.dtype), jax.default_backend() != "cpu"
-    found = about() | {"batch": f"{args.batch} x {args.seconds} s", "dtype": args.dtype, "pytorch_compiled": compiled}
-    found["matrix_product_gflops"] = {name: round(rate / 1e9) for name, rate in ceilings.items()}
+    report = about() | {"batch": f"{args.batch} x {args.seconds} s", "dtype": args.dtype, "pytorch_compiled": compiled}
+    report["matrix_product_gflops"] = {name: round(rate / 1e9) for name, rate in ceilings.items()}
     for student in args.students.split(","):
         step, flops = ours(student, audio, args.dtype)
         peers = {"pytorch": codebook, "pytorch, codebook by products": codebook_by_products}
         peers = {name: distillation(student, audio, args.dtype, compiled, way) for name, way in peers.items()}
         took = turns({"s3rl_jax": step, **peers}, args.repeats)
         rates = {who: [args.batch * args.seconds / s for s in seconds] for who, seconds in took.items()}
-        found[student] = {
+        report[student] = {
             "gflop_a_step": round(flops / 1e9, 1),
             "audio_seconds_per_second": {who: spread(rate) for who, rate in rates.items()},
             "share_of_matrix_product": {who: round(flops / min(took[who]) / ceilings[who.split(",")[0]], 3) for who in took},
             "ratio": {who: spread([b / a for a, b in zip(took["s3rl_jax"], took[who], strict=True)]) for who in peers},
         }
         gc.collect()
-    print(json.dumps(found, indent=2))
+    print(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

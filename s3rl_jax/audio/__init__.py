@@ -1,1 +1,1 @@
-"""Waveforms: reading, log-mel features, augmentation, masking, and detections out of posteriors."""
+"""Waveforms: reading, augmentation, log-mel features, masking."""

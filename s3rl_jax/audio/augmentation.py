@@ -1,4 +1,4 @@
-"""What is drawn for each example: how fast and when it is said, what it comes through, what else sounds, what is hidden.
+"""Random augmentation of each example of a batch: speed, shift, room, frequency band, other speech, noise, gain, SpecAugment.
 
 Keyed by (seed, step, example), so that an example is the same on any number of devices. A probability of 0 leaves an
 augmentation out of the compiled step.
@@ -6,7 +6,8 @@ augmentation out of the compiled step.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from s3rl_jax.audio.channel import add_noise, amplify, band_spectrum, filtered, room_spectrum, transform_size
 from s3rl_jax.audio.read import SAMPLE_RATE
@@ -14,16 +15,16 @@ from s3rl_jax.audio.timing import change_speed, shift
 
 
 def perturb(
-    rng: Key[Array, ""], audio: Float[Array, "batch samples"], length: Int[Array, "batch"], settings, anchor: int = 0
-) -> tuple[Float[Array, "batch samples"], Int[Array, "batch"]]:
-    """Speed and time shift: what changes when something is said, so that teacher and student must hear the same.
+    rng: Key[Array, ""], audio: Float[ArrayLike, "batch samples"], length: Int[ArrayLike, "batch"], settings, anchor: int = 0
+) -> tuple[Float[ArrayLike, "batch samples"], Int[ArrayLike, "batch"]]:
+    """Changes speed and shifts in time. Teacher and student must get the same result: it changes where words are.
 
     Args:
       rng: keyed by (seed, step).
       audio: in [-1, 1].
       length: valid samples of each row.
-      settings: `speed_probability`, `speed` (low, high), `shift_seconds` (either way, at most).
-      anchor: the sample that speed leaves in its place; with 0 rows get longer and shorter at their end.
+      settings: `speed_probability`, `speed` (low, high), `shift_seconds` (largest, either way).
+      anchor: the sample that a change of speed leaves in its place; with 0, rows get longer and shorter at their end.
 
     Returns:
       Audio of the same shape, and the valid samples of each row.
@@ -31,7 +32,7 @@ def perturb(
     if not settings["speed_probability"] and not settings["shift_seconds"]:
         return audio, length
 
-    def one(rng, audio, length):
+    def perturb_example(rng, audio, length):
         changed, speed, later = jax.random.split(rng, 3)
         size = audio.shape[0]
         if settings["speed_probability"]:
@@ -46,19 +47,19 @@ def perturb(
             audio, length = shift(audio, samples), jnp.clip(length + samples, 1, size)
         return audio, length
 
-    return jax.vmap(one)(jax.random.split(rng, len(audio)), audio, length)
+    return jax.vmap(perturb_example)(jax.random.split(rng, len(audio)), audio, length)
 
 
 def augment(
     rng: Key[Array, ""],
-    audio: Float[Array, "batch samples"],
-    length: Int[Array, "batch"],
-    noises: Float[Array, "clips noise_samples"],
-    responses: Float[Array, "rooms taps"],
+    audio: Float[ArrayLike, "batch samples"],
+    length: Int[ArrayLike, "batch"],
+    noises: Float[ArrayLike, "clips noise_samples"],
+    responses: Float[ArrayLike, "rooms taps"],
     settings,
-    may_be_mixed: Array | None = None,
+    may_be_mixed: Bool[ArrayLike, "batch"] | None = None,
 ) -> Float[Array, "batch samples"]:
-    """A room and a narrow band, other speech, noise, gain, in this order, each drawn anew for each example.
+    """Applies a room and a frequency band, other speech, noise, and gain, in this order, each drawn for each example.
 
     Args:
       rng: keyed by (seed, step).
@@ -68,7 +69,7 @@ def augment(
       responses: impulse responses; none leaves reverberation out.
       settings: `reverb_probability`; `band_probability`, `band_low_hz`, `band_high_hz`; `speech_probability`,
         `speech_snr_db`; `noise_probability`, `snr_db`; `gain_db`. All but probabilities are (low, high).
-      may_be_mixed: bool [batch], which rows may be mixed into others (of a keyword: not); None is all of them.
+      may_be_mixed: which rows may be mixed into others (those without a keyword); None: all.
     """
     batch, samples = audio.shape
     size = transform_size(samples, responses.shape[1] if len(responses) else samples)
@@ -112,13 +113,13 @@ def augment(
 
 def spec_augment(
     rng: Key[Array, ""],
-    features: Float[Array, "batch frames bands"],
+    features: Float[ArrayLike, "batch frames bands"],
     time_masks: int,
     time_width: int,
     band_masks: int,
     band_width: int,
 ) -> Float[Array, "batch frames bands"]:
-    """SpecAugment (Park et al. 2019): stretches of frames and of bands, up to the widths given, set to zero.
+    """SpecAugment (arXiv 1904.08779): sets stretches of frames and of bands, up to the given widths, to zero.
 
     Zero is the mean of standardised features.
     """
@@ -127,17 +128,17 @@ def spec_augment(
         start_rng, width_rng = jax.random.split(rng)
         start = jax.random.randint(start_rng, (count, 1), 0, size)
         widths = jax.random.randint(width_rng, (count, 1), 0, width + 1)
-        place = jnp.arange(size)
-        return ((place >= start) & (place < start + widths)).any(axis=0)
+        index = jnp.arange(size)
+        return ((index >= start) & (index < start + widths)).any(axis=0)
 
-    def one(rng, features):
+    def mask_example(rng, features):
         time_rng, band_rng = jax.random.split(rng)
         frames, bands = features.shape
-        hidden = stripes(time_rng, frames, time_masks, time_width)[:, None]
-        hidden |= stripes(band_rng, bands, band_masks, band_width)[None, :]
-        return jnp.where(hidden, 0.0, features)
+        masked = stripes(time_rng, frames, time_masks, time_width)[:, None]
+        masked |= stripes(band_rng, bands, band_masks, band_width)[None, :]
+        return jnp.where(masked, 0.0, features)
 
-    return jax.vmap(one)(jax.random.split(rng, len(features)), features)
+    return jax.vmap(mask_example)(jax.random.split(rng, len(features)), features)
 
 
 def _uniform(rng: Key[Array, ""], ends) -> Float[Array, ""]:

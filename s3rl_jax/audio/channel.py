@@ -1,48 +1,56 @@
-"""What lies between a mouth and a microphone, as pure functions of one waveform: a room, a loudspeaker or a codec, other
-sounds, distance."""
+"""The acoustic channel from mouth to microphone, as pure functions of one waveform: room, loudspeaker or codec, other sounds,
+gain."""
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float, Int
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 
+Waveform = Float[ArrayLike, "samples"]
+Scalar = Float[ArrayLike, ""]
 
-def power(audio: Float[Array, "samples"], length: Int[Array, ""]) -> Float[Array, ""]:
+
+def power(audio: Waveform, length: Int[ArrayLike, ""]) -> Float[Array, ""]:
     """Mean square of the first `length` samples."""
     inside = jnp.arange(audio.shape[0]) < length
     return jnp.sum(jnp.square(audio) * inside) / jnp.maximum(length, 1)
 
 
 def add_noise(
-    audio: Float[Array, "samples"], noise: Float[Array, "samples"], length: Int[Array, ""], snr_db: Float[Array, ""]
+    audio: Waveform,
+    noise: Waveform,
+    length: Int[ArrayLike, ""],
+    snr_db: Scalar,
 ) -> Float[Array, "samples"]:
     """Adds `noise`, or other speech, scaled so that the signal's first `length` samples stand `snr_db` above it."""
     scale = jnp.sqrt(power(audio, length) / jnp.maximum(power(noise, length), 1e-12) * 10 ** (-snr_db / 10))
     return audio + scale * noise
 
 
-def amplify(audio: Float[Array, "samples"], gain_db: Float[Array, ""]) -> Float[Array, "samples"]:
-    return audio * 10 ** (gain_db / 20)
+def amplify(audio: Waveform, gain_db: Scalar) -> Float[Array, "samples"]:
+    """Multiplies by a gain in decibels."""
+    return jnp.asarray(audio) * 10 ** (gain_db / 20)
 
 
 def transform_size(samples: int, taps: int) -> int:
-    """The least power of two in which `samples` convolved with `taps` do not wrap around."""
+    """The least power of two at which a circular convolution of `samples` with `taps` does not wrap around."""
     return 1 << (samples + taps - 2).bit_length()
 
 
-def room_spectrum(response: Float[Array, "taps"], size: int) -> Complex[Array, "bins"]:
-    """Of an impulse response whose direct sound is at tap 0."""
+def room_spectrum(response: Float[ArrayLike, "taps"], size: int) -> Complex[Array, "bins"]:
+    """Spectrum of an impulse response whose direct sound is at tap 0."""
     return jnp.fft.rfft(response, size)
 
 
-def band_spectrum(low_hz: Float[Array, ""], high_hz: Float[Array, ""], size: int) -> Float[Array, "bins"]:
-    """Of what passes a loudspeaker or a codec: 1 between the two frequencies, falling to 0 within a tenth of them outside.
+def band_spectrum(low_hz: Scalar, high_hz: Scalar, size: int) -> Float[Array, "bins"]:
+    """Spectrum of a band-pass: 1 between the two frequencies, falling to 0 over a tenth of each outside.
 
-    Real, so without delay. `low_hz` 0 leaves the lowest frequencies in, `high_hz` of half the sample rate the highest.
+    It is real, so it adds no delay. `low_hz` 0 keeps the lowest frequencies, `high_hz` of half the sample rate the highest.
     """
     frequency = jnp.arange(size // 2 + 1) * (SAMPLE_RATE / size)
 
-    def edge(distance):  # of frequency, in widths of the transition: a raised cosine from 1 at 0 to 0 at 1
+    def edge(distance):  # in widths of the transition: a raised cosine from 1 at 0 to 0 at 1
         return 0.5 + 0.5 * jnp.cos(jnp.pi * jnp.clip(distance, 0, 1))
 
     above = edge((frequency - high_hz) / (0.1 * high_hz))
@@ -50,21 +58,21 @@ def band_spectrum(low_hz: Float[Array, ""], high_hz: Float[Array, ""], size: int
     return above * below
 
 
-def filtered(audio: Float[Array, "samples"], spectrum: Complex[Array, "bins"]) -> Float[Array, "samples"]:
-    """Convolves with the filter of that spectrum, at its transform size; keeps the length and the power."""
+def filtered(audio: Waveform, spectrum: Complex[ArrayLike, "bins"] | Float[ArrayLike, "bins"]) -> Float[Array, "samples"]:
+    """Filters by a spectrum, which sets the transform size; keeps the length and the power."""
     size = 2 * (spectrum.shape[0] - 1)
     wet = jnp.fft.irfft(jnp.fft.rfft(audio, size) * spectrum, size)[: audio.shape[0]]
     loudness = jnp.sum(jnp.square(audio)) / jnp.maximum(jnp.sum(jnp.square(wet)), 1e-12)
     return wet * jnp.sqrt(loudness)
 
 
-def reverberate(audio: Float[Array, "samples"], response: Float[Array, "taps"]) -> Float[Array, "samples"]:
+def reverberate(audio: Waveform, response: Float[ArrayLike, "taps"]) -> Float[Array, "samples"]:
     """Convolves with an impulse response whose direct sound is at tap 0; keeps the length and the power."""
     size = transform_size(audio.shape[0], response.shape[0])
     return filtered(audio, room_spectrum(response, size))
 
 
-def band_limit(audio: Float[Array, "samples"], low_hz: Float[Array, ""], high_hz: Float[Array, ""]) -> Float[Array, "samples"]:
-    """Keeps what lies between two frequencies, as a telephone or a small loudspeaker does; keeps length and power."""
+def band_limit(audio: Waveform, low_hz: Scalar, high_hz: Scalar) -> Float[Array, "samples"]:
+    """Keeps the band between two frequencies, as a telephone or a small loudspeaker does; keeps length and power."""
     size = transform_size(2 * audio.shape[0], 1)
     return filtered(audio, band_spectrum(low_hz, high_hz, size))

@@ -4,7 +4,8 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int16, Integer
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 
@@ -14,47 +15,49 @@ FFT = 512
 BANDS = 64
 LOG_FLOOR = 1e-7  # below the noise floor of 16-bit audio, above float32's rounding of a loud frame
 
+Count = int | np.integer | Integer[np.ndarray, "*any"] | Integer[Array, "*any"]  # one number of samples or frames, or many
 
-def frame_count(samples):
-    """Whole 25 ms windows, 10 ms apart, in that many samples. Works on integers and on arrays."""
+
+def frame_count(samples: Count) -> Count:
+    """Whole 25 ms windows, 10 ms apart, in that many samples."""
     return (samples - WINDOW) // HOP + 1
 
 
-def log_mel(audio: Float[Array, "*batch samples"]) -> Float[Array, "*batch frames bands"]:
+def log_mel(audio: Float[ArrayLike, "*batch samples"]) -> Float[Array, "*batch frames bands"]:
     """Natural log of mel filter-bank energies: 64 Slaney bands, 25 ms Hann window, 10 ms shift.
 
     Equal to `log(librosa.feature.melspectrogram(pad(audio, 56), n_fft=512, win_length=400, hop_length=160,
-    center=False, n_mels=64) + 1e-7)`: the padding only moves librosa's zeros, of which a power spectrum knows
-    nothing.
+    center=False, n_mels=64) + 1e-7)`: the padding only moves librosa's zeros, which does not change a
+    power spectrum.
 
     Args:
       audio: 16 kHz, in [-1, 1], at least 400 samples.
     """
-    frames = _frames(audio) * _hann()
+    frames = _windows(audio) * _hann()
     spectrum = jnp.fft.rfft(frames, n=FFT)
     power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
     return jnp.log(power @ _mel_filters() + LOG_FLOOR)
 
 
-def standardise(features: Float[Array, "*any"]) -> Float[Array, "*any"]:
-    """Log-mel of ordinary speech to about zero mean and unit spread, by constants (no state to stream or export)."""
+def standardise(features: Float[ArrayLike, "*any"]) -> Float[ArrayLike, "*any"]:
+    """Shifts and scales log-mel of ordinary speech to about zero mean and unit spread, by constants: no state to stream."""
     return (features + 8.0) / 4.0
 
 
-def stack_frames(features: Float[Array, "*batch frames bands"]) -> Float[Array, "*batch half stacked"]:
-    """Joins each two 10 ms frames into one of 20 ms, the teacher's rate. An odd last frame is dropped."""
+def stack_frames(features: Float[ArrayLike, "*batch frames bands"]) -> Float[ArrayLike, "*batch half stacked"]:
+    """Joins each pair of 10 ms frames into one of 20 ms, the teacher's rate. An odd last frame is dropped."""
     *batch, frames, bands = features.shape
     return features[..., : frames // 2 * 2, :].reshape(*batch, frames // 2, 2 * bands)
 
 
-def stacked_count(samples):
-    """Whole 20 ms student frames in that many samples; at least 25 ms of them. Works on integers and on arrays."""
+def stacked_count(samples: Count) -> Count:
+    """Whole 20 ms student frames in that many samples, of which there are at least 25 ms."""
     return frame_count(samples) // 2
 
 
-def _frames(audio):
-    # A window spans two and a half hops: three shifted views of the signal cut into hops, side by side, hold every
-    # window. No gather, which neither XLA on a CPU nor TFLite does quickly.
+def _windows(audio):
+    # A window spans two and a half hops: three shifted views of the signal, cut into hops and joined side by side, hold
+    # every window. A gather would be slow in XLA on a CPU and in TFLite.
     count = frame_count(audio.shape[-1])
     pieces = -(-WINDOW // HOP)
     padded = (count - 1 + pieces) * HOP
@@ -76,6 +79,6 @@ def _mel_filters() -> np.ndarray:
     return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=FFT, n_mels=BANDS).T.astype(np.float32)
 
 
-def to_float(audio: Int[Array | np.ndarray, "*any"]) -> Float[Array, "*any"]:
+def to_float(audio: Int16[ArrayLike, "*any"]) -> Float[ArrayLike, "*any"]:
     """int16 samples to float32 in [-1, 1]."""
     return audio.astype(jnp.float32) / 32768.0

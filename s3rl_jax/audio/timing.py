@@ -1,20 +1,21 @@
-"""Speech said faster, slower, earlier or later, as pure functions of one waveform."""
+"""Change of speed and shift in time, as pure functions of one waveform."""
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 
-def change_speed(audio: Float[Array, "samples"], speed: Float[Array, ""], anchor: int = 0) -> Float[Array, "samples"]:
+def change_speed(audio: Float[ArrayLike, "samples"], speed: Float[ArrayLike, ""], anchor: int = 0) -> Float[Array, "samples"]:
     """Plays the waveform `speed` times as fast, pitch included; the sample at `anchor` stays where it is.
 
-    Out of range is silence. Between samples a cubic through the four nearest ones is read (Lagrange): for speeds near 1
-    what it adds lies 40 dB below a tone of 2 kHz.
+    Beyond the ends is silence. Values between samples are interpolated by a cubic through the four nearest ones (Lagrange):
+    for speeds near 1 its error lies 40 dB below a tone of 2 kHz.
     """
-    place = anchor + (jnp.arange(audio.shape[0]) - anchor) * speed
-    whole = jnp.floor(place).astype(jnp.int32)
-    t = place - whole
+    position = anchor + (jnp.arange(audio.shape[0]) - anchor) * speed
+    whole = jnp.floor(position).astype(jnp.int32)
+    t = position - whole
     padded = jnp.pad(audio, 4)
-    near = jnp.clip(whole + 4, 1, audio.shape[0] + 5)  # out of range all four are in the silence around
+    near = jnp.clip(whole + 4, 1, audio.shape[0] + 5)  # beyond the ends all four lie in the padding
     before, here, after, beyond = (padded[near + i] for i in (-1, 0, 1, 2))
     return (
         -t * (t - 1) * (t - 2) / 6 * before
@@ -24,7 +25,7 @@ def change_speed(audio: Float[Array, "samples"], speed: Float[Array, ""], anchor
     )
 
 
-def shift(audio: Float[Array, "samples"], later: Int[Array, ""]) -> Float[Array, "samples"]:
-    """The waveform `later` samples later (earlier, if negative), with silence for what is not there."""
-    place = jnp.arange(audio.shape[0]) - later
-    return jnp.where((place >= 0) & (place < audio.shape[0]), jnp.roll(audio, later), 0)
+def shift(audio: Float[ArrayLike, "samples"], later: Int[ArrayLike, ""]) -> Float[Array, "samples"]:
+    """Delays the waveform by `later` samples (advances it, if negative), with silence where there is nothing."""
+    source = jnp.arange(audio.shape[0]) - later
+    return jnp.where((source >= 0) & (source < audio.shape[0]), jnp.roll(audio, later), 0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -9,13 +10,22 @@ from typing import IO
 
 @contextlib.contextmanager
 def durably(path: Path, mode: str = "w") -> Iterator[IO]:
-    """A file to write; it gets its name when it is closed and on disk."""
-    unfinished = path.with_suffix(".tmp")
-    with open(unfinished, mode, encoding=None if "b" in mode else "utf-8") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    """Opens a file to write, which gets its name when it is closed and on disk.
+
+    Several processes, on one machine or on many, may write the same file at once: one of them wins. After an error nothing
+    is left.
+    """
+    unfinished = path.with_suffix(f".{socket.gethostname()}-{os.getpid()}.tmp")
+    try:
+        with open(unfinished, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 
 from s3rl_jax.export.signatures import Signature
+from s3rl_jax.models.ops.backend import cpu_forms
 
 
 class NotExportable(Exception):
@@ -44,9 +45,12 @@ def _tf_function(signature: Signature):
 
     converted = jax2tf.convert(signature.function, with_gradient=False)
     specs = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in signature.inputs.items()]
-    return tf.function(
-        lambda *arrays: converted(dict(zip(signature.inputs, arrays, strict=True))), input_signature=specs, autograph=False
-    )
+
+    def call(*arrays):
+        with cpu_forms():  # an accelerator's forms of some operations have no built-in TFLite operator
+            return converted(dict(zip(signature.inputs, arrays, strict=True)))
+
+    return tf.function(call, input_signature=specs, autograph=False)
 
 
 def operators(model: bytes) -> dict[str, int]:

@@ -1,1 +1,1 @@
-"""Objectives over arrays: they know no model, no configuration and no parameters."""
+"""Objectives as functions of arrays, without models, configurations or parameters."""

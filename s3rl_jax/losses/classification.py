@@ -1,14 +1,15 @@
-"""Cross-entropy of the keyword head, with a weight for each class."""
+"""Cross-entropy of the keyword head, weighted by class."""
 
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 
 def cross_entropy(
-    logits: Float[Array, "batch classes"],
-    label: Int[Array, "batch"],
-    class_weights: Float[Array, "classes"],
+    logits: Float[ArrayLike, "batch classes"],
+    label: Int[ArrayLike, "batch"],
+    class_weights: Float[ArrayLike, "classes"],
     smoothing: float = 0.0,
 ) -> Float[Array, ""]:
     """- sum_b w_{y_b} log p_b(y_b) / sum_b w_{y_b}, with the labels smoothed towards uniform by `smoothing`."""

@@ -1,7 +1,8 @@
-"""The teacher's codebook: at masked frames the student picks the teacher's code (arXiv 2307.02720, section 3.3)."""
+"""Prediction of the teacher's codes at masked frames (arXiv 2307.02720, section 3.3)."""
 
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from s3rl_jax.losses.contrastive import contrastive, sample_distractors
@@ -9,34 +10,34 @@ from s3rl_jax.losses.contrastive import contrastive, sample_distractors
 
 def teacher_codebook(
     rng: Key[Array, ""],
-    student: Float[Array, "batch time dim"],
-    codes: Float[Array, "batch time dim"],
-    mask: Bool[Array, "batch time"],
+    student: Float[ArrayLike, "batch time dim"],
+    codes: Float[ArrayLike, "batch time dim"],
+    mask: Bool[ArrayLike, "batch time"],
     distractors: int,
     kappa: float,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """- log ( exp(cos(o_t, k_t) / kappa) / sum_{k in {k_t} + K_t} exp(cos(o_t, k) / kappa) ), mean over masked frames t.
 
-    K_t: the codes of `distractors` other masked frames of the same utterance. The codebook is frozen, so no diversity
-    term is needed.
+    K_t holds the codes of `distractors` other masked frames of the same utterance. A frozen codebook needs no diversity
+    term.
 
     Returns:
-      The loss and the accuracy.
+      The loss, and the share of masked frames at which k_t is the nearest code (accuracy).
     """
     return contrastive(student, codes, mask, sample_distractors(rng, mask, distractors), kappa)
 
 
 def code_classes(
-    logits: Float[Array, "batch time groups entries"],
-    index: Int[Array, "batch time groups"],
-    mask: Bool[Array, "batch time"],
+    logits: Float[ArrayLike, "batch time groups entries"],
+    index: Int[ArrayLike, "batch time groups"],
+    mask: Bool[ArrayLike, "batch time"],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """- log p_t(k_t), summed over the codebook's groups, mean over masked frames t: HuBERT's objective (2106.07447, eq. 1).
+    """- log p_t(k_t), summed over the codebook's groups, mean over masked frames t (HuBERT, arXiv 2106.07447, eq. 1).
 
     Returns:
       The loss, and the accuracy over all groups.
     """
     weight = mask[..., None] / jnp.maximum(mask.sum(), 1)
-    missed = optax.softmax_cross_entropy_with_integer_labels(logits, index)
+    errors = optax.softmax_cross_entropy_with_integer_labels(logits, index)
     hits = logits.argmax(-1) == index
-    return jnp.sum(missed * weight), jnp.sum(hits * weight) / index.shape[-1]
+    return jnp.sum(errors * weight), jnp.sum(hits * weight) / index.shape[-1]

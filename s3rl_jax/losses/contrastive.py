@@ -1,44 +1,44 @@
-"""Picking the right frame out of distractors: wav2vec 2.0's contrastive, diversity and feature losses (arXiv 2006.11477)."""
+"""wav2vec 2.0's contrastive, diversity and feature losses (arXiv 2006.11477, section 3.2)."""
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from s3rl_jax.losses.cosine import unit
 
 
-def sample_distractors(rng: Key[Array, ""], mask: Bool[Array, "batch time"], count: int) -> Int[Array, "batch time count"]:
+def sample_distractors(rng: Key[Array, ""], mask: Bool[ArrayLike, "batch time"], count: int) -> Int[Array, "batch time count"]:
     """For each frame, `count` other masked frames of the same utterance, uniformly with replacement."""
 
-    def one(rng, mask):
+    def of_utterance(rng, mask):
         masked = mask.sum()
         frames = jnp.argsort(~mask, stable=True)  # the masked frames first, in order
-        own = jnp.cumsum(mask) - 1
+        rank = jnp.cumsum(mask) - 1  # of each masked frame among them
         drawn = jax.random.randint(rng, (mask.shape[0], count), 0, jnp.maximum(masked - 1, 1))
-        return frames[drawn + (drawn >= own[:, None])]
+        return frames[drawn + (drawn >= rank[:, None])]  # skips the frame itself
 
-    return jax.vmap(one)(jax.random.split(rng, len(mask)), mask)
+    return jax.vmap(of_utterance)(jax.random.split(rng, len(mask)), mask)
 
 
 def contrastive(
-    predictions: Float[Array, "batch time dim"],
-    targets: Float[Array, "batch time dim"],
-    mask: Bool[Array, "batch time"],
-    distractors: Int[Array, "batch time count"],
+    predictions: Float[ArrayLike, "batch time dim"],
+    targets: Float[ArrayLike, "batch time dim"],
+    mask: Bool[ArrayLike, "batch time"],
+    distractors: Int[ArrayLike, "batch time count"],
     temperature: float,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """- log ( exp(cos(p_t, q_t) / T) / sum_{q in {q_t} + distractors} exp(cos(p_t, q) / T) ), mean over masked frames.
 
-    A distractor whose target equals the right one is left out, as in wav2vec 2.0; so is an utterance with a single
-    masked frame, which has no distractors. The mean, where the paper writes a sum, keeps the loss's weight
-    independent of clip length and batch size.
+    Distractors whose target equals q_t are left out, as in wav2vec 2.0, and so are utterances with a single masked frame,
+    which have no distractors. The paper writes a sum; the mean makes the loss independent of clip length and batch size.
 
     Returns:
       The loss, and the share of masked frames at which the right target wins (accuracy).
     """
     unit_predictions, unit_targets = unit(predictions), unit(targets)
-    # Every distractor is a frame of the same utterance: one [time, time] product, then a gather of scalars, is far
-    # cheaper than gathering [time, count, dim] vectors.
+    # Every distractor is a frame of the same utterance: a [time, time] product and a gather of scalars are far cheaper than a
+    # gather of [time, count, dim] vectors.
     similarity = jnp.einsum("btd,bsd->bts", unit_predictions, unit_targets) / temperature
     right = jnp.diagonal(similarity, axis1=1, axis2=2)[..., None]
     wrong = jnp.take_along_axis(similarity, distractors, axis=2)
@@ -51,8 +51,10 @@ def contrastive(
     return jnp.sum(frame_loss * counted) / total, jnp.sum(wins & counted) / total
 
 
-def diversity(probabilities: Float[Array, "batch time groups entries"], mask: Bool[Array, "batch time"]):
-    """How far the code book is from being used evenly: (GV - sum_g exp(H(mean p_g))) / GV, with its perplexity.
+def diversity(
+    probabilities: Float[ArrayLike, "batch time groups entries"], mask: Bool[ArrayLike, "batch time"]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """(GV - sum_g exp(H(mean p_g))) / GV: 0 where all V entries of all G groups are used evenly.
 
     Returns:
       The loss, and the perplexity summed over the groups (between G and GV; G means collapse).
@@ -63,8 +65,8 @@ def diversity(probabilities: Float[Array, "batch time groups entries"], mask: Bo
     return 1 - perplexity / mean.size, perplexity
 
 
-def feature_penalty(latents: Float[Array, "batch time dim"], valid: Bool[Array, "batch time"]) -> Float[Array, ""]:
-    """Mean square of the latents, which keeps the convolutions' output from growing."""
+def feature_penalty(latents: Float[ArrayLike, "batch time dim"], valid: Bool[ArrayLike, "batch time"]) -> Float[Array, ""]:
+    """Mean square of the latents at valid frames: keeps the convolutions' output from growing."""
     weights = valid[..., None].astype(latents.dtype)
     return jnp.sum(jnp.square(latents) * weights) / (jnp.maximum(weights.sum(), 1) * latents.shape[-1])
 

@@ -1,17 +1,18 @@
-"""DistilHuBERT's objective (arXiv 2110.01900, equation 1), over frames or over utterances."""
+"""DistilHuBERT's distance (arXiv 2110.01900, equation 1), over frames or over utterances."""
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.losses.cosine import unit
 
 
 def frame_regression(
-    teacher: Float[Array, "batch time dim"],
-    student: Float[Array, "batch time dim"],
-    valid: Bool[Array, "batch time"],
-    cosine_weight: float,
+    teacher: Float[ArrayLike, "batch time dim"],
+    student: Float[ArrayLike, "batch time dim"],
+    valid: Bool[ArrayLike, "batch time"],
+    cosine_weight: Float[ArrayLike, ""],
 ) -> Float[Array, ""]:
     """mean_t ( mean_d |h_td - o_td| - lambda log sigmoid(cos(h_t, o_t)) ) over the valid frames."""
     distance = _distance(teacher, student, cosine_weight)
@@ -19,9 +20,9 @@ def frame_regression(
 
 
 def utterance_regression(
-    teacher: Float[Array, "batch dim"], student: Float[Array, "batch dim"], cosine_weight: float
+    teacher: Float[ArrayLike, "batch dim"], student: Float[ArrayLike, "batch dim"], cosine_weight: Float[ArrayLike, ""]
 ) -> Float[Array, ""]:
-    """The same distance between the time means H and O."""
+    """The distance of `frame_regression` between the time means H and O, mean over utterances."""
     return _distance(teacher, student, cosine_weight).mean()
 
 

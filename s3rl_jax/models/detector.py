@@ -1,4 +1,4 @@
-"""The keyword detector: student, linear head at each frame, mean over the last second and a half."""
+"""The keyword detector: a student, a linear head at each frame, the mean of its logits over a window."""
 
 import dataclasses
 from typing import Any
@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
+from ml_collections import ConfigDict
 
 from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
 from s3rl_jax.audio.read import SAMPLE_RATE
@@ -19,23 +21,23 @@ from s3rl_jax.models.student.state import State, append, append_to_silence
 
 FRAME = 2 * HOP  # samples from one student frame to the next
 OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
-# Names of parts of the program, by which an export knows what is not to be quantised.
+# Scopes of operations, by which an export knows what it must not quantise.
 FRONT_END, AVERAGE = "front_end", "average"
-BEFORE = 5.0  # logit of "no keyword" before the first frame of a stream, and minus that of any keyword
+SILENCE_LOGIT = 5.0  # of "no keyword" before the first frame of a stream; of each keyword, minus this
 
 
 class Head(nn.Module):
-    """A frame to one logit a class. Class 0 is everything that is no keyword."""
+    """Linear: a frame to one logit a class. Class 0 is everything that is no keyword."""
 
     classes: int
 
     @nn.compact
-    def __call__(self, hidden: Float[Array, "*batch width"]) -> Float[Array, "*batch classes"]:
+    def __call__(self, hidden: Float[ArrayLike, "*batch width"]) -> Float[Array, "*batch classes"]:
         return Dense(self.classes, name="linear")(hidden)
 
 
-def student_features(audio: Float[Array, "batch samples"]) -> Float[Array, "batch time stacked"]:
-    """What a student reads of a waveform in [-1, 1]."""
+def student_features(audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch time stacked"]:
+    """The student's input for a waveform in [-1, 1]: standardised log-mel, two 10 ms frames side by side."""
     return stack_frames(standardise(log_mel(audio)))
 
 
@@ -43,15 +45,14 @@ def student_features(audio: Float[Array, "batch samples"]) -> Float[Array, "batc
 class KeywordModel:
     """A student and a head as functions of a waveform: what is trained, evaluated and exported.
 
-    The head is linear, so that the mean of its logits is the logit of the mean frame, and a stream has to remember
-    logits only.
+    The head is linear: the mean of its logits is the logit of the mean frame, so a stream has to remember logits only.
 
     Attributes:
-      student: how frames are encoded.
-      classes: keywords and one.
+      student: encodes frames.
+      classes: number of keywords, plus one.
       window: samples over whose frames the logits are averaged.
       hop: samples from one score to the next.
-      lead: samples before the window that a clip of a streaming student has, for its attention to look back into.
+      lead: samples before the window in a clip of a streaming student, the past that its attention sees.
     """
 
     student: nn.Module
@@ -66,17 +67,17 @@ class KeywordModel:
 
     @property
     def clip(self) -> int:
-        """Samples of what `logits` hears; a streaming student's is whole hops."""
+        """Samples that `logits` takes; whole hops for a streaming student."""
         return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
 
     def init(self, rng: Key[Array, ""]) -> dict[str, Any]:
-        """Parameters at random: `student`, `head`, and `statistics` for a student that has any."""
+        """Random parameters: `student`, `head`, and `statistics` for a student that has any."""
         student_rng, head_rng = jax.random.split(rng)
         head = Head(self.classes).init(head_rng, jnp.zeros((1, self.student.width)))["params"]
         return initialise(self.student, student_rng) | {"head": head}
 
-    def features(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch frames bands"]:
-        """Standardised log-mel of clips in [-1, 1], 10 ms apart; of a streaming student's, after silence."""
+    def features(self, audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch frames bands"]:
+        """Standardised log-mel of clips in [-1, 1], 10 ms apart; for a streaming student, of clips that follow silence."""
         if self.streaming:
             audio, _ = append_to_silence(OVERLAP, audio)
         with jax.named_scope(FRONT_END):
@@ -85,90 +86,90 @@ class KeywordModel:
     def train_logits(
         self,
         params: dict[str, Any],
-        frames: Float[Array, "batch time stacked"],
+        frames: Float[ArrayLike, "batch time stacked"],
         frozen: bool,
         rounded: bool = False,
         dtype: str = "float32",
-    ):
-        """Logits of clips for training, and the running statistics that go on from here.
+    ) -> tuple[Float[Array, "batch classes"], dict[str, Any]]:
+        """Logits of clips for training, and the student's updated running statistics (`{}` without BatchNorm, or frozen).
 
         Args:
           params: `student`, `head`, perhaps `statistics`.
           frames: stacked features of clips.
-          frozen: whether the student is left as it is: no gradient into it, its statistics those of its own training.
-          rounded: whether weights and activations are rounded as in an int8 file. BatchNorm then has its final statistics,
-            as in the file.
-          dtype: what a student that is trained computes in.
+          frozen: whether the student is left as it is: no gradient into it, and its statistics are not updated.
+          rounded: whether weights and activations are rounded as in an int8 file. BatchNorm then uses its running
+            statistics, as the file does.
+          dtype: that a student that is trained computes in.
         """
         if rounded:
             params = fake_quantise_params(params)
             with rounding_activations():
-                hidden, moved = self.student.apply(variables(params), frames), {}
+                hidden, statistics = self.student.apply(variables(params), frames), {}
         elif frozen:
             params = params | {"student": jax.lax.stop_gradient(params["student"])}
-            hidden, moved = self.student.apply(variables(params), frames), {}
+            hidden, statistics = self.student.apply(variables(params), frames), {}
         else:
-            hidden, moved = encode(self.student, params, frames, dtype=dtype)
-        return self._head(params, hidden[:, -self._pooled :].mean(axis=1)), moved
+            hidden, statistics = encode(self.student, params, frames, dtype=dtype)
+        return self._head(params, hidden[:, -self._pooled :].mean(axis=1)), statistics
 
-    def logits(self, params: dict[str, Any], audio: Float[Array, "batch samples"]) -> Float[Array, "batch classes"]:
-        """Clips of `clip` samples to logits, the whole way."""
+    def logits(self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch classes"]:
+        """Logits of clips of `clip` samples in [-1, 1]."""
         hidden = self.student.apply(variables(params), stack_frames(self.features(audio)))
         return self._head(params, hidden[:, -self._pooled :].mean(axis=1))
 
     def initial_state(self, batch: int) -> State:
-        """Before the first sample of a stream: silence, in which no keyword was said. All of it is zero."""
+        """The state before the first sample of a stream: silence without a keyword. All of it is zero."""
         past = self._pooled - self.hop // FRAME
         logits = jnp.zeros((batch, past, self.classes))
         return {"audio": jnp.zeros((batch, OVERLAP)), "logits": logits} | self.student.initial_state(batch)
 
     def step(
-        self, params: dict[str, Any], audio: Float[Array, "batch samples"], state: State
+        self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"], state: State
     ) -> tuple[Float[Array, "batch hops classes"], State]:
-        """The next hops of a stream to the logits after each of them.
+        """Logits after each of the next hops of a stream.
 
         Args:
           params: `student`, `head`, perhaps `statistics`.
           audio: whole hops.
-          state: of the step before, or `initial_state`. Stepping is the same as one step of all audio.
+          state: that the step before returned, or `initial_state`. Steps of any size give the same as one of all audio.
         """
-        heard, past_audio = append(state["audio"], audio)
+        extended, past_audio = append(state["audio"], audio)
         with jax.named_scope(FRONT_END):
-            frames = student_features(heard)
-        logits, after = self.step_frames(params, frames, {name: state[name] for name in state if name != "audio"})
-        return logits, {"audio": past_audio} | after
+            frames = student_features(extended)
+        logits, next_state = self.step_frames(params, frames, {name: state[name] for name in state if name != "audio"})
+        return logits, {"audio": past_audio} | next_state
 
     def step_frames(
-        self, params: dict[str, Any], frames: Float[Array, "batch time stacked"], state: State
+        self, params: dict[str, Any], frames: Float[ArrayLike, "batch time stacked"], state: State
     ) -> tuple[Float[Array, "batch hops classes"], State]:
-        """As `step`, from stacked features: what a microcontroller runs behind a front end of its own. No `audio` in state."""
-        own = {name: state[name] for name in state if name != "logits"}
-        hidden, own = self.student.apply(variables(params), frames, own, method="step")
+        """`step` from stacked features, for a microcontroller with a front end in its firmware; `state` has no `audio`."""
+        student_state = {name: state[name] for name in state if name != "logits"}
+        hidden, student_state = self.student.apply(variables(params), frames, student_state, method="step")
         with jax.named_scope(AVERAGE):
             logits, past = self._average(state["logits"], self._head(params, hidden))
-        return logits, {"logits": past} | own
+        return logits, {"logits": past} | student_state
 
     def _average(self, past, new):
-        """Mean over the window at each hop, and what the next step needs: logits less those of the background."""
-        background = BEFORE * np.where(np.arange(self.classes) == 0, 1, -1).astype(np.float32)
-        logits, past = append(past, new - background)
-        each = self.hop // FRAME
-        first = each * np.arange(new.shape[1] // each)[:, None]
-        place = np.arange(logits.shape[1])
-        # A mean as a matrix product: it converts, and quantises, where a pooling operator does not.
-        share = ((place >= first) & (place < first + self._pooled)) / np.float32(self._pooled)
-        return jnp.einsum("hf,bfc->bhc", share.astype(np.float32), logits) + background, past
+        """Mean over the window at each hop, and the past for the next step: logits minus those of silence."""
+        silence = SILENCE_LOGIT * np.where(np.arange(self.classes) == 0, 1, -1).astype(np.float32)
+        logits, past = append(past, new - silence)
+        frames_per_hop = self.hop // FRAME
+        first = frames_per_hop * np.arange(new.shape[1] // frames_per_hop)[:, None]
+        frame = np.arange(logits.shape[1])
+        # A mean as a matrix product, which converts and quantises where a pooling operator does not.
+        share = ((frame >= first) & (frame < first + self._pooled)) / np.float32(self._pooled)
+        return jnp.einsum("hf,bfc->bhc", share.astype(np.float32), logits) + silence, past
 
     @property
     def _pooled(self) -> int:
-        """Frames of a window."""
+        """Frames in a window."""
         return self.window // FRAME if self.streaming else stacked_count(self.window)
 
     def _head(self, params, hidden):
         return Head(self.classes).apply({"params": params["head"]}, hidden).astype(jnp.float32)
 
 
-def keyword_model(config, classes: int) -> KeywordModel:
+def keyword_model(config: ConfigDict, classes: int) -> KeywordModel:
     """The model of a `finetune` config.
 
     Raises:

@@ -1,11 +1,12 @@
-"""The model of a `pretrain` config: a teacher, or the student itself with a codebook of its own."""
+"""The model of a `pretrain` config: a teacher, or a student that learns a codebook of its input."""
 
 import dataclasses
 from collections.abc import Callable
 
 import flax.linen as nn
+from ml_collections import ConfigDict
 
-from s3rl_jax.audio.logmel import stacked_count
+from s3rl_jax.audio.logmel import Count, stacked_count
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.models.student.convolutional import ConvolutionalStudent
 from s3rl_jax.models.student.registry import build_student
@@ -13,8 +14,8 @@ from s3rl_jax.models.student.self_supervised import SelfSupervisedStudent
 from s3rl_jax.models.teacher import wav2vec2
 
 
-def pretraining_model(config) -> tuple[nn.Module, Callable]:
-    """The model of a `pretrain` config, and the function from samples to its frames.
+def pretraining_model(config: ConfigDict) -> tuple[nn.Module, Callable[[Count], Count]]:
+    """The model of a `pretrain` config, and the function from a number of samples to its number of frames.
 
     Raises:
       UserError: for a model or a size that does not exist.

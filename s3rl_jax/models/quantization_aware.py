@@ -1,15 +1,16 @@
-"""Rounding in training as an int8 file rounds, with straight-through gradients (arXiv 1712.05877, section 3)."""
+"""Quantisation-aware training: rounds as an int8 file does, with straight-through gradients (arXiv 1712.05877, section 3)."""
 
 import contextlib
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-LEVELS = 255  # of an activation: from its least to its greatest value, zero among them
-WEIGHT_LEVELS = 127  # of a weight, on either side of zero
-OUTPUTS_FIRST = ("query", "key", "value")  # dense layers whose kernel contracts its first axis alone, [width, heads, dim]
+LEVELS = 255  # steps of an activation from its least to its greatest value, with zero on a step
+WEIGHT_LEVELS = 127  # steps of a weight on either side of zero
+SEVERAL_OUTPUT_AXES = ("query", "key", "value")  # dense layers whose kernel, [width, heads, dim], has one axis of inputs
 
 
 def straight_through(x: Float[Array, "*shape"], rounded: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -28,35 +29,35 @@ def fake_quantise_activation(x: Float[Array, "*shape"]) -> Float[Array, "*shape"
 def fake_quantise_kernel(name: str, kernel: Float[Array, "*inputs outputs"]) -> Float[Array, "*inputs outputs"]:
     """Rounds to 255 levels about zero, one scale for each output channel.
 
-    BatchNorm multiplies a channel of the kernel by a number when it is folded, and the channel's scale with it: the levels
-    are the same before and after.
+    Folding a BatchNorm multiplies each channel of the kernel, and so the channel's scale, by a number: the rounding is the
+    same before and after.
 
     Args:
-      name: of the layer, which tells the axes that are outputs.
-      kernel: of a dense layer or a convolution.
+      name: name of the layer, which tells the axes that are outputs.
+      kernel: kernel of a dense layer or a convolution.
     """
-    inputs = (0,) if name in OUTPUTS_FIRST else tuple(range(kernel.ndim - 1))
+    inputs = (0,) if name in SEVERAL_OUTPUT_AXES else tuple(range(kernel.ndim - 1))
     scale = jnp.maximum(jnp.abs(kernel).max(axis=inputs, keepdims=True), 1e-8) / WEIGHT_LEVELS
     return straight_through(kernel, jnp.round(kernel / scale) * scale)
 
 
-def fake_quantise_params(params):
-    """All kernels of a tree of parameters."""
+def fake_quantise_params(params: Any) -> Any:
+    """The tree of parameters with all its kernels rounded."""
 
-    def one(path, leaf):
+    def rounded(path, leaf):
         keys = [entry.key for entry in path]
         return fake_quantise_kernel(keys[-2], leaf) if keys[-1] == "kernel" else leaf
 
-    return jax.tree_util.tree_map_with_path(one, params)
+    return jax.tree_util.tree_map_with_path(rounded, params)
 
 
 def _round_edges(call, args, kwargs, context):
-    """What goes into a matrix product or convolution, and what comes out of it, is an integer tensor of the file."""
+    """Rounds the input and the output of each matrix product and convolution, which are integer tensors of the file."""
     if context.method_name != "__call__" or not isinstance(context.module, (nn.Dense, nn.DenseGeneral, nn.Conv)):
         return call(*args, **kwargs)
     return fake_quantise_activation(call(fake_quantise_activation(args[0]), *args[1:], **kwargs))
 
 
 def rounding_activations() -> contextlib.AbstractContextManager:
-    """Within it, applied modules round the inputs and outputs of their products."""
+    """A context in which applied modules round the inputs and outputs of their products."""
     return nn.intercept_methods(_round_edges)

@@ -1,1 +1,1 @@
-"""Who teaches: where a teacher comes from, its codebook, and what it says of a whole corpus."""
+"""Teachers of a run: loaded or pre-trained, with a codebook, and their targets of a whole corpus on disk."""

@@ -1,6 +1,6 @@
-"""Cached targets: the teacher hears the whole corpus once, in fixed crops, and what it says is kept on disk.
+"""Cached targets: the teacher runs once over the whole corpus, in fixed crops, and its targets are kept on disk.
 
-A folder with `targets.json` (which teacher, layers, corpus and crops made it) and, for each shard of segments, one .npy
+A folder with `targets.json` (which teacher, layers, corpus and crops they are of) and, for each shard of crops, one .npy
 file an array. Hidden states are kept in bfloat16, code indices as int16.
 """
 
@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Int, Int16, Shaped, UInt16
 
 from s3rl_jax.batches.crops import Crops
 from s3rl_jax.batches.plan import read_plan
@@ -25,113 +26,139 @@ from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, targets_fu
 from s3rl_jax.runs.digest import digest
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
-SHARD = 1024  # segments
-ABOUT = "targets.json"
+CROPS_A_SHARD = 1024
+RECORD = "targets.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class CachedCrops:
-    """Crops with what the teacher says of them: `teacher_means`, `teacher_hidden`, `teacher_index`, as they were wanted."""
+    """Crops with the teacher's targets of them: `teacher_means`, `teacher_hidden`, `teacher_index`, as selected."""
 
     crops: Crops
-    folder: Path
-    names: tuple[str, ...]
+    shards: "TargetShards"
 
     @property
     def samples(self) -> int:
         return self.crops.samples
 
     def plan(self, step: int, rows: range) -> dict:
-        """What `Crops.plan` gives, and the rows' targets."""
-        segments = self.crops.numbers(step, rows)
-        return self.crops.grid_plan(segments) | {f"teacher_{name}": self._rows(name, segments) for name in self.names}
+        """`Crops.plan`, and the rows' targets."""
+        numbers = self.crops.numbers(step, rows)
+        targets = {f"teacher_{name}": self.shards.rows(name, numbers) for name in self.shards.names}
+        return self.crops.grid_plan(numbers) | targets
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """What `Crops.batch` gives, and the rows' targets."""
+        """`Crops.batch`, and the rows' targets."""
         return read_plan(self.crops.clips, self.plan(step, rows), self.samples)
 
-    def _rows(self, name: str, segments: np.ndarray) -> np.ndarray:
-        rows = np.stack([_open(_shard_path(self.folder, s // SHARD, name))[s % SHARD] for s in segments.tolist()])
+
+@dataclasses.dataclass(frozen=True)
+class TargetShards:
+    """The files of a folder of targets.
+
+    Attributes:
+      folder: where they are.
+      names: of the arrays: `means`, `hidden`, `index`.
+      size: crops in a shard; the last one may have fewer.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    size: int
+
+    def path(self, shard: int, name: str) -> Path:
+        return self.folder / f"{name}-{shard:06}.npy"
+
+    def complete(self, shard: int) -> bool:
+        return all(self.path(shard, name).is_file() for name in self.names)
+
+    def rows(self, name: str, numbers: Int[np.ndarray, "rows"]) -> Shaped[np.ndarray, "rows ..."]:
+        """One array's rows for the crops of these numbers."""
+        places = (divmod(number, self.size) for number in numbers.tolist())
+        rows = np.stack([_memory_map(self.path(shard, name))[row] for shard, row in places])
         return rows.astype(np.int32) if name == "index" else rows.view(ml_dtypes.bfloat16)
 
+    def write(self, shard: int, name: str, rows: Int16[np.ndarray, "rows ..."] | UInt16[np.ndarray, "rows ..."]) -> None:
+        with durably(self.path(shard, name), "wb") as file:
+            np.save(file, rows, allow_pickle=False)
 
-def cached_targets(teacher: Teacher, wanted: TargetSelection, crops: Crops, folder: Path) -> CachedCrops:
+
+def cached_targets(
+    teacher: Teacher, selection: TargetSelection, crops: Crops, folder: Path, crops_a_shard: int = CROPS_A_SHARD
+) -> CachedCrops:
     """Computes the targets that are not there yet, and opens them.
 
-    Killed, it goes on with the first shard that was not finished. Each process of a multi-host run makes every n-th
-    shard; `folder` must be one that all of them see.
+    After a kill it continues with the first shard that is not complete. Each process of a multi-host run computes every n-th
+    shard; all of them must see `folder`.
 
     Raises:
       UserError: if the folder holds targets of another teacher, corpus, layers or crops; says which.
     """
-    about = {
+    description = {
         "teacher": teacher_digest(teacher),
-        "codebook": digest(teacher.codebook) if wanted.codes and teacher.codebook is not None else "",
-        "layers": list(wanted.layers),
-        "means": wanted.means,
-        "frames": wanted.frames,
-        "codes": wanted.codes,
+        "codebook": digest(teacher.codebook) if selection.codes and teacher.codebook is not None else "",
+        "layers": list(selection.layers),
+        "means": selection.means,
+        "frames": selection.frames,
+        "codes": selection.codes,
         "corpus": corpus_digest(crops.clips),
         "crop_samples": crops.samples,
         "segments": len(crops),
     }
-    _claim(folder, about)
-    names = tuple(n for n, asked in (("means", wanted.means), ("hidden", wanted.frames), ("index", wanted.codes)) if asked)
-    shards = range(jax.process_index(), -(-len(crops) // SHARD), jax.process_count())
-    missing = [s for s in shards if not all(_shard_path(folder, s, name).is_file() for name in names)]
-    if missing:
-        _compute(teacher, wanted, crops, folder, missing)
+    _claim(folder, description)
+    selected = {"means": selection.means, "hidden": selection.frames, "index": selection.codes}
+    shards = TargetShards(folder, tuple(name for name in selected if selected[name]), crops_a_shard)
+    mine = range(jax.process_index(), -(-len(crops) // crops_a_shard), jax.process_count())
+    if missing := [shard for shard in mine if not shards.complete(shard)]:
+        _compute(teacher, selection, crops, shards, missing)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("cached targets are complete")
-    return CachedCrops(crops, folder, names)
+    return CachedCrops(crops, shards)
 
 
-def _claim(folder: Path, about: dict) -> None:
+def _claim(folder: Path, description: dict) -> None:
     """Takes the folder, or compares with what it was begun with. Process 0 alone writes."""
-    if differing := differences(folder / ABOUT, about):
+    if differing := differences(folder / RECORD, description):
         raise UserError(
             f"config.teacher.cache: {folder} was made by or for another: {'; '.join(differing)}. Name another folder with "
             "config.teacher.cache_dir, or remove it"
         )
     if jax.process_index() == 0:
-        write_record(folder / ABOUT, about)
+        write_record(folder / RECORD, description)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("the folder of cached targets is claimed")
 
 
-def _compute(teacher: Teacher, wanted: TargetSelection, crops: Crops, folder: Path, shards: list[int]) -> None:
+def _compute(teacher: Teacher, selection: TargetSelection, crops: Crops, shards: TargetShards, missing: list[int]) -> None:
+    """Runs the teacher over the crops of the missing shards and writes them, one after the other."""
     mesh = Mesh(np.array(jax.local_devices()), ("data",))
-    listen = jax.jit(
-        targets_function(teacher, wanted),
+    compute = jax.jit(
+        targets_function(teacher, selection),
         in_shardings=(NamedSharding(mesh, PartitionSpec()), *[NamedSharding(mesh, PartitionSpec("data"))] * 2),
     )
     params = jax.device_put(teacher.params, NamedSharding(mesh, PartitionSpec()))
     size = -(-crops.batch_size // jax.process_count() // mesh.size) * mesh.size
-    LOGGER.info(f"the teacher hears {len(shards) * SHARD} segments: {folder}")
-    with Progress(len(shards) * SHARD, "segments", "hearing") as progress:
-        for shard in shards:
-            segments = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(crops)))
-            said = []
-            for first in range(0, len(segments), size):
-                part = segments[first : first + size]
+    count = len(missing) * shards.size
+    LOGGER.info(f"the teacher hears {count} segments: {shards.folder}")
+    with Progress(count, "segments", "hearing") as progress:
+        for shard in missing:
+            numbers = np.arange(shard * shards.size, min((shard + 1) * shards.size, len(crops)))
+            parts = []
+            for first in range(0, len(numbers), size):
+                part = numbers[first : first + size]
                 batch = crops.grid_batch(np.resize(part, size))  # the last one is filled up: one shape, one compilation
-                heard = jax.device_get(listen(params, batch["audio"], batch["length"]))
-                said.append({name: _packed(name, rows[: len(part)]) for name, rows in heard.items()})
+                targets = jax.device_get(compute(params, batch["audio"], batch["length"]))
+                parts.append({name: _packed(name, rows[: len(part)]) for name, rows in targets.items()})
                 progress.advance(len(part))
-            for name in said[0]:
-                with durably(_shard_path(folder, shard, name), "wb") as file:
-                    np.save(file, np.concatenate([part[name] for part in said]), allow_pickle=False)
+            for name in shards.names:
+                shards.write(shard, name, np.concatenate([part[name] for part in parts]))
 
 
-def _packed(name: str, rows: np.ndarray) -> np.ndarray:
-    """bfloat16 as its 16 bits: .npy files know no bfloat16."""
+def _packed(name: str, rows: Shaped[np.ndarray, "rows ..."]) -> Int16[np.ndarray, "rows ..."] | UInt16[np.ndarray, "rows ..."]:
+    """Code indices as int16, hidden states as the 16 bits of their bfloat16: .npy files have no bfloat16."""
     return rows.astype(np.int16) if name == "index" else rows.astype(ml_dtypes.bfloat16).view(np.uint16)
 
 
-def _shard_path(folder: Path, shard: int, name: str) -> Path:
-    return folder / f"{name}-{shard:06}.npy"
-
-
 @functools.lru_cache(maxsize=4096)
-def _open(path: Path) -> np.ndarray:
+def _memory_map(path: Path) -> np.ndarray:
     return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Digests by which a cache knows the teacher and the corpus that made it."""
+"""Digests by which a cache recognises the teacher and the corpus that it was computed from."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ from s3rl_jax.runs.digest import digest
 
 
 def teacher_digest(teacher: Teacher) -> str:
-    """Of the parameters, the options that change what they compute, and the dtype they compute in."""
+    """Digest of the parameters, of the options that change what they compute, and of the dtype that they compute in."""
     dtypes = sorted({str(leaf.dtype) for leaf in jax.tree.leaves(teacher.params)})
     options = hashlib.sha256(repr((teacher.config, dtypes)).encode()).hexdigest()
     return digest({"params": teacher.params, "options": np.frombuffer(options.encode(), np.uint8)})
 
 
 def corpus_digest(clips: Clips) -> str:
-    """Of which recordings there are and how long they are."""
+    """Digest of the recordings' names, kinds and lengths."""
     columns = {name: clips.columns[name].tolist() for name in ("id", "kind", "samples")}
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:16]

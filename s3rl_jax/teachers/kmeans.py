@@ -1,13 +1,17 @@
 """A codebook for a teacher that has none: mini-batch k-means over the hidden states of one layer (arXiv 2106.07447)."""
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import numpy as np
+from jaxtyping import Float
+from ml_collections import ConfigDict
 
 from s3rl_jax.audio.masking import valid_frames
 from s3rl_jax.batches.crops import Crops
+from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
@@ -15,35 +19,37 @@ from s3rl_jax.models.teacher.codebook import KMeansCodebook
 from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, targets_function
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
+FIRST_FRAMES = 10  # a cluster: of the frames out of which the fit chooses its starting centroids
 
-def load_or_fit_codebook(teacher: Teacher, crops: Crops, settings, folder: Path) -> KMeansCodebook | None:
-    """The codebook that `config.codebook` asks for: None is the teacher's own quantiser.
+
+def load_or_fit_codebook(teacher: Teacher, crops: Crops, settings: ConfigDict, folder: Path) -> KMeansCodebook | None:
+    """The codebook of `config.codebook`; None: the teacher's own quantiser.
 
     Args:
       teacher: without a codebook.
-      crops: of the corpus; their order is the order in which the fit hears it.
+      crops: of the corpus, in the order in which the fit reads them.
       settings: `config.codebook`: kind, layer, clusters, batches, seed.
       folder: where fitted codebooks are kept, beside the corpus.
 
     Raises:
-      UserError: for settings that cannot be.
+      UserError: for settings that no codebook can have, or a file that cannot be read or written.
     """
     layer = codebook_layer(teacher, settings)
     if layer is None:
         return None
-    made_of = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
-    path = folder / f"kmeans-{'-'.join(str(part) for part in (*made_of, crops.samples, crops.batch_size))}.npz"
+    identity = (teacher_digest(teacher), corpus_digest(crops.clips), layer, settings.clusters, settings.batches, settings.seed)
+    path = folder / f"kmeans-{'-'.join(str(part) for part in (*identity, crops.samples, crops.batch_size))}.npz"
     if not path.is_file():
         LOGGER.info(f"fitting {settings.clusters} clusters to layer {layer} of the teacher: {path}")
         _save(path, fit(teacher, crops, layer, settings.clusters, settings.batches, settings.seed))
     return _read(path, layer)
 
 
-def codebook_layer(teacher: Teacher, settings) -> int | None:
-    """Which layer `config.codebook` asks to be clustered: None where it is the teacher's own quantiser.
+def codebook_layer(teacher: Teacher, settings: ConfigDict) -> int | None:
+    """The layer that `config.codebook` clusters; None: the codebook is the teacher's own quantiser.
 
     Raises:
-      UserError: for settings that cannot be.
+      UserError: for settings that no codebook can have.
     """
     if settings.kind not in ("auto", "quantizer", "kmeans"):
         raise UserError(f"config.codebook.kind={settings.kind!r}: expected auto, quantizer or kmeans")
@@ -70,39 +76,42 @@ def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int,
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    listen, params = jax.jit(targets_function(teacher, TargetSelection((layer,), frames=True))), jax.device_put(teacher.params)
-    time = common_frame_count(teacher.config, crops.samples)
     model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, reassignment_ratio=0.01)
-    pending, total, heard = [], np.zeros(teacher.config.hidden_size), 0
+    pending, total, count = [], np.zeros(teacher.config.hidden_size), 0
     with Progress(batches, "batches", "fitting") as progress:
-        for step in range(batches):
-            batch = crops.batch(step, range(crops.batch_size))
-            valid = np.asarray(valid_frames(common_frame_count(teacher.config, batch["length"]), time))
-            frames = np.asarray(listen(params, batch["audio"], batch["length"])["hidden"])[:, 0][valid]
-            total, heard = total + frames.sum(axis=0, dtype=np.float64), heard + len(frames)
+        for frames in _layer_frames(teacher, crops, layer, batches):
+            total, count = total + frames.sum(axis=0, dtype=np.float64), count + len(frames)
             pending.append(frames)
             progress.advance(1)
-            # The first call chooses the starting centroids out of what it is given: enough for several a cluster.
-            if sum(map(len, pending)) >= (1 if hasattr(model, "cluster_centers_") else 10 * clusters):
+            # The first call chooses the starting centroids among the frames that it gets.
+            if sum(map(len, pending)) >= (1 if hasattr(model, "cluster_centers_") else FIRST_FRAMES * clusters):
                 model.partial_fit(np.concatenate(pending))
                 pending.clear()
     if pending and sum(map(len, pending)) >= clusters:
         model.partial_fit(np.concatenate(pending))
     if not hasattr(model, "cluster_centers_"):
         raise UserError(
-            f"config.codebook.clusters={clusters}: {heard} frames in {batches} batches are too few; expected more batches or "
+            f"config.codebook.clusters={clusters}: {count} frames in {batches} batches are too few; expected more batches or "
             "fewer clusters"
         )
-    return KMeansCodebook(layer, model.cluster_centers_.astype(np.float32), (total / heard).astype(np.float32))
+    return KMeansCodebook(layer, model.cluster_centers_.astype(np.float32), (total / count).astype(np.float32))
+
+
+def _layer_frames(teacher: Teacher, crops: Crops, layer: int, batches: int) -> Iterator[Float[np.ndarray, "frames dim"]]:
+    """The valid frames of one layer, batch by batch."""
+    compute = jax.jit(targets_function(teacher, TargetSelection((layer,), frames=True)))
+    params, time = jax.device_put(teacher.params), common_frame_count(teacher.config, crops.samples)
+    for step in range(batches):
+        batch = crops.batch(step, range(crops.batch_size))
+        valid = np.asarray(valid_frames(common_frame_count(teacher.config, batch["length"]), time))
+        yield np.asarray(compute(params, batch["audio"], batch["length"])["hidden"])[:, 0][valid]
 
 
 def _save(path: Path, codebook: KMeansCodebook) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{jax.process_index()}.tmp")
-        with open(unfinished, "wb") as file:
+        with durably(path, "wb") as file:
             np.savez(file, centroids=codebook.centroids, mean=codebook.mean)
-        unfinished.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}; the codebook is kept in the corpus's folder") from error
 

@@ -1,4 +1,4 @@
-"""`config.teacher.source` -> a frozen teacher: a run of ours, or a public model in a folder or on the hub."""
+"""Loads a frozen teacher from `config.teacher.source`: a run of ours, or a public model in a folder or on the hub."""
 
 import json
 import re
@@ -11,71 +11,72 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.models.pretraining import pretraining_model
-from s3rl_jax.models.teacher.published import Misfit, read_published
+from s3rl_jax.models.teacher.family import UnsupportedCheckpoint
+from s3rl_jax.models.teacher.published import read_published
 from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import CHECKPOINTS, CONFIG, read_config
 
-FLAG = "config.teacher.source"
+FIELD = "config.teacher.source"
 FILES = ("config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json")
 
 
 def load_teacher(source: str | Path, dtype: str) -> Teacher:
-    """Reads a teacher, its parameters in `dtype`: it computes in what its parameters are.
+    """Reads a teacher, its parameters in `dtype`, which it then computes in.
 
     Raises:
-      UserError: for a source that is no teacher, or a dtype that is none.
+      UserError: for a source that is no teacher, or another dtype than float32 and bfloat16.
     """
     dtype = compute_dtype(dtype, "config.teacher.dtype")
     folder = Path(source)
-    teacher = _ours(folder) if _is_workdir(folder) else _public(str(source))
+    teacher = _from_workdir(folder) if _is_workdir(folder) else _from_published(str(source))
     return teacher._replace(params=jax.tree.map(lambda p: jnp.asarray(p, dtype), teacher.params))
 
 
 def _is_workdir(folder: Path) -> bool:
-    """A public model's config.json has no task."""
+    """Whether config.json, if there is one, has a task: that of a public model has none."""
     try:
         return "task" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return (folder / CHECKPOINTS).is_dir()
 
 
-def _ours(workdir: Path) -> Teacher:
-    made_by = read_config(workdir, FLAG, "pretrain")
-    if made_by.model != "teacher":
-        raise UserError(f"{FLAG}={workdir}: pre-trained as a student; expected config.model=teacher")
-    return Teacher(pretraining_model(made_by)[0].config, read_params(workdir, FLAG))
+def _from_workdir(workdir: Path) -> Teacher:
+    config = read_config(workdir, FIELD, "pretrain")
+    if config.model != "teacher":
+        raise UserError(f"{FIELD}={workdir}: pre-trained as a student; expected config.model=teacher")
+    return Teacher(pretraining_model(config)[0].config, read_params(workdir, FIELD))
 
 
-def _public(source: str) -> Teacher:
+def _from_published(source: str) -> Teacher:
     folder = Path(source) if Path(source).is_dir() else _download(source)
     try:
         published = read_published(folder)
-    except Misfit as error:
+    except UnsupportedCheckpoint as error:
         raise UserError(
-            f"{FLAG}={source}: {error}. Expected a workdir of pre-training, or a folder or hub id of a wav2vec 2.0, HuBERT or "
+            f"{FIELD}={source}: {error}. Expected a workdir of pre-training, or a folder or hub id of a wav2vec 2.0, HuBERT or "
             "WavLM with config.json and model.safetensors"
         ) from error
     if published.ignored:
-        LOGGER.info(f"{FLAG}={source}: not part of a teacher, ignored: {', '.join(published.ignored)}")
+        LOGGER.info(f"{FIELD}={source}: not part of a teacher, ignored: {', '.join(published.ignored)}")
     return Teacher(published.config, published.params)
 
 
 def _download(source: str) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", source) or source.startswith("."):
         raise UserError(
-            f"{FLAG}={source}: no such folder, and not a hub id; expected a workdir of pre-training, a folder with config.json "
-            "and model.safetensors, or for example facebook/wav2vec2-base"
+            f"{FIELD}={source}: no such folder, and not a hub id; expected a workdir of pre-training, a folder with "
+            "config.json and model.safetensors, or for example facebook/wav2vec2-base"
         )
     try:
         import huggingface_hub
     except ImportError as error:
-        raise UserError(f"{FLAG}={source}: no such folder; to load it from the hub: pip install 's3rl_jax[hub]'") from error
+        raise UserError(f"{FIELD}={source}: no such folder; to load it from the hub: pip install 's3rl_jax[hub]'") from error
     try:
         return Path(huggingface_hub.snapshot_download(source, allow_patterns=list(FILES)))
-    # The hub's client raises its own, its HTTP library's and the system's errors; all mean that it is not to be had.
+    # The hub's client raises its own errors, its HTTP library's and the system's; all of them mean that it failed.
     except Exception as error:
         raise UserError(
-            f"{FLAG}={source}: not to be had from the hub ({type(error).__name__}). Where there is a network, download "
-            f"{', '.join(FILES)} of {source} into one folder, and name that: --{FLAG}=FOLDER"
+            f"{FIELD}={source}: not to be had from the hub ({type(error).__name__}). Where there is a network, download "
+            f"{', '.join(FILES)} of {source} into one folder, and name that: --{FIELD}=FOLDER"
         ) from error

@@ -1,7 +1,8 @@
-"""A teacher of random parameters: as large and as slow as a trained one, for a run that is only to be timed."""
+"""A teacher with random parameters, as large and as slow as a trained one: for a dry run."""
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import lookup
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
@@ -21,11 +22,11 @@ def untrained_teacher(size: str, dtype: str) -> Teacher:
     return Teacher(config, jax.tree.map(lambda p: p.astype(dtype), params))
 
 
-def untrained_codebook(teacher: Teacher, settings) -> KMeansCodebook | None:
-    """As `config.codebook` would have it fitted; None is the teacher's own quantiser.
+def untrained_codebook(teacher: Teacher, settings: ConfigDict) -> KMeansCodebook | None:
+    """A random codebook of the size of `config.codebook`; None: the teacher's own quantiser.
 
     Raises:
-      UserError: for settings that cannot be.
+      UserError: for settings that no codebook can have.
     """
     layer = codebook_layer(teacher, settings)
     if layer is None:

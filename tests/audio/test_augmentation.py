@@ -63,7 +63,7 @@ def test_other_speech_is_mixed_in_at_its_snr_and_never_a_keyword(rng):
         for row in range(1, 8):
             if not added[row].any():
                 continue
-            # Which row it was: the one whose own sample stands out, by one over its level.
+            # The mixed row is the one whose marked sample stands out, by one over its level.
             (other,) = np.flatnonzero(np.abs(added[row] - np.median(added[row])) > 1e-4)[:8]
             assert allowed[other]
             assert other != row
@@ -81,8 +81,8 @@ def test_a_room_and_a_band_are_one_filter(rng):
     settings = {**OFF, "reverb_probability": 1.0, "band_probability": 1.0}
     settings |= {"band_low_hz": (300.0, 300.0), "band_high_hz": (3000.0, 3000.0)}
     out = augmentations.augment(jax.random.key(0), audio, np.full(1, 4000), NONE, response, settings)
-    wanted = np.asarray(band_limit(reverberate(audio[0], response[0]), 300.0, 3000.0))
-    np.testing.assert_allclose(out[0][200:-200], wanted[200:-200], atol=0.05)
+    expected = np.asarray(band_limit(reverberate(audio[0], response[0]), 300.0, 3000.0))
+    np.testing.assert_allclose(out[0][200:-200], expected[200:-200], atol=0.05)
 
 
 @pytest.mark.parametrize("later", [False, True])

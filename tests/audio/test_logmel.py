@@ -32,7 +32,7 @@ def test_batches_are_rows(rng):
 
 
 def test_a_later_start_by_whole_hops_shifts_the_frames(rng):
-    # What streaming relies on: a frame depends on its own 25 ms alone.
+    # Streaming relies on it that a frame depends on its 25 ms alone.
     audio = rng.standard_normal(8000).astype(np.float32)
     np.testing.assert_allclose(log_mel(audio)[3:], log_mel(audio[480:]), atol=1e-5)
 

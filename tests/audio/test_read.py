@@ -24,11 +24,11 @@ def test_sixteen_bit_files_come_through_unchanged(tmp_path, rng, suffix):
 def test_any_rate_and_channel_count_gives_the_same_sound(tmp_path, rate, channels, suffix):
     soundfile.write(tmp_path / f"a.{suffix}", np.tile(chirp(rate)[:, None], (1, channels)), rate)
     ours = read_audio(tmp_path / f"a.{suffix}").astype(np.float64) / 32768
-    wanted = chirp(16_000)
-    assert abs(len(ours) - len(wanted)) <= 2 * 1152
-    size = min(len(ours), len(wanted)) - 200
+    expected = chirp(16_000)
+    assert abs(len(ours) - len(expected)) <= 2 * 1152
+    size = min(len(ours), len(expected)) - 200
     lags = range(-30, 31) if suffix != "mp3" else range(-1500, 1500, 1)
-    best = max(np.corrcoef(ours[2000 + lag : size - 2000 + lag], wanted[2000 : size - 2000])[0, 1] for lag in lags)
+    best = max(np.corrcoef(ours[2000 + lag : size - 2000 + lag], expected[2000 : size - 2000])[0, 1] for lag in lags)
     assert best > 0.99
 
 

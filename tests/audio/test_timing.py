@@ -11,9 +11,9 @@ def test_speed_is_what_scipy_reads_between_the_samples(rng, speed, anchor):
     smooth = signal.sosfilt(signal.butter(8, 2000, fs=16_000, output="sos"), rng.standard_normal(8000))
     ours = np.asarray(change_speed(smooth, speed, anchor))
     place = anchor + (np.arange(8000) - anchor) * speed
-    wanted = interpolate.CubicSpline(np.arange(8000), smooth)(np.clip(place, 0, 7999))
+    expected = interpolate.CubicSpline(np.arange(8000), smooth)(np.clip(place, 0, 7999))
     inside = (place >= 2) & (place <= 7996)
-    error = np.sqrt(np.mean((ours - wanted)[inside] ** 2) / np.mean(wanted[inside] ** 2))
+    error = np.sqrt(np.mean((ours - expected)[inside] ** 2) / np.mean(expected[inside] ** 2))
     assert error < 0.01
     assert not ours[(place < -2) | (place > 8001)].any(), "what is not there is silence"
 
@@ -36,5 +36,5 @@ def test_speed_one_changes_nothing(rng):
 @pytest.mark.parametrize("later", [-300, -1, 0, 1, 250])
 def test_a_shift_is_numpys_with_silence(rng, later):
     audio = rng.standard_normal(1000).astype(np.float32)
-    wanted = np.concatenate([np.zeros(max(later, 0)), audio, np.zeros(max(-later, 0))])[max(-later, 0) :][:1000]
-    np.testing.assert_array_equal(np.asarray(shift(audio, later)), wanted.astype(np.float32))
+    expected = np.concatenate([np.zeros(max(later, 0)), audio, np.zeros(max(-later, 0))])[max(-later, 0) :][:1000]
+    np.testing.assert_array_equal(np.asarray(shift(audio, later)), expected.astype(np.float32))

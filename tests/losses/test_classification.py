@@ -9,8 +9,8 @@ def test_equals_scikit_learn_with_class_weights(rng):
     logits, label = rng.standard_normal((20, 3)), rng.integers(0, 3, 20)
     weights = np.array([0.5, 2.0, 1.0])
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    wanted = log_loss(label, probabilities, sample_weight=weights[label], labels=[0, 1, 2])
-    assert float(cross_entropy(logits, label, weights)) == pytest.approx(wanted, rel=1e-5)
+    expected = log_loss(label, probabilities, sample_weight=weights[label], labels=[0, 1, 2])
+    assert float(cross_entropy(logits, label, weights)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_smoothing_moves_the_optimum_away_from_certainty():

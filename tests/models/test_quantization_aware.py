@@ -19,8 +19,8 @@ def test_activations_are_rounded_as_pytorch_rounds_them(x):
     low, high = min(x.min(), 0.0), max(x.max(), 0.0)
     scale = max(float(high) - float(low), 1e-6) / 255
     zero = round(-float(low) / scale)
-    wanted = torch.fake_quantize_per_tensor_affine(torch.tensor(x), scale, zero, 0, 255).numpy()
-    off = np.abs(np.asarray(fake_quantise_activation(jnp.asarray(x))) - wanted) / scale
+    expected = torch.fake_quantize_per_tensor_affine(torch.tensor(x), scale, zero, 0, 255).numpy()
+    off = np.abs(np.asarray(fake_quantise_activation(jnp.asarray(x))) - expected) / scale
     assert (off < 1e-2).mean() > 0.9, "equal, but for values that lie half way between two levels"
     assert off.max() < 1.01
 
@@ -28,10 +28,10 @@ def test_activations_are_rounded_as_pytorch_rounds_them(x):
 def test_kernels_are_rounded_as_pytorch_rounds_them(rng):
     kernel = rng.standard_normal((12, 8)).astype(np.float32)
     scale, zero = torch.tensor(np.abs(kernel).max(axis=0) / 127), torch.zeros(8, dtype=torch.int32)
-    wanted = torch.fake_quantize_per_channel_affine(torch.tensor(kernel), scale, zero, 1, -127, 127)
-    np.testing.assert_allclose(fake_quantise_kernel("dense", jnp.asarray(kernel)), wanted.numpy(), atol=1e-6)
+    expected = torch.fake_quantize_per_channel_affine(torch.tensor(kernel), scale, zero, 1, -127, 127)
+    np.testing.assert_allclose(fake_quantise_kernel("dense", jnp.asarray(kernel)), expected.numpy(), atol=1e-6)
     heads = kernel.reshape(12, 2, 4)
-    np.testing.assert_allclose(fake_quantise_kernel("query", jnp.asarray(heads)).reshape(12, 8), wanted.numpy(), atol=1e-6)
+    np.testing.assert_allclose(fake_quantise_kernel("query", jnp.asarray(heads)).reshape(12, 8), expected.numpy(), atol=1e-6)
 
 
 def test_the_gradient_goes_straight_through(rng):
@@ -41,8 +41,8 @@ def test_the_gradient_goes_straight_through(rng):
 
 
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
-def test_rounded_training_hears_what_the_file_will_hear(size):
-    """Nearer to the int8 file than the float model is: what it learns to live with is the file's own rounding."""
+def test_rounded_training_is_near_the_int8_file(size):
+    """Rounding in training is nearer to the int8 file than the float model is."""
     from s3rl_jax.audio.logmel import stack_frames
     from s3rl_jax.export.build import build_file
     from s3rl_jax.export.calibration import calls_for, with_silence_and_noise

@@ -20,19 +20,19 @@ def teacher():
     return toy(quantizer=False)
 
 
-def test_nearest_is_what_scikit_learn_predicts(rng):
+def test_nearest_is_scikit_learns(rng):
     from sklearn.metrics import pairwise_distances_argmin
 
     hidden, centroids = rng.standard_normal((2, 9, 5)).astype(np.float32), rng.standard_normal((7, 5)).astype(np.float32)
-    wanted = pairwise_distances_argmin(hidden.reshape(-1, 5), centroids).reshape(2, 9, 1)
-    np.testing.assert_array_equal(nearest(hidden, centroids), wanted)
+    reference = pairwise_distances_argmin(hidden.reshape(-1, 5), centroids).reshape(2, 9, 1)
+    np.testing.assert_array_equal(nearest(hidden, centroids), reference)
 
 
 def test_look_up_joins_the_groups(rng):
     vectors, index = rng.standard_normal((2, 5, 3)), rng.integers(0, 5, (1, 4, 2))
-    found = look_up(vectors, index)
+    joined = look_up(vectors, index)
     for t in range(4):
-        np.testing.assert_allclose(found[0, t], np.concatenate([vectors[g, index[0, t, g]] for g in range(2)]), rtol=1e-6)
+        np.testing.assert_allclose(joined[0, t], np.concatenate([vectors[g, index[0, t, g]] for g in range(2)]), rtol=1e-6)
 
 
 def test_the_fit_is_reproducible_and_near_a_full_k_means(teacher, crops):
@@ -40,12 +40,12 @@ def test_the_fit_is_reproducible_and_near_a_full_k_means(teacher, crops):
 
     one, other = (fit(teacher, crops, 1, 6, 5, seed=0) for _ in range(2))
     np.testing.assert_array_equal(one.centroids, other.centroids)
-    listen = jax.jit(lambda a, n: teacher_targets(teacher, TargetSelection((1,), frames=True), to_float(a), n)["hidden"])
+    compute = jax.jit(lambda a, n: teacher_targets(teacher, TargetSelection((1,), frames=True), to_float(a), n)["hidden"])
     frames = []
     for step in range(5):
         batch = crops.batch(step, range(8))
         count = np.asarray(common_frame_count(teacher.config, batch["length"]))
-        frames += [row[0, :n] for row, n in zip(np.asarray(listen(batch["audio"], batch["length"])), count, strict=True)]
+        frames += [row[0, :n] for row, n in zip(np.asarray(compute(batch["audio"], batch["length"])), count, strict=True)]
     frames = np.concatenate(frames)
     np.testing.assert_allclose(one.mean, frames.mean(axis=0), atol=1e-4)
 
@@ -82,7 +82,7 @@ def test_the_quantiser_comes_first_where_there_is_one(crops, tmp_path):
         ({"clusters": 5000}, "too few"),
     ],
 )
-def test_settings_that_cannot_be_are_named(teacher, crops, tmp_path, changes, named):
+def test_settings_that_no_codebook_can_have_are_named(teacher, crops, tmp_path, changes, named):
     with pytest.raises(UserError, match=named):
         load_or_fit_codebook(teacher, crops, settings(**changes), tmp_path)
 

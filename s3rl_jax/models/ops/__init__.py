@@ -1,1 +1,1 @@
-"""Operations whose fastest form differs between CPUs and accelerators."""
+"""Operations in two forms each: one tuned for CPUs, and the libraries' own for accelerators (see `backend`)."""

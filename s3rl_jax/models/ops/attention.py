@@ -1,8 +1,11 @@
-"""Scaled dot-product attention with batch and heads as one leading dimension."""
+"""Scaled dot-product attention; on a CPU with batch and heads as one leading dimension."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
+
+from s3rl_jax.models.ops.backend import tuned_for_cpu
 
 
 def scaled_dot_product(
@@ -14,8 +17,30 @@ def scaled_dot_product(
 ) -> Float[Array, "batch queries heads dim"]:
     """softmax(q k / sqrt(dim) + bias) v over the keys that `attend` allows (None: all); the softmax in float32.
 
-    The same as `jax.nn.dot_product_attention`, whose products over batch and heads apart take twice as long on a CPU.
+    `jax.nn.dot_product_attention` multiplies over batch and heads apart, which takes twice as long on a CPU.
     """
+    if tuned_for_cpu():
+        return _folded_attention(query, key, value, attend, bias)
+    masked = attend is not None or bias is not None
+    cudnn = cudnn_applies(jax.default_backend(), query.dtype, query.shape, key.shape, masked, bias is not None)
+    mask = None if attend is None else attend[:, None]
+    bias = None if bias is None else bias.astype(query.dtype)
+    return jax.nn.dot_product_attention(query, key, value, bias, mask, implementation="cudnn" if cudnn else "xla")
+
+
+def cudnn_applies(
+    backend: str, dtype: np.dtype, query: tuple[int, ...], key: tuple[int, ...], masked: bool, biased: bool
+) -> bool:
+    """Whether cuDNN has a fused kernel, with gradients, for arrays of these shapes [batch, time, heads, dim].
+
+    It computes in 16 bits, for heads of 8, 16, ... 128; with a mask for even times only; and returns no gradient of a bias.
+    """
+    sizes_fit = query[-1] % 8 == 0 and query[-1] <= 128
+    times_fit = not masked or (query[1] % 2 == 0 and key[1] % 2 == 0)
+    return backend == "gpu" and dtype in (jnp.bfloat16, jnp.float16) and sizes_fit and times_fit and not biased
+
+
+def _folded_attention(query, key, value, attend, bias):
     batch, queries, heads, dim = query.shape
     query, key, value = (x.swapaxes(1, 2).reshape(batch * heads, x.shape[1], dim) for x in (query, key, value))
     scores = jnp.einsum("nqd,nkd->nqk", query, key, preferred_element_type=jnp.float32) * dim**-0.5
@@ -25,26 +50,26 @@ def scaled_dot_product(
     if attend is not None:
         scores = jnp.where(attend[:, None], scores, jnp.finfo(scores.dtype).min)
     weights = jax.nn.softmax(scores).astype(value.dtype).reshape(batch * heads, queries, -1)
-    heard = jnp.einsum("nqk,nkd->nqd", weights, value)
-    return heard.reshape(batch, heads, queries, dim).swapaxes(1, 2)
+    output = jnp.einsum("nqk,nkd->nqd", weights, value)
+    return output.reshape(batch, heads, queries, dim).swapaxes(1, 2)
 
 
 def block_attention(
     query: Float[Array, "batch time heads dim"],
-    key: Float[Array, "batch context+time heads dim"],
-    value: Float[Array, "batch context+time heads dim"],
+    key: Float[Array, "batch keys heads dim"],
+    value: Float[Array, "batch keys heads dim"],
     block: int,
-    attend: Bool[Array, "batch context+time"] | None,
+    attend: Bool[Array, "batch keys"] | None,
 ) -> Float[Array, "batch time heads dim"]:
     """Attention of a stream: each block of frames attends to itself and to the `context` frames before it.
 
-    Within a block attention looks both ways: its frames come in together, so that this costs no delay. Time is linear in
-    the length of the stream.
+    Within a block attention looks both ways: its frames arrive together, so this adds no delay. The cost is linear in the
+    length of the stream.
 
     Args:
       query: whole blocks of new frames.
-      key: of the frames before the first query, then of the new ones.
-      value: likewise.
+      key: keys of the `context` frames before the first query, then of the new ones.
+      value: values of the same frames.
       block: frames; divides context and time.
       attend: which keys are real; None: all.
     """
@@ -55,12 +80,12 @@ def block_attention(
         pieces = [x[:, first : first + time].reshape(-1, block, *x.shape[2:]) for first in offsets]
         return jnp.concatenate(pieces, axis=1)
 
-    if time == block:  # one step: the keys are what they are
+    if time == block:  # a single step: its queries see all the keys
         return scaled_dot_product(query, key, value, None if attend is None else attend[:, None])
-    heard = scaled_dot_product(
+    output = scaled_dot_product(
         query.reshape(-1, block, *query.shape[2:]),
         windows(key),
         windows(value),
         None if attend is None else windows(attend)[:, None],
     )
-    return heard.reshape(query.shape)
+    return output.reshape(query.shape)

@@ -1,21 +1,25 @@
-"""Dropout that draws eight random bits an element."""
+"""Dropout that on a CPU draws eight random bits an element."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from s3rl_jax.models.ops.backend import tuned_for_cpu
+
 
 class Dropout(nn.Module):
-    """As `nn.Dropout`, of which drawing 32 bits an element is a sixth of a training step on a CPU.
+    """`nn.Dropout`; on a CPU, where 32 random bits an element take a sixth of a training step, with the rate in 1/256.
 
-    The rate is rounded to 1/256, and what is kept is scaled by the rate that is used.
+    What is kept is scaled by the rate that is used. The rng stream is `dropout`.
     """
 
     rate: float
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch dim"], deterministic: bool) -> Float[Array, "*batch dim"]:
+        if not tuned_for_cpu():
+            return nn.Dropout(self.rate)(x, deterministic)
         kept = round(256 * (1 - self.rate))
         if deterministic or kept == 256:
             return x

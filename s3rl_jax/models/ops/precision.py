@@ -1,4 +1,4 @@
-"""Mixed precision: what is computed in bfloat16, while parameters and the losses' reductions stay in float32."""
+"""Mixed precision: models compute in bfloat16, while parameters and the losses' reductions stay in float32."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from s3rl_jax.core.errors import UserError
 
 
 def compute_dtype(name: str, field: str) -> str:
-    """A dtype that models compute in.
+    """Checks the name of the dtype that a model computes in.
 
     Raises:
-      UserError: naming the field, for another one.
+      UserError: naming the field, for any but float32 and bfloat16.
     """
     if name not in ("float32", "bfloat16"):
         raise UserError(f"{field}={name!r}: expected float32 or bfloat16")
@@ -20,5 +20,5 @@ def compute_dtype(name: str, field: str) -> str:
 
 
 def cast(tree: Any, dtype: str) -> Any:
-    """Its floating-point arrays in `dtype`."""
+    """The tree with its floating-point arrays in `dtype`."""
     return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)

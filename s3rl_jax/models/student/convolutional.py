@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.ops.dense import Dense
-from s3rl_jax.models.ops.depthwise import depthwise
+from s3rl_jax.models.ops.depthwise_convolution import depthwise
+from s3rl_jax.models.student.masking import hide
 from s3rl_jax.models.student.state import State, extend
-from s3rl_jax.models.student.transformer import hide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ConvolutionalStudentConfig:
     kernels: tuple[int, ...]
 
 
-class Separable(nn.Module):
+class SeparableConvolution(nn.Module):
     """Depthwise over time, then pointwise with BatchNorm, which an export folds away, and ReLU; residual.
 
     Nothing stands between the two convolutions (as in Xception, arXiv 1610.02357): a scale, a bias and a rounding less for
@@ -31,8 +31,14 @@ class Separable(nn.Module):
     kernel: int
 
     @nn.compact
-    def __call__(self, x, past: Float[Array, "batch past width"] | None, train: bool):
-        """Returns the frames, and those of its input that the next step needs."""
+    def __call__(
+        self, x: Float[Array, "batch time width"], past: Float[Array, "batch past width"] | None, train: bool
+    ) -> tuple[Float[Array, "batch time width"], Float[Array, "batch past width"]]:
+        """Convolves new frames after those of `past` (None: silence).
+
+        Returns:
+          The output, and the last frames of the input, which are the past of the next step.
+        """
         frames, past = extend(past, x, self.kernel - 1)
         y = nn.Conv(
             self.width,
@@ -48,21 +54,23 @@ class Separable(nn.Module):
 
 
 def batch_norm(train: bool, name: str) -> nn.BatchNorm:
-    """Of the global batch, as the array is global; running statistics in `batch_stats`."""
+    """BatchNorm over the global batch, because arrays are global; its running statistics are `batch_stats`."""
     return nn.BatchNorm(use_running_average=not train, momentum=0.98, name=name)
 
 
 class ConvolutionalStudent(nn.Module):
-    """Pointwise projection, then separable convolutions that look back only. Called and stepped as `Student` is."""
+    """Pointwise projection, then separable convolutions that look back only; the interface is that of `Student`."""
 
     config: ConvolutionalStudentConfig
-    block: int = 8  # frames of the shortest step; its state is more or fewer, so that it is not all of a step
+    # Frames of the shortest step. No kernel has a past of 8 frames: a state whose length is a step's would be replaced whole.
+    block: int = 8
 
     @property
     def width(self) -> int:
         return self.config.width
 
     def initial_state(self, batch: int) -> State:
+        """Silence before the first frame."""
         config = self.config
         return {f"past_{i}": jnp.zeros((batch, kernel - 1, config.width)) for i, kernel in enumerate(config.kernels)}
 
@@ -73,7 +81,7 @@ class ConvolutionalStudent(nn.Module):
         mask: Bool[Array, "batch time"] | None = None,
         train: bool = False,
     ) -> Float[Array, "batch time width"]:
-        """Encodes whole clips; with `train`, by the batch's own statistics, and `batch_stats` is to be mutable."""
+        """Encodes whole clips; with `train`, by the batch's statistics, and then `batch_stats` must be mutable."""
         return self.step(frames, None, valid, mask, train)[0]
 
     @nn.compact
@@ -90,9 +98,9 @@ class ConvolutionalStudent(nn.Module):
         x = nn.relu(batch_norm(train, "projection_norm")(Dense(config.width, use_bias=False, name="projection")(frames)))
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
         x = hide(x, embedding, mask, valid)
-        after = {}
+        next_state = {}
         for i, kernel in enumerate(config.kernels):
-            x, after[f"past_{i}"] = Separable(config.width, kernel, name=f"block_{i}")(
-                x, None if state is None else state[f"past_{i}"], train
-            )
-        return x, after
+            name = f"past_{i}"
+            past = None if state is None else state[name]
+            x, next_state[name] = SeparableConvolution(config.width, kernel, name=f"block_{i}")(x, past, train)
+        return x, next_state

@@ -1,4 +1,4 @@
-"""The students by name, and how their parameters and running statistics are kept and applied."""
+"""The students by name; their parameters and running statistics as parts of a run's parameters."""
 
 import dataclasses
 from typing import Any
@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
+from ml_collections import ConfigDict
 
 from s3rl_jax.audio.logmel import BANDS
 from s3rl_jax.core.errors import UserError, lookup
@@ -22,11 +23,11 @@ SIZES = {
     "conv_toy": ConvolutionalStudentConfig(width=16, kernels=(3, 3)),  # for tests
     "conv": ConvolutionalStudentConfig(width=64, kernels=(5, 7, 7, 11, 13)),  # 0.03 M
 }
-STATISTICS = "statistics"  # the name, among a run's parameters, of what BatchNorm averages
+STATISTICS = "statistics"  # BatchNorm's running averages, among a run's parameters
 
 
-def build_student(settings, field: str = "config.student") -> Student | ConvolutionalStudent:
-    """The student of `config.student`: `size`, and for a transformer whether it is `streaming`, and in what `block`s.
+def build_student(settings: ConfigDict, field: str = "config.student") -> Student | ConvolutionalStudent:
+    """The student of `config.student`: its `size`, and for a transformer whether it is `streaming`, in steps of `block`.
 
     Raises:
       UserError: for a size that does not exist, or a block that does not divide the context.
@@ -34,7 +35,7 @@ def build_student(settings, field: str = "config.student") -> Student | Convolut
     size = lookup(SIZES, settings.size, f"{field}.size")
     if isinstance(size, ConvolutionalStudentConfig):
         return ConvolutionalStudent(size)
-    # Runs from before there were streaming students do not have the field.
+    # Configurations of runs older than streaming students do not have the field.
     if not settings.get("streaming", False):
         return Student(dataclasses.replace(size, context=0))
     block = settings.get("block", size.block)
@@ -44,14 +45,14 @@ def build_student(settings, field: str = "config.student") -> Student | Convolut
 
 
 def initialise(student: nn.Module, rng: Key[Array, ""]) -> dict[str, Any]:
-    """`student`, and `statistics` for a student that has any."""
-    fresh = student.init(rng, jnp.zeros((1, 16, 2 * BANDS)))
-    statistics = {STATISTICS: fresh["batch_stats"]} if "batch_stats" in fresh else {}
-    return {"student": fresh["params"]} | statistics
+    """Random parameters `student`, and initial `statistics` for a student that has any."""
+    initial = student.init(rng, jnp.zeros((1, 16, 2 * BANDS)))
+    statistics = {STATISTICS: initial["batch_stats"]} if "batch_stats" in initial else {}
+    return {"student": initial["params"]} | statistics
 
 
 def variables(params: dict[str, Any]) -> dict[str, Any]:
-    """What Flax wants, out of a run's parameters. Statistics are averaged, never trained."""
+    """Flax's variables out of a run's parameters. Statistics are averaged, and get no gradient."""
     statistics = {"batch_stats": jax.lax.stop_gradient(params[STATISTICS])} if STATISTICS in params else {}
     return {"params": params["student"]} | statistics
 
@@ -64,11 +65,12 @@ def encode(
     mask: Bool[Array, "batch time"] | None = None,
     dtype: str = "float32",
 ) -> tuple[Float[Array, "batch time width"], dict[str, Any]]:
-    """A training pass: the student's frames, and the running statistics that go on from here (`{}` without BatchNorm).
+    """A training pass, computed in `dtype`.
 
-    It computes in `dtype`; what comes out is float32.
+    Returns:
+      The student's frames and its updated running statistics (`{}` without BatchNorm), in float32.
     """
-    seen = cast(variables(params), dtype)
-    hidden, moved = student.apply(seen, cast(frames, dtype), valid, mask, train=True, mutable=["batch_stats"])
-    statistics = {STATISTICS: jax.lax.stop_gradient(cast(moved["batch_stats"], "float32"))} if moved else {}
+    narrow = cast(variables(params), dtype)
+    hidden, updated = student.apply(narrow, cast(frames, dtype), valid, mask, train=True, mutable=["batch_stats"])
+    statistics = {STATISTICS: jax.lax.stop_gradient(cast(updated["batch_stats"], "float32"))} if updated else {}
     return cast(hidden, "float32"), statistics

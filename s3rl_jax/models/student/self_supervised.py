@@ -1,4 +1,6 @@
-"""A student with a codebook of its own, as wav2vec 2.0 has one: the paper's baselines without a teacher's."""
+"""A student that learns a codebook of its input, as wav2vec 2.0 does: the paper's baselines without a teacher's codebook."""
+
+from typing import Any
 
 import flax.linen as nn
 from jaxtyping import Array, Bool, Float
@@ -6,11 +8,11 @@ from jaxtyping import Array, Bool, Float
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.student.transformer import Student, StudentConfig
-from s3rl_jax.models.teacher.quantizer import Quantizer
+from s3rl_jax.models.teacher.quantizer import Quantizer, Temperature
 
 
 class StudentCodebook(nn.Module):
-    """A quantiser over log-mel frames, and where a student's frames and its code vectors are compared."""
+    """A quantiser of log-mel frames, and projections in which a student's output is compared with the code vectors."""
 
     groups: int = 2
     entries: int = 64
@@ -18,8 +20,12 @@ class StudentCodebook(nn.Module):
 
     @nn.compact
     def __call__(
-        self, frames: Float[Array, "batch time stacked"], hidden: Float[Array, "batch time width"], temperature
-    ) -> dict:
+        self,
+        frames: Float[Array, "batch time stacked"],
+        hidden: Float[Array, "batch time width"],
+        temperature: Temperature,
+    ) -> dict[str, Array]:
+        """Projects the student's output (`context`) and the code vectors (`codes`); see `Quantizer` for the rest."""
         vectors, probabilities, index = Quantizer(self.groups, self.entries, self.dim, name="quantizer")(frames, temperature)
         return {
             "context": Dense(self.dim, name="project_hidden")(hidden),
@@ -30,7 +36,7 @@ class StudentCodebook(nn.Module):
 
 
 class SelfSupervisedStudent(nn.Module):
-    """A student and a codebook over its input frames; called and answering as `Wav2Vec2` does."""
+    """A student and a codebook of its input frames, with the interface of `Wav2Vec2`."""
 
     config: StudentConfig
     codebook_groups: int = 2
@@ -42,9 +48,10 @@ class SelfSupervisedStudent(nn.Module):
         audio: Float[Array, "batch samples"],
         valid: Bool[Array, "batch time"],
         mask: Bool[Array, "batch time"] | None = None,
-        temperature=None,
+        temperature: Temperature = None,
         deterministic: bool = True,
-    ) -> dict:
+    ) -> dict[str, Any]:
+        """`latents` (the input frames), `hidden` (a list of one), and the outputs of `StudentCodebook`."""
         frames = student_features(audio)
         hidden = Student(self.config, name="student")(frames, valid, mask)
         codebook = StudentCodebook(self.codebook_groups, self.codebook_entries, name="codebook")

@@ -2,14 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-State = dict[str, Float[Array, "batch past ..."]]
+State = dict[str, Float[ArrayLike, "batch _ ..."]]
 STATE = "state"  # scope of the operations that carry a state, by which an export keeps them in float
 
 
 def append(
-    past: Float[Array, "batch past *dims"], new: Float[Array, "batch time *dims"]
+    past: Float[ArrayLike, "batch past *dims"], new: Float[ArrayLike, "batch time *dims"]
 ) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch past *dims"]]:
     """Joins the past of a stream and its new frames.
 
@@ -22,8 +23,8 @@ def append(
 
 
 def append_to_silence(
-    past: int, new: Float[Array, "batch time *dims"]
-) -> tuple[Float[Array, "batch past+time *dims"], Float[Array, "batch {past} *dims"]]:
+    past: int, new: Float[ArrayLike, "batch time *dims"]
+) -> tuple[Float[Array, "batch {past}+time *dims"], Float[Array, "batch {past} *dims"]]:
     """`append` at the beginning of a clip, to `past` frames of zeros, which an export then does not have to store."""
     with jax.named_scope(STATE):
         frames = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
@@ -31,7 +32,7 @@ def append_to_silence(
 
 
 def extend(
-    past: Float[Array, "batch {frames} *dims"] | None, new: Float[Array, "batch time *dims"], frames: int
+    past: Float[ArrayLike, "batch {frames} *dims"] | None, new: Float[ArrayLike, "batch time *dims"], frames: int
 ) -> tuple[Float[Array, "batch {frames}+time *dims"], Float[Array, "batch {frames} *dims"]]:
     """`append` to `frames` past frames, or, where `past` is None, to as many of silence."""
     return append_to_silence(frames, new) if past is None else append(past, new)

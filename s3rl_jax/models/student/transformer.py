@@ -8,20 +8,9 @@ from jaxtyping import Array, Bool, Float
 
 from s3rl_jax.models.ops.attention import block_attention, scaled_dot_product
 from s3rl_jax.models.ops.dense import Dense, DenseGeneral
-from s3rl_jax.models.ops.depthwise import depthwise
+from s3rl_jax.models.ops.depthwise_convolution import depthwise
+from s3rl_jax.models.student.masking import hide
 from s3rl_jax.models.student.state import State, extend
-
-
-def hide(
-    x: Float[Array, "batch time width"],
-    embedding: Float[Array, "width"],
-    mask: Bool[Array, "batch time"] | None,
-    valid: Bool[Array, "batch time"] | None,
-) -> Float[Array, "batch time width"]:
-    """Masked frames become the embedding, frames that are not real zero; None leaves all as they are."""
-    if mask is not None:
-        x = jnp.where(mask[..., None], embedding, x)
-    return x if valid is None else jnp.where(valid[..., None], x, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +18,9 @@ class StudentConfig:
     """Sizes. `position_kernel`, `context` and `block` are in 20 ms frames.
 
     Attributes:
-      context: how far back each layer attends in a stream, whole blocks. 0 is the paper's student: it attends to the
-        whole clip, both ways, and cannot be stepped.
-      block: frames that come in together when it is stepped.
+      context: frames before its block to which each layer attends, whole blocks. 0 is the paper's student: it attends to
+        the whole clip, both ways, and cannot be stepped.
+      block: frames of the shortest step.
     """
 
     width: int
@@ -41,6 +30,9 @@ class StudentConfig:
     position_kernel: int = 15
     context: int = 16
     block: int = 8
+
+
+KeysAndValues = tuple[Float[Array, "batch past heads dim"], Float[Array, "batch past heads dim"]]
 
 
 class Layer(nn.Module):
@@ -53,11 +45,13 @@ class Layer(nn.Module):
     config: StudentConfig
 
     @nn.compact
-    def __call__(self, x, valid: Bool[Array, "batch time"] | None, past: tuple[Array, Array] | None):
-        """Encodes frames; `past` holds the keys and values of a stream's past, None at its beginning.
+    def __call__(
+        self, x: Float[Array, "batch time width"], valid: Bool[Array, "batch time"] | None, past: KeysAndValues | None
+    ) -> tuple[Float[Array, "batch time width"], KeysAndValues | None]:
+        """Encodes frames after a past (None: silence).
 
         Returns:
-          The frames, and the keys and values that the next step needs (None where there is no context).
+          The frames, and the past of the next step; None where there is no context.
         """
         config = self.config
         head = (config.heads, config.width // config.heads)
@@ -82,9 +76,9 @@ class Layer(nn.Module):
 class Student(nn.Module):
     """Linear projection of stacked frames, a depthwise convolution for position, transformer layers.
 
-    Position is relative (a convolution) and attention has no positions, so that nothing here depends on where in a
-    stream a frame stands. A clip is a stream from silence: `__call__` is one long `step` from the initial state, in
-    which keys and values are zero, so that a stream needs no mask.
+    The convolution gives relative positions and attention has none, so the output does not depend on where in a stream a
+    frame stands. A clip is a stream from silence: `__call__` is one long `step` from the initial state, in which keys and
+    values are zero, so that a stream needs no mask.
     """
 
     config: StudentConfig
@@ -95,11 +89,11 @@ class Student(nn.Module):
 
     @property
     def block(self) -> int:
-        """Frames of the shortest step; 0 where it cannot be stepped."""
+        """Frames of the shortest step; 0 for a student that cannot be stepped."""
         return self.config.block if self.config.context else 0
 
     def initial_state(self, batch: int) -> State:
-        """Before the first frame: named arrays of frames, empty for a student that cannot be stepped."""
+        """Silence before the first frame; empty for a student that cannot be stepped."""
         config = self.config
         if not config.context:
             return {}
@@ -119,8 +113,8 @@ class Student(nn.Module):
         Args:
           frames: standardised log-mel, two 10 ms frames side by side.
           valid: which frames are real; None: all.
-          mask: frames replaced by a learned embedding.
-          train: makes no difference to this student.
+          mask: frames to be replaced by a learned embedding.
+          train: not used by this student.
         """
         batch, time = frames.shape[:2]
         spare = -time % self.block if self.block else 0
@@ -138,22 +132,22 @@ class Student(nn.Module):
         valid: Bool[Array, "batch time"] | None = None,
         mask: Bool[Array, "batch time"] | None = None,
     ) -> tuple[Float[Array, "batch time width"], State]:
-        """Encodes the next frames of a stream, whole blocks of them; the same as encoding all of it at once.
+        """Encodes the next frames of a stream. Steps of any size give the same as one step of all frames.
 
         Args:
           frames: whole blocks.
-          state: of the step before; None: `initial_state`.
+          state: that the step before returned; None: `initial_state`.
           valid: which frames are real; None: all.
-          mask: frames replaced by a learned embedding.
+          mask: frames to be replaced by a learned embedding.
         """
         config = self.config
         streaming = config.context > 0
         x = Dense(config.width, name="projection")(frames)
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))
         x = hide(x, embedding, mask, valid)
-        position, past = x, None
+        padded, past = x, None
         if streaming:
-            position, past = extend(None if state is None else state["position"], x, config.position_kernel - 1)
+            padded, past = extend(None if state is None else state["position"], x, config.position_kernel - 1)
         position = nn.Conv(
             config.width,
             (config.position_kernel,),
@@ -161,12 +155,12 @@ class Student(nn.Module):
             feature_group_count=config.width,
             conv_general_dilated=depthwise,
             name="position",
-        )(position)
+        )(padded)
         x = x + nn.gelu(position, approximate=True)
-        after = {"position": past} if streaming else {}
+        next_state = {"position": past} if streaming else {}
         for i in range(config.layers):
             names = (f"key_{i}", f"value_{i}")
             past = tuple(state[name] for name in names) if state else None
             x, past = Layer(config, name=f"layer_{i}")(x, valid, past)
-            after |= dict(zip(names, past, strict=True)) if streaming else {}
-        return nn.RMSNorm(name="norm")(x), after
+            next_state |= dict(zip(names, past, strict=True)) if streaming else {}
+        return nn.RMSNorm(name="norm")(x), next_state

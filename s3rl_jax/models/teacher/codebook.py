@@ -1,8 +1,10 @@
-"""A teacher's codebook: its own quantiser, or k-means over one of its layers (as HuBERT's targets are made)."""
+"""A codebook of k-means over one layer of a teacher, as HuBERT's targets are (arXiv 2106.07447)."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 
@@ -10,31 +12,34 @@ class KMeansCodebook(NamedTuple):
     """Centroids of the hidden states of one layer.
 
     Attributes:
-      layer: whose hidden states are quantised; 0 is the transformer's input.
-      centroids: one for each class.
-      mean: of all hidden states. Code vectors are centroids without it: hidden states share a large offset, which would
-        make every cosine nearly 1.
+      layer: the quantised layer; 0 is the transformer's input.
+      centroids: one for each entry.
+      mean: of all hidden states. It is subtracted in `vectors`: hidden states share a large offset, which would make every
+        cosine nearly 1.
     """
 
     layer: int
-    centroids: Float[Array, "entries dim"]
-    mean: Float[Array, "dim"]
+    centroids: Float[Array | np.ndarray, "entries dim"]
+    mean: Float[Array | np.ndarray, "dim"]
 
     @property
-    def vectors(self) -> Float[Array, "1 entries dim"]:
+    def vectors(self) -> Float[Array | np.ndarray, "1 entries dim"]:
+        """Code vectors, as one group."""
         return (self.centroids - self.mean)[None]
 
 
-def nearest(hidden: Float[Array, "batch time dim"], centroids: Float[Array, "entries dim"]) -> Int[Array, "batch time 1"]:
-    """The centroid with the least Euclidean distance."""
+def nearest(
+    hidden: Float[ArrayLike, "batch time dim"], centroids: Float[ArrayLike, "entries dim"]
+) -> Int[Array, "batch time 1"]:
+    """Index of the centroid with the least Euclidean distance, as one group."""
     # |h - c|^2 = |h|^2 - 2 h c + |c|^2, of which |h|^2 is the same for all
     distance = jnp.sum(jnp.square(centroids), axis=-1) - 2 * jnp.einsum("btd,vd->btv", hidden, centroids)
     return distance.argmin(-1)[..., None].astype(jnp.int32)
 
 
 def look_up(
-    vectors: Float[Array, "groups entries part"], index: Int[Array, "batch time groups"]
+    vectors: Float[ArrayLike, "groups entries part"], index: Int[ArrayLike, "batch time groups"]
 ) -> Float[Array, "batch time dim"]:
-    """The picked vector of each group, joined."""
-    picked = vectors[jnp.arange(vectors.shape[0]), index]
-    return picked.reshape(*index.shape[:-1], -1)
+    """The indexed vector of each group, joined."""
+    chosen = jnp.asarray(vectors)[jnp.arange(vectors.shape[0]), index]
+    return chosen.reshape(*index.shape[:-1], -1)

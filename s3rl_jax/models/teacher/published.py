@@ -1,162 +1,113 @@
-"""Published wav2vec 2.0, HuBERT and WavLM checkpoints (config.json and safetensors) -> our configuration and parameters."""
+"""Reads a published checkpoint (config.json and safetensors) of any teacher family."""
 
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from s3rl_jax.models.teacher.tensor_names import IGNORED, layout, place
-from s3rl_jax.models.teacher.wav2vec2 import Wav2Vec2, Wav2Vec2Config
-
-ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
-# What a model may have beyond these is arithmetic that we do not do: better no teacher than a wrong one.
-_REQUIRED = {
-    "hidden_act": "gelu",
-    "feat_extract_activation": "gelu",
-    "add_adapter": False,
-    "adapter_attn_dim": None,
-    "conv_pos_batch_norm": False,
-}
+from s3rl_jax.models.teacher.family import Family, ParameterPath, TeacherConfig, UnsupportedCheckpoint
+from s3rl_jax.models.teacher.registry import FAMILIES
 
 
-class Misfit(Exception):
-    """A checkpoint that is not one of a model we compute; says which field or tensor, and what is expected."""
+class PublishedModel(NamedTuple):
+    """A published model as ours.
 
+    Attributes:
+      config: its sizes.
+      params: float32 parameters.
+      ignored: names of its tensors that are no part of a teacher.
+    """
 
-class Published(NamedTuple):
-    """A published model, and the names of its tensors that are no part of a teacher."""
-
-    config: Wav2Vec2Config
+    config: TeacherConfig
     params: dict[str, Any]
     ignored: list[str]
 
 
-def read_published(folder: Path) -> Published:
+def read_published(folder: Path) -> PublishedModel:
     """Reads config.json, model.safetensors (or its shards) and, if there is one, preprocessor_config.json.
 
     Raises:
-      Misfit: for another architecture, a pickle, a missing, unknown or misshapen tensor, named.
+      UnsupportedCheckpoint: for another architecture, a pickle, a missing, unknown or misshapen tensor, named.
     """
     published = _json(folder / "config.json")
-    tensors = _tensors(folder)
+    family = FAMILIES.get(published.get("model_type"))
+    if family is None:
+        expected = ", ".join(FAMILIES)
+        raise UnsupportedCheckpoint(f"config.json: model_type {published.get('model_type')!r}; expected one of {expected}")
     preprocessor = folder / "preprocessor_config.json"
-    normalise = _json(preprocessor).get("do_normalize", True) if preprocessor.is_file() else True
-    config = config_from(published, has_quantizer="quantizer.codevectors" in tensors, normalise_audio=bool(normalise))
-    return Published(config, *params_from(tensors, config))
+    files = _open_tensors(folder)
+    config = family.read_config(published, _json(preprocessor) if preprocessor.is_file() else {}, files.keys())
+    return PublishedModel(config, *_parameters(family, config, files))
 
 
-def config_from(published: dict, has_quantizer: bool = True, normalise_audio: bool = True) -> Wav2Vec2Config:
-    """Our sizes out of a checkpoint's config.json.
-
-    Raises:
-      Misfit: naming the field of a model that we do not compute.
-    """
-    if published.get("model_type") not in ARCHITECTURES:
-        raise Misfit(f"config.json: model_type {published.get('model_type')!r}; expected one of {', '.join(ARCHITECTURES)}")
-    for field, wanted in _REQUIRED.items():
-        if published.get(field, wanted) != wanted:
-            raise Misfit(f"config.json: {field} {published[field]!r}; expected {wanted!r}")
-    codebook = {}
-    if has_quantizer:
-        codebook = {
-            "codebook_groups": published["num_codevector_groups"],
-            "codebook_entries": published["num_codevectors_per_group"],
-            "codebook_dim": published["codevector_dim"],
-            "projection_dim": published["proj_codevector_dim"],
-        }
-    try:
-        return Wav2Vec2Config(
-            conv_dim=tuple(published["conv_dim"]),
-            conv_kernel=tuple(published["conv_kernel"]),
-            conv_stride=tuple(published["conv_stride"]),
-            conv_bias=published["conv_bias"],
-            conv_norm=published["feat_extract_norm"],
-            hidden_size=published["hidden_size"],
-            layers=published["num_hidden_layers"],
-            heads=published["num_attention_heads"],
-            ffn_size=published["intermediate_size"],
-            position_kernel=published["num_conv_pos_embeddings"],
-            position_groups=published["num_conv_pos_embedding_groups"],
-            pre_norm=published["do_stable_layer_norm"],
-            feature_norm=published.get("feat_proj_layer_norm", True),
-            mask_embedding=published.get("mask_time_prob", 0.05) > 0 or published.get("mask_feature_prob", 0.0) > 0,
-            relative_buckets=published["num_buckets"] if published["model_type"] == "wavlm" else 0,
-            relative_distance=published.get("max_bucket_distance", 800),
-            quantizer=has_quantizer,
-            normalise_audio=normalise_audio,
-            norm_epsilon=published["layer_norm_eps"],
-            **codebook,
-        )
-    except KeyError as error:
-        raise Misfit(f"config.json: no field {error.args[0]!r}") from error
-
-
-def params_from(tensors: dict[str, np.ndarray], config: Wav2Vec2Config) -> tuple[dict, list[str]]:
-    """Our parameters out of a checkpoint's tensors, in float32, and the names of those that were left out.
+def _parameters(family: Family, config: TeacherConfig, files: dict[str, Any]) -> tuple[dict, list[str]]:
+    """The tensors of open files as parameters, in float32, and the names of the ignored ones.
 
     Raises:
-      Misfit: naming every tensor that has no place, is missing, or has another shape than the configuration says.
+      UnsupportedCheckpoint: naming the tensors that have no place, are missing, or have a shape that does not follow from
+        the configuration.
     """
-    ours, ignored, wrong = {}, [], []
-    expected = traverse_util.flatten_dict(expected_shapes(config))
-    for name, tensor in tensors.items():
-        inner = name.removeprefix(next((f"{a}." for a in ARCHITECTURES if name.startswith(f"{a}.")), ""))
-        path = place(inner)
+    expected = traverse_util.flatten_dict(family.parameter_shapes(config))
+    params, ignored, errors = {}, [], []
+    for name, file in files.items():
+        inner = name.removeprefix(next((prefix for prefix in family.prefixes if name.startswith(prefix)), ""))
+        path = family.parameter_path(inner)
         if path in expected:
-            try:
-                ours[path] = layout(path, np.asarray(tensor, np.float32), config)
-            except ValueError:
-                ours[path] = tensor
-            if ours[path].shape != expected[path].shape:
-                wrong.append(f"{name} has shape {list(tensor.shape)}, which config.json does not give it")
-        elif IGNORED.fullmatch(inner):
+            tensor = np.asarray(file.get_tensor(name), np.float32)
+            params[path] = _laid_out(family, config, path, tensor)
+            if params[path].shape != expected[path].shape:
+                errors.append(f"{name} has shape {list(tensor.shape)}, which config.json does not give it")
+        elif family.ignored.fullmatch(inner):
             ignored.append(name)
         else:
-            wrong.append(f"{name} has no place in the model")
-    wrong += [f"no tensor for {'/'.join(path)}" for path in expected if path not in ours]
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise Misfit(f"model.safetensors: {'; '.join(wrong[:5])}{more}")
-    return traverse_util.unflatten_dict(ours), sorted(ignored)
+            errors.append(f"{name} has no place in the model")
+    errors += [f"no tensor for {'/'.join(path)}" for path in expected if path not in params]
+    if errors:
+        more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
+        raise UnsupportedCheckpoint(f"model.safetensors: {'; '.join(errors[:5])}{more}")
+    return traverse_util.unflatten_dict(params), sorted(ignored)
 
 
-def expected_shapes(config: Wav2Vec2Config) -> dict:
-    """Shapes of all parameters of a teacher."""
-    frames = config.frame_count(1600)
-    audio, valid = jnp.zeros((1, 1600)), jnp.ones((1, frames), bool)
-    return jax.eval_shape(lambda: Wav2Vec2(config).init(jax.random.key(0), audio, valid))["params"]
+def _laid_out(family: Family, config: TeacherConfig, path: ParameterPath, tensor: np.ndarray) -> np.ndarray:
+    """The tensor in our layout; as it is, where its size does not fit."""
+    try:
+        return family.parameter_layout(path, tensor, config)
+    except ValueError:
+        return tensor
 
 
 def _json(path: Path) -> dict:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Misfit(f"{path.name}: cannot be read: {error}") from error
+        raise UnsupportedCheckpoint(f"{path.name}: cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise UnsupportedCheckpoint(f"{path.name}: expected a JSON object")
+    return values
 
 
-def _tensors(folder: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.flax import load_file
+def _open_tensors(folder: Path) -> dict[str, Any]:
+    """The open safetensors file of each tensor's name; a tensor is read when it is taken out."""
+    from safetensors import SafetensorError, safe_open
 
     index = folder / "model.safetensors.index.json"
     names = sorted(set(_json(index)["weight_map"].values())) if index.is_file() else ["model.safetensors"]
-    tensors = {}
+    files = {}
     for name in names:
         path = folder / name
         if path.parent != folder or not path.is_file():
-            raise Misfit(_no_safetensors(folder, name))
+            raise UnsupportedCheckpoint(_missing_file(folder, name))
         try:
-            tensors |= load_file(path)
+            file = safe_open(path, framework="flax")
         except (SafetensorError, OSError) as error:
-            raise Misfit(f"{name}: not a safetensors file: {error}") from error
-    return tensors
+            raise UnsupportedCheckpoint(f"{name}: not a safetensors file: {error}") from error
+        files |= dict.fromkeys(file.keys(), file)
+    return files
 
 
-def _no_safetensors(folder: Path, name: str) -> str:
+def _missing_file(folder: Path, name: str) -> str:
     pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".pth", ".ckpt")]
     if not pickles:
         return f"no {name} there"

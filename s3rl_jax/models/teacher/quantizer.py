@@ -7,6 +7,8 @@ from jaxtyping import Array, Float, Int
 
 from s3rl_jax.models.ops.dense import Dense
 
+Temperature = float | Float[Array, ""] | None  # of the Gumbel softmax
+
 
 class Quantizer(nn.Module):
     """Picks one of `entries` code vectors in each of `groups` and joins them.
@@ -23,17 +25,17 @@ class Quantizer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, latents: Float[Array, "batch time features"], temperature: float | Float[Array, ""] | None = None
+        self, latents: Float[Array, "batch time features"], temperature: Temperature = None
     ) -> tuple[Float[Array, "batch time dim"], Float[Array, "batch time groups entries"], Int[Array, "batch time groups"]]:
-        """Quantises.
+        """Picks the code vectors of each frame.
 
         Args:
-          latents: what the convolutions say.
-          temperature: of the Gumbel softmax, drawn from the rng stream `gumbel`, straight through; None takes the
-            most likely entry, without noise and without a gradient into the logits.
+          latents: output of the convolutions.
+          temperature: of the Gumbel softmax, whose noise comes from the rng stream `gumbel` and whose gradient is straight
+            through; None takes the most likely entry, without noise and without a gradient into the logits.
 
         Returns:
-          The code vectors, the probabilities of all entries (for the diversity loss), the indices picked.
+          The joined code vectors, the probabilities of all entries (for the diversity loss), the picked indices.
         """
         logits = Dense(
             self.groups * self.entries,

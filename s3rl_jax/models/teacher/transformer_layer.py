@@ -15,16 +15,16 @@ from s3rl_jax.models.ops.gelu import gelu
 
 
 def relative_buckets(time: int, buckets: int, distance: int) -> Int[Array, "query key"]:
-    """Bucket of each pair's distance: one each while they are near, then logarithmic up to `distance` (arXiv 1910.10683).
+    """Buckets of the distances between frames: one a distance while it is short, then logarithmic to `distance` (1910.10683).
 
-    The upper half of the buckets is for keys that come after the query.
+    The upper half of the buckets is for keys after the query.
     """
     offset = jnp.arange(time)[None, :] - jnp.arange(time)[:, None]
-    half, away = buckets // 2, jnp.abs(offset)
+    half, apart = buckets // 2, jnp.abs(offset)
     exact = half // 2
-    far = jnp.log(jnp.maximum(away, 1).astype(jnp.float32) / exact) / math.log(distance / exact) * (half - exact)
+    far = jnp.log(jnp.maximum(apart, 1).astype(jnp.float32) / exact) / math.log(distance / exact) * (half - exact)
     far = jnp.minimum(exact + far.astype(jnp.int32), half - 1)
-    return jnp.where(offset > 0, half, 0) + jnp.where(away < exact, away, far)
+    return jnp.where(offset > 0, half, 0) + jnp.where(apart < exact, apart, far)
 
 
 class RelativePositions(nn.Module):
@@ -41,7 +41,7 @@ class RelativePositions(nn.Module):
 
 
 class PositionGate(nn.Module):
-    """How much of the position bias each query lets through (WavLM, arXiv 2110.13900, section 3.1).
+    """Factor of each query's position bias (WavLM, arXiv 2110.13900, section 3.1).
 
     g = a (b s - 1) + 2, with a, b = sigmoid of two learned projections of the query's frame, s learned for each head.
     """

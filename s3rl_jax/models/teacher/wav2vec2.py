@@ -1,19 +1,23 @@
-"""The teacher: wav2vec 2.0 (arXiv 2006.11477), HuBERT (2106.07447) or WavLM (2110.13900), as the published models compute.
+"""wav2vec 2.0 (arXiv 2006.11477), HuBERT (2106.07447) and WavLM (2110.13900): one encoder with options.
 
-One encoder with options. HuBERT is wav2vec 2.0's encoder without the quantiser; WavLM adds a gated relative position bias.
+HuBERT is wav2vec 2.0's encoder without the quantiser; WavLM adds a gated relative position bias. The arithmetic is that of
+the published models.
 """
 
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
+from s3rl_jax.audio.logmel import Count
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.ops.dropout import Dropout
 from s3rl_jax.models.teacher.convolutions import ConvolutionalEncoder, PositionalConvolution
-from s3rl_jax.models.teacher.quantizer import Quantizer
+from s3rl_jax.models.teacher.quantizer import Quantizer, Temperature
 from s3rl_jax.models.teacher.transformer_layer import RelativePositions, TransformerLayer
 
 
@@ -47,10 +51,10 @@ class Wav2Vec2Config:
     layer_drop: float = 0.05
     convolution_gradient: float = 0.1
     norm_epsilon: float = 1e-5
-    remat: bool = False  # layers are computed again for their gradient, not kept
+    remat: bool = False  # layers are computed again for their gradient, instead of being kept
 
-    def frame_count(self, samples: Int[Array, "*batch"] | int):
-        """Frames that the convolutions make of that many samples."""
+    def frame_count(self, samples: Count) -> Count:
+        """Frames of the convolutions' output for that many samples."""
         for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
             samples = (samples - kernel) // stride + 1
         return samples
@@ -97,7 +101,9 @@ SIZES = {
 }
 
 
-def normalise(audio: Float[Array, "batch samples"], valid: Bool[Array, "batch samples"]) -> Float[Array, "batch samples"]:
+def normalise(
+    audio: Float[ArrayLike, "batch samples"], valid: Bool[ArrayLike, "batch samples"]
+) -> Float[Array, "batch samples"]:
     """Zero mean and unit variance of each utterance's valid samples; padding stays zero."""
     weights = valid.astype(audio.dtype)
     count = jnp.maximum(weights.sum(axis=1, keepdims=True), 1)
@@ -109,8 +115,7 @@ def normalise(audio: Float[Array, "batch samples"], valid: Bool[Array, "batch sa
 class Wav2Vec2(nn.Module):
     """Convolutions, masking, transformer; with the quantiser and the two projections of pre-training.
 
-    `hidden` runs the convolutions' output through the transformer, `codes` through the quantiser alone: the codebook
-    objective needs no more.
+    `hidden` runs the convolutions' output through the transformer, `codes` runs it through the quantiser alone.
     """
 
     config: Wav2Vec2Config
@@ -150,8 +155,10 @@ class Wav2Vec2(nn.Module):
         """The convolutions' output, before its norm."""
         return self.feature_extractor(audio)
 
-    def codes(self, latents, temperature=None):
-        """Quantised latents: code vectors, probabilities, indices."""
+    def codes(
+        self, latents: Float[Array, "batch time features"], temperature: Temperature = None
+    ) -> tuple[Float[Array, "batch time dim"], Float[Array, "batch time groups entries"], Int[Array, "batch time groups"]]:
+        """Quantises latents: code vectors, probabilities, indices; see `Quantizer`."""
         return self.quantizer(self._normed(latents), temperature)
 
     def _normed(self, latents):
@@ -185,24 +192,31 @@ class Wav2Vec2(nn.Module):
         return hidden
 
     def context(self, hidden: list[Float[Array, "batch time dim"]]) -> Float[Array, "batch time dim"]:
-        """What the model says in the end: the last layer, normalised."""
+        """The model's output: the last layer, after the final norm of the pre-norm variant."""
         return self.encoder_norm(hidden[-1]) if self.config.pre_norm else hidden[-1]
 
-    def __call__(self, audio, valid, mask=None, temperature=None, deterministic=True):
-        """Everything that pre-training compares.
+    def __call__(
+        self,
+        audio: Float[Array, "batch samples"],
+        valid: Bool[Array, "batch time"],
+        mask: Bool[Array, "batch time"] | None = None,
+        temperature: Temperature = None,
+        deterministic: bool = True,
+    ) -> dict[str, Any]:
+        """All that pre-training compares.
 
         Returns:
           A dict: `latents`, `hidden` (list), `context`; where there is a quantiser, `context` is projected, and there
-          are `codes` (projected), `probabilities`, `index`.
+          are `codes` (projected), `probabilities`, `index` (see `Quantizer`).
         """
         latents = self.latents(audio)
         hidden = self.hidden(latents, valid, mask, deterministic)
-        said = {"latents": latents, "hidden": hidden, "context": self.context(hidden)}
+        outputs = {"latents": latents, "hidden": hidden, "context": self.context(hidden)}
         if not self.config.quantizer:
-            return said
+            return outputs
         vectors, probabilities, index = self.codes(latents, temperature)
-        return said | {
-            "context": self.project_hidden(said["context"]),
+        return outputs | {
+            "context": self.project_hidden(outputs["context"]),
             "codes": self.project_codes(vectors),
             "probabilities": probabilities,
             "index": index,

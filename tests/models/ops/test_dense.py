@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from s3rl_jax.models.ops.dense import Dense, DenseGeneral, flat_dot_general
+from s3rl_jax.models.ops.dense import Dense, DenseGeneral, dense_product
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_layers_equal_those_of_flax(rng, ours, flax, shape):
 
 def test_another_product_is_refused():
     with pytest.raises(ValueError, match="expected last dimensions"):
-        flat_dot_general(jnp.ones((2, 3, 4)), jnp.ones((2, 4, 5)), (((2,), (1,)), ((0,), (0,))))
+        dense_product(jnp.ones((2, 3, 4)), jnp.ones((2, 4, 5)), (((2,), (1,)), ((0,), (0,))))

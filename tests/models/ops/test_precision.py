@@ -1,4 +1,4 @@
-"""bfloat16 is what is computed in, float32 what is kept; layers that are computed twice are the same layers."""
+"""Models compute in bfloat16 and keep float32; layers that are computed again have the same gradient."""
 
 import dataclasses
 
@@ -19,19 +19,19 @@ def test_a_student_computes_in_bfloat16_and_keeps_float32(size):
     student = build_student(student_settings(size))
     params, frames = initialise(student, jax.random.key(0)), jax.random.normal(jax.random.key(1), (2, 24, 128))
 
-    def found(params, dtype):
+    def loss(params, dtype):
         hidden, statistics = encode(student, params, frames, dtype=dtype)
         return jnp.mean(jnp.square(hidden)), (hidden, statistics)
 
     ((_, full), gradient), ((_, half), coarse) = (
-        jax.value_and_grad(found, has_aux=True)(params, dtype) for dtype in ("float32", "bfloat16")
+        jax.value_and_grad(loss, has_aux=True)(params, dtype) for dtype in ("float32", "bfloat16")
     )
     assert {leaf.dtype for leaf in jax.tree.leaves((half, coarse))} == {jnp.dtype("float32")}
     assert not np.array_equal(full[0], half[0]), "it is computed in something else"
     np.testing.assert_allclose(half[0], full[0], atol=0.1)
     norms = [np.sqrt(sum(float(jnp.sum(jnp.square(g))) for g in jax.tree.leaves(tree))) for tree in (gradient, coarse)]
     assert norms[1] == pytest.approx(norms[0], rel=0.1)
-    program = jax.jit(found, static_argnums=1).lower(params, "bfloat16").as_text().splitlines()
+    program = jax.jit(loss, static_argnums=1).lower(params, "bfloat16").as_text().splitlines()
     assert any("bf16" in line for line in program if "dot_general" in line or "convolution" in line)
 
 
@@ -50,8 +50,8 @@ def test_remat_computes_the_layers_again_for_the_same_gradient():
         model = Wav2Vec2(dataclasses.replace(size, remat=remat))
 
         def loss(params, model=model):
-            said = model.apply({"params": params}, audio, valid, None, None, False, rngs=rngs)
-            return jnp.mean(jnp.square(said["context"]))
+            outputs = model.apply({"params": params}, audio, valid, None, None, False, rngs=rngs)
+            return jnp.mean(jnp.square(outputs["context"]))
 
         compiled = jax.jit(jax.grad(loss)).lower(params).compile()
         gradients.append(compiled(params))

@@ -1,4 +1,4 @@
-"""Stepping is the same as hearing everything at once, for every student that can be stepped."""
+"""Steps of any size give the same as one step of all audio, for every student that can be stepped."""
 
 import jax
 import jax.numpy as jnp
@@ -47,12 +47,12 @@ def whole(model, step, audio):
 
 
 def stepped(step, model, params, audio, sizes):
-    state, heard = model.initial_state(1), []
+    state, outputs = model.initial_state(1), []
     for part in np.split(audio, np.cumsum(sizes) * HOP, axis=1):
         if part.shape[1]:
             logits, state = step(params, part, state)
-            heard.append(logits)
-    return np.concatenate(heard, axis=1)
+            outputs.append(logits)
+    return np.concatenate(outputs, axis=1)
 
 
 def test_hop_by_hop_over_minutes_equals_the_whole(model, step, audio, whole):
@@ -67,7 +67,7 @@ def test_any_chunking_equals_the_whole(model, step, audio, whole, sizes):
 
 
 def test_a_clip_from_silence_is_a_stream_from_its_initial_state(model, audio):
-    """What is trained on crops is what is stepped on the device."""
+    """A detector is trained on crops and stepped on the device."""
     model, params = model
     clip = audio[:, : model.clip]
     logits, _ = model.step(params, clip, model.initial_state(1))

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from s3rl_jax.models.teacher.published import Misfit, config_from, read_published
+from s3rl_jax.models.teacher.family import UnsupportedCheckpoint
+from s3rl_jax.models.teacher.published import read_published
 from s3rl_jax.models.teacher.wav2vec2 import Wav2Vec2, normalise
+from s3rl_jax.models.teacher.wav2vec2_family import read_config
 from tests.models.teacher.published_models import VARIANTS, save
 
 
@@ -31,29 +34,32 @@ def test_hidden_states_and_codes_equal_transformers(pair, rng, samples):
         row[:count] = rng.standard_normal(count)
     attention = torch.tensor(np.arange(audio.shape[1]) < np.array(samples)[:, None]).long() if len(samples) > 1 else None
     with torch.no_grad():
-        said = theirs(torch.tensor(audio), attention_mask=attention, output_hidden_states=True)
-    frames = published.config.frame_count(np.array(samples))
+        outputs = theirs(torch.tensor(audio), attention_mask=attention, output_hidden_states=True)
+    audio, frames = jnp.asarray(audio), published.config.frame_count(np.array(samples))
     valid = jnp.arange(published.config.frame_count(audio.shape[1])) < frames[:, None]
     real = np.asarray(valid)
-    variables = {"params": published.params}
+    variables = {"params": jax.tree.map(jnp.asarray, published.params)}
     latents = ours.apply(variables, audio, method="latents")
     hidden = ours.apply(variables, latents, valid, method="hidden")
-    assert len(hidden) == len(said.hidden_states) == 4
-    for layer, (mine, reference) in enumerate(zip(hidden, said.hidden_states, strict=True)):
+    assert len(hidden) == len(outputs.hidden_states) == 4
+    for layer, (mine, reference) in enumerate(zip(hidden, outputs.hidden_states, strict=True)):
         mine, reference = np.asarray(mine)[real], reference.numpy()[real]
         error = np.abs(mine - reference).max() / np.abs(reference).max()
         assert error < 1e-4, f"layer {layer}"
     if not published.config.quantizer:
         return
     with torch.no_grad():
-        features = theirs.wav2vec2(torch.tensor(audio), attention_mask=attention).extract_features
+        features = theirs.wav2vec2(torch.tensor(np.asarray(audio)), attention_mask=attention).extract_features
         vectors, _ = theirs.quantizer(features)
         picks = theirs.quantizer.weight_proj(features).reshape(*features.shape[:2], 2, -1).argmax(-1)
     codes, _, index = ours.apply(variables, latents, method="codes")
     np.testing.assert_array_equal(np.asarray(index)[real], picks.numpy()[real])
     np.testing.assert_array_equal(np.asarray(codes)[real], vectors.numpy()[real])
     answer = ours.apply(variables, audio, valid)
-    for mine, reference in ((answer["context"], said.projected_states), (answer["codes"], said.projected_quantized_states)):
+    for mine, reference in (
+        (answer["context"], outputs.projected_states),
+        (answer["codes"], outputs.projected_quantized_states),
+    ):
         np.testing.assert_allclose(np.asarray(mine)[real], reference.numpy()[real], atol=1e-4)
 
 
@@ -95,14 +101,13 @@ def test_a_missing_unknown_or_misshapen_tensor_is_named(folder, tmp_path, change
     tensors = copy(folder, tmp_path)
     change(tensors)
     save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, tmp_path / "model.safetensors")
-    with pytest.raises(Misfit, match=named):
+    with pytest.raises(UnsupportedCheckpoint, match=named):
         read_published(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"model_type": "whisper"}, "whisper"),
         ({"hidden_act": "relu"}, "hidden_act"),
         ({"add_adapter": True}, "add_adapter"),
         ({"conv_pos_batch_norm": True}, "conv_pos_batch_norm"),
@@ -110,15 +115,21 @@ def test_a_missing_unknown_or_misshapen_tensor_is_named(folder, tmp_path, change
 )
 def test_arithmetic_that_we_do_not_do_is_refused(folder, fields, named):
     published = json.loads((folder / "config.json").read_text())
-    with pytest.raises(Misfit, match=named):
-        config_from(published | fields, has_quantizer=False)
+    with pytest.raises(UnsupportedCheckpoint, match=named):
+        read_config(published | fields, {}, ())
+
+
+def test_another_architecture_is_named_with_those_that_there_are(folder, tmp_path):
+    copy(folder, tmp_path, model_type="bert")
+    with pytest.raises(UnsupportedCheckpoint, match=r"'bert'; expected one of wav2vec2, hubert"):
+        read_published(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "checkpoint.pt"])
 def test_a_pickle_is_refused_with_the_way_to_convert_it(folder, tmp_path, name):
     copy(folder, tmp_path)
     (tmp_path / name).write_bytes(b"\x80\x04.")
-    with pytest.raises(Misfit, match=r"pickle.*save_pretrained"):
+    with pytest.raises(UnsupportedCheckpoint, match=r"pickle.*save_pretrained"):
         read_published(tmp_path)
 
 
@@ -139,7 +150,7 @@ def test_a_sharded_model_is_read_whole(folder, tmp_path):
 def test_an_index_cannot_name_files_elsewhere(folder, tmp_path):
     copy(folder, tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": f"{folder}/model.safetensors"}}))
-    with pytest.raises(Misfit, match="safetensors"):
+    with pytest.raises(UnsupportedCheckpoint, match="safetensors"):
         read_published(tmp_path)
 
 
@@ -149,16 +160,18 @@ def test_any_bytes_are_no_safetensors_file(folder, tmp_path_factory, content):
     path = tmp_path_factory.mktemp("fuzz")
     copy(folder, path)
     (path / "model.safetensors").write_bytes(content)
-    with pytest.raises(Misfit, match="safetensors"):
+    with pytest.raises(UnsupportedCheckpoint, match="safetensors"):
         read_published(path)
 
 
-@pytest.mark.parametrize(("said", "expected"), [({"do_normalize": False}, False), ({"do_normalize": True}, True), (None, True)])
-def test_normalisation_follows_the_preprocessor(folder, tmp_path, said, expected):
+@pytest.mark.parametrize(
+    ("preprocessor", "expected"), [({"do_normalize": False}, False), ({"do_normalize": True}, True), (None, True)]
+)
+def test_normalisation_follows_the_preprocessor(folder, tmp_path, preprocessor, expected):
     tensors = copy(folder, tmp_path)
     save_file(tensors, tmp_path / "model.safetensors")
-    if said is not None:
-        (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    if preprocessor is not None:
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     assert read_published(tmp_path).config.normalise_audio is expected
 
 

@@ -12,8 +12,8 @@ def test_picks_whole_entries_and_passes_the_gradient_straight_through(rng):
     codebook = np.asarray(params["codevectors"])
     for b in range(2):
         for t in range(7):
-            wanted = np.concatenate([codebook[g, index[b, t, g]] for g in range(2)])
-            np.testing.assert_allclose(vectors[b, t], wanted, atol=1e-6)
+            expected = np.concatenate([codebook[g, index[b, t, g]] for g in range(2)])
+            np.testing.assert_allclose(vectors[b, t], expected, atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-5)
     gradient = jax.grad(lambda p: (model.apply({"params": p}, latents, 1.0, rngs={"gumbel": jax.random.key(1)})[0] ** 2).sum())(
         params

@@ -1,4 +1,4 @@
-"""Where each tensor of a published wav2vec 2.0, HuBERT or WavLM goes in our parameters, and how it is laid out there."""
+"""Tensors of a published wav2vec 2.0, HuBERT or WavLM: their paths and layout in our parameters."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from s3rl_jax.models.teacher.wav2vec2 import Wav2Vec2Config
 
-# What stands above the encoder in models that were fine-tuned, or beside it in pre-training: not part of a teacher.
+# Heads of fine-tuned models, and what only their pre-training needs: no part of a teacher.
 IGNORED = re.compile(
     r"(lm_head|classifier|projector|final_proj|label_embs_concat|layer_weights|tdnn|objective|"
     r"feature_extractor\.(?!conv_layers))\b.*"
@@ -38,7 +38,7 @@ _RULES = (
 )
 
 
-def place(name: str) -> tuple[str, ...] | None:
+def parameter_path(name: str) -> tuple[str, ...] | None:
     """The path in our parameters of a tensor of PyTorch `transformers`; None if there is none."""
     for pattern, path in _RULES:
         if match := re.fullmatch(pattern, name):
@@ -49,11 +49,11 @@ def place(name: str) -> tuple[str, ...] | None:
     return None
 
 
-def layout(path: tuple[str, ...], tensor: np.ndarray, config: Wav2Vec2Config) -> np.ndarray:
-    """PyTorch's layout (out, in, tap) as ours (tap, in, out), with the heads apart.
+def parameter_layout(path: tuple[str, ...], tensor: np.ndarray, config: Wav2Vec2Config) -> np.ndarray:
+    """Transposes PyTorch's layout (out, in, tap) to ours (tap, in, out), and separates the heads.
 
     Raises:
-      ValueError: for a tensor that has not as many elements or dimensions as that takes.
+      ValueError: for a tensor with another number of elements or dimensions.
     """
     heads, size = config.heads, config.hidden_size // config.heads
     module, leaf = path[-2] if len(path) > 1 else "", path[-1]

@@ -1,11 +1,11 @@
-"""The training pass of a depthwise convolution against XLA's own, and what is left for an export."""
+"""The training pass of a depthwise convolution against XLA's own, and the operator that an export gets."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from s3rl_jax.models.ops.depthwise import depthwise_convolution
+from s3rl_jax.models.ops.depthwise_convolution import depthwise_convolution
 
 
 def plain(x, kernel, padding):
@@ -20,11 +20,11 @@ def test_value_and_gradients_are_those_of_the_convolution(padding, time, taps):
     keys = jax.random.split(jax.random.key(0), 3)
     x, kernel = jax.random.normal(keys[0], (2, time, 6)), jax.random.normal(keys[1], (taps, 1, 6))
     weight = jax.random.normal(keys[2], plain(x, kernel, padding).shape)
-    found, wanted = (
+    ours, reference = (
         jax.value_and_grad(lambda x, kernel, f=f: jnp.sum(f(x, kernel, padding) * weight), (0, 1))(x, kernel)
         for f in (depthwise_convolution, plain)
     )
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, wanted)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, reference)
 
 
 def test_without_a_gradient_it_is_one_convolution():

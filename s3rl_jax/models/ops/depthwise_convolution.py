@@ -1,4 +1,4 @@
-"""Depthwise convolution over time, trained as sums of shifted products and exported as a convolution."""
+"""Depthwise convolution over time; on a CPU it is trained as sums of shifted products."""
 
 import functools
 
@@ -6,32 +6,44 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from s3rl_jax.models.ops.backend import tuned_for_cpu
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+
 def depthwise_convolution(
     x: Float[Array, "batch time width"], kernel: Float[Array, "taps 1 width"], padding: str
 ) -> Float[Array, "batch frames width"]:
-    """Each channel with its own taps; `padding` is VALID or SAME.
+    """Convolves each channel with its own taps; `padding` is VALID or SAME.
 
-    Where a gradient is asked for, both directions are sums of as many shifted products as there are taps: XLA on a CPU
-    takes several times as long for a depthwise convolution and its gradients. Without one it is the convolution, which
+    On a CPU, where a gradient is taken, value and gradients are sums of `taps` shifted products: XLA there takes several
+    times as long for a depthwise convolution and its gradients. Without a gradient it is a convolution in both forms, which
     TFLite has as one operator.
     """
+    return _trained_as_shifted_products(x, kernel, padding) if tuned_for_cpu() else _convolution(x, kernel, padding)
+
+
+def depthwise(x, kernel, strides, padding, **_):
+    """`depthwise_convolution` as the argument `conv_general_dilated` of `nn.Conv`."""
+    return depthwise_convolution(x, kernel, padding)
+
+
+def _convolution(x, kernel, padding):
     return jax.lax.conv_general_dilated(
         x, kernel, (1,), padding, dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=kernel.shape[-1]
     )
 
 
+_trained_as_shifted_products = functools.partial(jax.custom_vjp, nondiff_argnums=(2,))(_convolution)
+
+
 def _forward(x, kernel, padding):
     taps = len(kernel)
-    before, after = _zeros(taps, padding)
-    padded = jnp.pad(x, ((0, 0), (before, after), (0, 0)))
+    padded = jnp.pad(x, ((0, 0), _zeros(taps, padding), (0, 0)))
     frames = padded.shape[1] - taps + 1
     return sum(padded[:, k : k + frames] * kernel[k, 0] for k in range(taps)), (padded, kernel)
 
 
-def _backward(padding, kept, dy):
-    padded, kernel = kept
+def _backward(padding, residuals, dy):
+    padded, kernel = residuals
     taps, frames, time = len(kernel), dy.shape[1], padded.shape[1]
     shifted = jnp.pad(dy, ((0, 0), (taps - 1, taps - 1), (0, 0)))
     dx = sum(shifted[:, taps - 1 - k : taps - 1 - k + time] * kernel[k, 0] for k in range(taps))
@@ -41,13 +53,8 @@ def _backward(padding, kept, dy):
 
 
 def _zeros(taps: int, padding: str) -> tuple[int, int]:
-    """Before the first frame and after the last."""
+    """Zeros before the first frame and after the last."""
     return (0, 0) if padding == "VALID" else ((taps - 1) // 2, taps // 2)
 
 
-depthwise_convolution.defvjp(_forward, _backward)
-
-
-def depthwise(x, kernel, strides, padding, **_):
-    """As `nn.Conv` calls it."""
-    return depthwise_convolution(x, kernel, padding)
+_trained_as_shifted_products.defvjp(_forward, _backward)

@@ -1,4 +1,4 @@
-"""The convolutions of the encoder against PyTorch's, forward and backward."""
+"""Strided and grouped convolutions against PyTorch's, forward and backward."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from s3rl_jax.models.teacher.convolutions import grouped_convolution, strided_convolution
+from s3rl_jax.models.ops.grouped_convolution import grouped_convolution
+from s3rl_jax.models.ops.strided_convolution import strided_convolution
 
 
 @pytest.mark.parametrize(("taps", "part", "dim"), [(8, 3, 6), (7, 2, 4), (32, 4, 4)])

@@ -1,0 +1,16 @@
+"""Frames that a student must not see."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+
+def hide(
+    x: Float[Array, "batch time width"],
+    embedding: Float[Array, "width"],
+    mask: Bool[Array, "batch time"] | None,
+    valid: Bool[Array, "batch time"] | None,
+) -> Float[Array, "batch time width"]:
+    """Replaces masked frames by the embedding and frames that are not valid by zeros; None leaves all as they are."""
+    if mask is not None:
+        x = jnp.where(mask[..., None], embedding, x)
+    return x if valid is None else jnp.where(valid[..., None], x, 0)
