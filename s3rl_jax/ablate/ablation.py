@@ -12,6 +12,7 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.engine.sweep_members import folder_name
 from s3rl_jax.evaluate.curves import RATES
 from s3rl_jax.evaluate.evaluation import evaluate
+from s3rl_jax.evaluate.report.folder import read_metrics
 from s3rl_jax.runs.workdir import MEMBERS, claim, saved_steps
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES
 from s3rl_jax.train import run as training
@@ -39,7 +40,7 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
         if size:
             rows += _train_rows(config, workdir, teacher, size, names, allow_changed_config)
     for report in (report for row in rows for report in row.reports):
-        if not (report / "index.html").is_file():  # evaluate writes it last
+        if read_metrics(report) is None:
             LOGGER.info(f"evaluating {report.parent}")
             evaluate(str(report.parent), config.data.corpus, config.data.split, str(report), tuple(config.conditions))
     table = table_of(rows, config.baseline, config.rate, tuple(config.conditions))

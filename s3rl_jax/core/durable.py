@@ -9,15 +9,26 @@ from typing import IO
 
 
 @contextlib.contextmanager
+def errors_naming(path: Path) -> Iterator[None]:
+    """Names `path` in an OSError that names no file, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+@contextlib.contextmanager
 def durably(path: Path, mode: str = "w") -> Iterator[IO]:
     """Opens a file to write, which gets its name when it is closed and on disk.
 
     Several processes, on one machine or on many, may write the same file at once: one of them wins. After an error nothing
-    is left.
+    is left, and what was there stays.
     """
     unfinished = path.with_suffix(f".{socket.gethostname()}-{os.getpid()}.tmp")
     try:
-        with open(unfinished, mode, encoding=None if "b" in mode else "utf-8") as file:
+        with errors_naming(path), open(unfinished, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

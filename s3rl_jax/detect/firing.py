@@ -27,7 +27,7 @@ def keyword_scores(posteriors: Float[np.ndarray, "hops classes"], hops: int = SM
     return smooth(_any_keyword(posteriors), hops)
 
 
-def firings(scores: Float[np.ndarray, "hops"], threshold: float, refractory: int) -> Int[np.ndarray, "firings"]:
+def firings(scores: Float[np.ndarray, "hops"], threshold: float | np.floating, refractory: int) -> Int[np.ndarray, "firings"]:
     """Hops at which a detector fires: the score reaches the threshold, and the last firing is over `refractory` hops ago.
 
     Args:

@@ -11,6 +11,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import SILENCE, UNKNOWN, keyword_labels
 from s3rl_jax.evaluate.intervals import wilson
+from s3rl_jax.evaluate.report.folder import CONFUSION, METRICS, PAGE, new_report
 from s3rl_jax.evaluate.report.page import classification_page
 from s3rl_jax.evaluate.scoring import clip_scorer
 from s3rl_jax.evaluate.stream import SEED
@@ -56,13 +57,14 @@ def classify(detector: TrainedDetector, clips: Clips, split: str, folder: Path, 
         "confusion_matrix": matrix.tolist(),
         "split": split,
         "workdir": detector.workdir,
+        "step": detector.step,
         "corpus": corpus,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(measured, indent=2))
-    table = np.c_[np.array(["", *classes]), np.r_[np.array([classes]), matrix.astype(str)]]
-    np.savetxt(folder / "confusion.csv", table, fmt="%s", delimiter=",", encoding="utf-8")
-    (folder / "index.html").write_text(classification_page(measured), encoding="utf-8")
+    with new_report(folder) as aside:
+        (aside / METRICS).write_text(json.dumps(measured, indent=2))
+        table = np.c_[np.array(["", *classes]), np.r_[np.array([classes]), matrix.astype(str)]]
+        np.savetxt(aside / CONFUSION, table, fmt="%s", delimiter=",", encoding="utf-8")
+        (aside / PAGE).write_text(classification_page(measured), encoding="utf-8")
     return measured
 
 

@@ -1,15 +1,16 @@
 """The conditions in which a detector is measured: names, and functions that make their streams. All deterministic."""
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.evaluate.degradations import reverberant, through_codec, with_noise
+from s3rl_jax.evaluate.degradations import NOISE, reverberant, through_codec, with_noise
 from s3rl_jax.evaluate.stream import PLAYBACK, SEED, Stream, build_stream
 
-SNRS = (20, 10, 5, 0)  # dB
+SNRS = (20.0, 10.0, 5.0, 0.0)  # dB
 CLEAN, REVERBERANT, CODEC = "clean", "reverberant", "codec"
 
 
@@ -49,20 +50,32 @@ def open_conditions(clips: Clips, keywords: tuple[str, ...], names: tuple[str, .
     )
 
 
+def noise_names(labels: Collection[str]) -> dict[str, str]:
+    """A different name for each label of noise, of lower-case letters and digits of any script and underscores."""
+    names: dict[str, str] = {}
+    for label in sorted(labels):
+        name = re.sub(r"\W+", "_", label.lower()).strip("_") or NOISE
+        numbers = itertools.count(2)
+        unique = name
+        while unique in names.values():
+            unique = f"{name}_{next(numbers)}"
+        names[label] = unique
+    return names
+
+
 def _all_conditions(clips: Clips, keywords: tuple[str, ...], by_noise: bool) -> Conditions:
     columns = clips.columns
     clean = build_stream(clips, keywords)
     streams: dict[str, Callable[[], Stream]] = {CLEAN: lambda: clean}
     unavailable: dict[str, str] = {}
-    kinds = sorted({str(label) or "noise" for label in columns["label"][columns["kind"] == "noise"]})
+    kinds = noise_names({str(label) or NOISE for label in columns["label"][columns["kind"] == "noise"]})
     for snr in SNRS:
         if not kinds:
-            unavailable[f"snr_{snr}"] = "no noise recordings in the split"
+            unavailable[f"snr_{snr:g}"] = "no noise recordings in the split"
             continue
-        streams[f"snr_{snr}"] = lambda snr=snr: with_noise(clean, clips, snr, SEED)
-        for kind in kinds if by_noise else ():
-            name = f"snr_{snr}:{re.sub(r'[^a-z0-9]+', '_', kind.lower()).strip('_')}"
-            streams[name] = lambda snr=snr, kind=kind: with_noise(clean, clips, snr, SEED, kind)
+        streams[f"snr_{snr:g}"] = lambda snr=snr: with_noise(clean, clips, snr, SEED)
+        for kind, name in kinds.items() if by_noise else ():
+            streams[f"snr_{snr:g}:{name}"] = lambda snr=snr, kind=kind: with_noise(clean, clips, snr, SEED, kind)
     if (columns["kind"] == "impulse_response").any():
         streams[REVERBERANT] = lambda: reverberant(clean, clips, SEED)
     else:

@@ -14,6 +14,7 @@ from s3rl_jax.evaluate.stream import Stream
 
 OPUS_LEVEL = 0.96  # libsndfile's compression level, 0 to 1: some 16 kbit/s
 CODEC_MINUTES = 5  # encoded at a time
+NOISE = "noise"  # the label of noise recordings without one
 NOISE_LEVEL = 1000.0  # root mean square of each noise recording in the track; the gain to the SNR comes later
 
 
@@ -44,7 +45,7 @@ def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str
     """
     rng = np.random.default_rng((seed, 1))
     rows = rng.permutation(clips.rows(clips.columns["kind"] == "noise"))
-    labels = [str(clips.columns["label"][row]) or "noise" for row in rows]
+    labels = [str(clips.columns["label"][row]) or NOISE for row in rows]
     chosen = [(row, label) for row, label in zip(rows, labels, strict=True) if not kind or label == kind]
     track = _noise_track([(clips.audio(row).astype(np.float32), label) for row, label in chosen], len(stream.audio))
     speech = np.array([_power(stream.audio[clip.speech_start : clip.speech_stop]) for clip in stream.clips])

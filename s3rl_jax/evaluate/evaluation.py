@@ -17,6 +17,7 @@ from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve
 from s3rl_jax.evaluate.relative_false_accepts import RELATIVE_RATE, RelativeFalseAccepts, relative_false_accepts
+from s3rl_jax.evaluate.report.folder import METRICS, PAGE, new_report
 from s3rl_jax.evaluate.report.model_card import ModelCard, model_card
 from s3rl_jax.evaluate.report.page import report_page
 from s3rl_jax.evaluate.report.tables import write_tables
@@ -69,6 +70,7 @@ def evaluate(
 
     Raises:
       UserError: if `workdir` holds no detector or the split has no keyword in it.
+      OSError: if the report cannot be written; an older report in `out` stays as it was.
     """
     detector = open_detector(workdir, "--workdir")
     clips = read_corpus(corpus, split)
@@ -80,10 +82,11 @@ def evaluate(
     streams, unavailable = open_conditions(clips, detector.keywords, conditions, by_noise)
     for name, reason in unavailable.items():
         LOGGER.info(f"{name} is not measured: {reason}")
-    results = dict(_score_conditions(streams, _compiled(detector), [_compiled(other) for other in others]))
-    names = {"split": split, "workdir": str(workdir), "corpus": corpus}
-    metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
-    _write_report(Path(out), metrics, results, model_card(detector, clips))
+    with new_report(Path(out)) as aside:  # before the scoring, which takes long: an output that cannot be written ends here
+        results = dict(_score_conditions(streams, _compiled(detector), [_compiled(other) for other in others]))
+        names = {"split": split, "workdir": str(workdir), "step": detector.step, "corpus": corpus}
+        metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
+        _write_report(aside, metrics, results, model_card(detector, clips))
     return metrics
 
 
@@ -134,7 +137,7 @@ def _score(name: str, stream: Stream, detector: ScoredDetector, baselines: list[
 
 def _summary(
     keyword: str,
-    names: dict[str, str],
+    names: dict[str, str | int],
     results: dict[str, ConditionResult],
     unavailable: dict[str, str],
     baselines: tuple[str, ...],
@@ -159,7 +162,6 @@ def _summary(
 
 
 def _write_report(folder: Path, metrics: dict, results: dict[str, ConditionResult], card: ModelCard) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     write_tables(folder, results, metrics["keyword"])
-    (folder / "index.html").write_text(report_page(metrics, results, card), encoding="utf-8")
+    (folder / METRICS).write_text(json.dumps(metrics, indent=2))
+    (folder / PAGE).write_text(report_page(metrics, results, card), encoding="utf-8")

@@ -51,7 +51,7 @@ class Trial:
         """Highest score of each word."""
         return np.array([self.scores[first:last].max(initial=0.0) for first, last in self.zones])
 
-    def false_accepts(self, threshold: float) -> Int[np.ndarray, "firings"]:
+    def false_accepts(self, threshold: float | np.floating) -> Int[np.ndarray, "firings"]:
         """Hops of the firings outside of the words' zones. A firing inside a zone makes the detector deaf as any other."""
         fired = firings(self.scores, threshold, self.refractory)
         return fired[self.outside[fired]]

@@ -1,12 +1,14 @@
 """The journal of a search: firings group by group, so that a search that was stopped goes on where it was."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from s3rl_jax.core.claim import differences, write_record
-from s3rl_jax.core.durable import durably
+from s3rl_jax.core.durable import durably, errors_naming
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
 
 DESCRIPTION, FIRINGS = "mining.json", "firings.jsonl"
 
@@ -30,25 +32,26 @@ class Firing(NamedTuple):
 class Journal:
     """Firings of the groups of recordings that are scored already, one line a group in FOLDER/firings.jsonl.
 
+    Lines that are cut or damaged are dropped: their groups are scored again. So is everything where the description of the
+    search cannot be read.
+
     Args:
       folder: of the search; begun if it is new.
-      description: detector, corpus, split and threshold of the search.
+      description: detector, corpus, split and threshold of the search, and the number of groups.
 
     Raises:
       UserError: if the folder belongs to another search.
+      OSError: if it cannot be written.
     """
 
-    def __init__(self, folder: Path, description: dict[str, Any]):
-        if differences(folder / DESCRIPTION, description):
-            raise UserError(f"--out={folder}: begun by another detector, corpus or threshold; name another folder or remove it")
-        write_record(folder / DESCRIPTION, description)
+    def __init__(self, folder: Path, description: Mapping[str, Any]):
         self._path = folder / FIRINGS
-        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) if self._path.is_file() else []
-        complete = [line for line in lines if line.endswith("\n")]  # a kill may have cut off the last one
+        lines = _lines(self._path)
+        same = _is_same_search(folder, lines, description)
+        write_record(folder / DESCRIPTION, description)
+        self._firings = dict(_entries(lines, description["groups"])) if same else {}
         with durably(self._path) as file:
-            file.writelines(complete)
-        entries = map(json.loads, complete)
-        self._firings = {entry["group"]: [Firing(*firing) for firing in entry["firings"]] for entry in entries}
+            file.writelines(_line(group, firings) for group, firings in self._firings.items())
 
     def __contains__(self, group: int) -> bool:
         return group in self._firings
@@ -56,10 +59,63 @@ class Journal:
     def add(self, group: int, firings: list[Firing]) -> None:
         """Appends the firings of a group."""
         self._firings[group] = firings
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"group": group, "firings": firings}) + "\n")
+        with errors_naming(self._path), open(self._path, "a", encoding="utf-8") as file:
+            file.write(_line(group, firings))
 
     def firings(self) -> list[Firing]:
         """All firings, the highest score first."""
         firings = [firing for group in sorted(self._firings) for firing in self._firings[group]]
         return sorted(firings, key=lambda firing: -firing.score)
+
+
+def _lines(path: Path) -> list[Any]:
+    """The lines that are JSON."""
+    objects = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+        try:
+            objects.append(json.loads(line))
+        except ValueError:
+            continue
+    return objects
+
+
+def _is_same_search(folder: Path, lines: list[Any], description: Mapping[str, Any]) -> bool:
+    """Whether the journal belongs to the search; False where that cannot be read.
+
+    Raises:
+      UserError: if it belongs to another one.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():  # earlier versions kept the description in the first line of the journal
+        recorded = lines[0] if lines else None
+        is_other = isinstance(recorded, dict) and "model" in recorded and recorded != description
+        is_same = recorded == description
+    else:
+        try:
+            is_other = bool(differences(path, description))
+        except UserError:
+            LOGGER.warning(f"{path} cannot be read; all recordings are scored again")
+            return False
+        is_same = not is_other
+    if is_other:
+        raise UserError(f"--out={folder}: begun by another detector, corpus or threshold; name another folder or remove it")
+    return is_same
+
+
+def _entries(lines: list[Any], groups: int) -> Iterator[tuple[int, list[Firing]]]:
+    for line in lines:
+        try:
+            group, firings = line["group"], [Firing(*firing) for firing in line["firings"]]
+        except (TypeError, KeyError):
+            continue
+        if type(group) is int and 0 <= group < groups and all(map(_is_firing, firings)):
+            yield group, firings
+
+
+def _is_firing(firing: Firing) -> bool:
+    row, start, stop, score = firing
+    return type(row) is type(start) is type(stop) is int and type(score) is float and row >= 0 and 0 <= start < stop
+
+
+def _line(group: int, firings: list[Firing]) -> str:
+    return json.dumps({"group": group, "firings": firings}) + "\n"

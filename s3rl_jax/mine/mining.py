@@ -8,12 +8,14 @@ from jaxtyping import Int
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.corpus.layout import NAME, SUMMARY, VERSION
 from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.mine.journal import Firing, Journal
-from s3rl_jax.mine.stretches import Cuttings, group_firings
+from s3rl_jax.mine.stretches import MinedStretches, group_firings
 from s3rl_jax.prepare.preparation import Options, prepare_shards
 from s3rl_jax.runs.detector import open_detector
 from s3rl_jax.runs.digest import digest
@@ -96,4 +98,10 @@ def _groups(clips: Clips, rows: Int[np.ndarray, "recordings"], seconds: float) -
 
 def _write_corpus(corpus: str, split: str, firings: list[Firing], out: str) -> None:
     stretches = tuple(sorted((firing.row, firing.start, firing.stop) for firing in firings))
-    prepare_shards({"train": [Cuttings(corpus, split, stretches)]}, out, Options(segment_seconds=60.0))
+    if (Path(out) / NAME / VERSION / SUMMARY).is_file():
+        kept = len(read_corpus(out, "train", "--out"))
+        if kept != len(stretches):
+            raise UserError(f"--out={out}: holds {kept} firings already; expected --most={kept}, or name another folder")
+        LOGGER.info(f"{out} is finished already")
+        return
+    prepare_shards({"train": [MinedStretches(corpus, split, stretches)]}, out, Options(segment_seconds=60.0))

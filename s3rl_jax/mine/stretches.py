@@ -20,7 +20,7 @@ CONDITION = "mined"  # `condition` of the records in the corpus
 
 
 @dataclasses.dataclass(frozen=True)
-class Cuttings(ShardInput):
+class MinedStretches(ShardInput):
     """Stretches of recordings, as a part of a new corpus."""
 
     corpus: str

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from s3rl_jax.core.durable import write_together
+from s3rl_jax.core.durable import durably, errors_naming, write_together
 
 
 def contents(folder):
@@ -31,3 +31,22 @@ def test_a_full_disk_leaves_the_files_that_were_there(tmp_path, monkeypatch, fai
     with pytest.raises(OSError, match="No space left"):
         write_together(dict.fromkeys(paths, b"new"))
     assert contents(tmp_path) == {"m.tflite": b"old", "m.json": b"old"}
+
+
+def test_a_file_that_could_not_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    with durably(path) as file:
+        file.write("old")
+
+    def fsync(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.json'"), durably(path) as file:
+        file.write("new")
+    assert contents(tmp_path) == {"a.json": b"old"}
+
+
+def test_an_error_keeps_the_file_that_it_names(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing"), errors_naming(tmp_path):
+        (tmp_path / "missing").read_text()

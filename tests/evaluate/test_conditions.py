@@ -1,14 +1,17 @@
 """What a stream goes through: by power, by SciPy's convolution, by who is decoded."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import signal
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.evaluate.conditions import open_conditions
+from s3rl_jax.evaluate.conditions import noise_names, open_conditions
 from s3rl_jax.evaluate.degradations import reverberant, through_codec, with_noise
 from s3rl_jax.evaluate.stream import build_stream
 
@@ -52,11 +55,44 @@ def test_each_kind_of_noise_by_itself(clips, stream):
     assert {kind for _, kind in mixed.noises} == {"rain", "a dog's bark"}
     starts = [start for start, _ in mixed.noises]
     assert starts == sorted(starts)
-    assert mixed.noise_at(0) == mixed.noises[0][1]
+    assert mixed.noise_at(0.0) == mixed.noises[0][1]
     assert mixed.noise_at(starts[1] / 16_000) == mixed.noises[1][1]
     only = with_noise(stream, made, 10.0, 0, "rain")
     assert {kind for _, kind in only.noises} == {"rain"}
     assert (only.audio != mixed.audio).any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sets(st.one_of(st.text(min_size=1), st.sampled_from(["rain 1", "rain-1", "rain_1_2", "RAIN 1", "дождь", "雨", "☔"])))
+)
+def test_each_label_of_noise_has_a_name_of_its_own(labels):
+    names = noise_names(labels)
+    assert set(names) == labels
+    assert len(set(names.values())) == len(labels)
+    assert all(re.fullmatch(r"\w+", name) for name in names.values())
+
+
+def test_names_of_noise_can_be_read():
+    labels = ["rain 1", "rain-1", "Дождь", "雨", "☔", "a dog's bark"]
+    assert noise_names(labels) == {
+        "a dog's bark": "a_dog_s_bark",
+        "rain 1": "rain_1",
+        "rain-1": "rain_1_2",
+        "Дождь": "дождь",
+        "☔": "noise",
+        "雨": "雨",
+    }
+
+
+def test_labels_that_look_alike_are_measured_apart(clips):
+    label = clips.columns["label"].copy()
+    noise = np.flatnonzero(clips.columns["kind"] == "noise")
+    label[noise] = ["rain 1", "rain-1"][: len(noise)]
+    streams, _ = open_conditions(relabelled(clips, label=label), ("alexa",), ("snr_0",), by_noise=True)
+    assert list(streams) == ["snr_0", "snr_0:rain_1", "snr_0:rain_1_2"]
+    assert {kind for _, kind in streams["snr_0:rain_1"]().noises} == {"rain 1"}
+    assert {kind for _, kind in streams["snr_0:rain_1_2"]().noises} == {"rain-1"}
 
 
 def test_a_room_is_scipys_convolution_as_loud_as_before(clips, stream):

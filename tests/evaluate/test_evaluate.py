@@ -1,12 +1,15 @@
 import csv
 import json
 import re
+import resource
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from s3rl_jax.detect.firing import smooth
+from tests.conftest import run_module
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +21,7 @@ def test_metrics_have_the_promised_form(report):
     measured = json.loads((report / "metrics.json").read_text())
     assert measured["keyword"] == "alexa"
     assert measured["positives"] == 6
+    assert measured["step"] == 150, "the checkpoint that was measured"
     assert set(measured["not_measured"]) == {"reverberant", "playback"}
     assert measured["negative_hours"] > 0
     assert set(measured["conditions"]) == {"clean", "snr_20", "snr_10", "snr_5", "snr_0", "codec"}
@@ -64,3 +68,26 @@ def test_the_page_is_self_contained(report):
     outside = [url for url in re.findall(r"""(?:src|href)=["']?([^"' >]+)""", page) if not url.startswith(("#", "data:"))]
     assert not outside
     assert "alexa" in page
+
+
+def test_a_full_disk_leaves_the_report_that_was_there(chain, report, tmp_path):
+    """By a limit on the size of files, which any user can set; a full disk is the same to a program."""
+    shutil.copytree(report, tmp_path / "report")
+    before = {path.name: path.read_bytes() for path in report.iterdir()}
+    limit = max(len((report / name).read_bytes()) for name in ("scores.csv", "det.csv", "words.csv")) + 1
+    assert limit < len(before["index.html"]), "only the page is too large"
+    arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={tmp_path}/report")
+    done = run_module("evaluate", *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/report: File too large"
+    assert "Traceback" not in done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()} == before
+
+
+def test_an_output_that_cannot_be_written_is_named_before_anything_is_scored(chain, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={tmp_path}/file/report")
+    done = run_module("evaluate", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/file/report: Not a directory"
+    assert "scored" not in done.stderr

@@ -1,4 +1,6 @@
 import json
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +38,44 @@ def test_what_fires_is_a_corpus_of_negatives(chain, mined):
         audio, first = clips.audio(row), round(float(start) * 16_000)
         np.testing.assert_array_equal(audio, source.audio(rows[name])[first : first + len(audio)])
         assert len(audio) <= 2.5 * 16_000
+
+
+def test_what_is_finished_is_done(chain, mined):
+    out, printed = mined
+    before = {path: path.read_bytes() for path in Path(out).rglob("*") if path.is_file()}
+    arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={out}", "--threshold=0.01")
+    done = run_module("mine", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == printed
+    assert f"{out} is finished already" in done.stderr
+    assert {path: path.read_bytes() for path in Path(out).rglob("*") if path.is_file()} == before
+    fewer = run_module("mine", *arguments, "--most=1")
+    assert fewer.returncode == 2
+    assert f"--out={out}: holds" in fewer.stderr
+
+
+def test_an_output_that_cannot_be_written_is_one_line(chain, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={tmp_path}/file/mined")
+    done = run_module("mine", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {tmp_path}/file/mined")
+    assert done.stderr.splitlines()[-1].endswith("Not a directory")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_line_and_the_search_goes_on(chain, mined, tmp_path):
+    """By a limit on the size of files: the description fits, the journal does not."""
+    arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={tmp_path}/m", "--threshold=0.01")
+    limit = 1 + len((Path(mined[0]) / DESCRIPTION).read_bytes())
+    assert limit < len((Path(mined[0]) / FIRINGS).read_bytes())
+    done = run_module("mine", *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/m/{FIRINGS}: File too large"
+    assert "Traceback" not in done.stderr
+    again = run_module("mine", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[0] == mined[1].splitlines()[0]
 
 
 def test_a_round_more_begins_with_the_command_it_prints(chain, mined, tmp_path):

@@ -50,7 +50,7 @@ def model_card(detector: TrainedDetector, clips: Clips) -> ModelCard:
         ("detects", config.keyword),
         ("student", f"{config.student.size}, {detector.parameters:,} parameters, {way}"),
         ("begins with", config.init or "random values"),
-        ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}"),
+        ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}; measured after step {detector.step}"),
         ("hears", f"16 kHz mono; a window of {config.data.window_seconds:g} s every {config.data.hop_seconds:g} s"),
         ("trained on", config.data.corpus),
         ("licences of the training audio", _licences(config.data.corpus)),

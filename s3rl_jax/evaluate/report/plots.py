@@ -31,7 +31,7 @@ def det_plot(results: Mapping[str, ConditionResult]) -> Figure:
 
     Points where nothing is missed or nothing fires lie beyond the axes and are drawn at their edge.
     """
-    figure, axes = _new_plot(8, 5.5)
+    figure, axes = _new_plot(8.0, 5.5)
     for number, (name, result) in enumerate(results.items()):
         colour = f"C{number % 10}"
         axes.plot(*_probits(result.curve), color=colour, label=condition_title(name), drawstyle="steps-post")
@@ -60,7 +60,7 @@ def reject_plot(conditions: Mapping[str, dict]) -> Figure:
     Args:
       conditions: as in metrics.json.
     """
-    figure, axes = _new_plot(8, 3.8)
+    figure, axes = _new_plot(8.0, 3.8)
     names = list(conditions)
     rates = [rate for rate in RATES if rate not in conditions[names[0]]["too_few_hours_for"]] or [RATES[-1]]
     for number, rate in enumerate(rates):
@@ -86,7 +86,7 @@ def training_plot(rows: Sequence[dict]) -> Figure | None:
     """Loss and accuracies over the steps of a run; None for a run without logged steps."""
     if not rows:
         return None
-    figure, axes = _new_plot(8, 3.2)
+    figure, axes = _new_plot(8.0, 3.2)
     steps = [row["step"] for row in rows]
     axes.plot(steps, [row["loss"] for row in rows], color="C3", label="loss")
     axes.set(xlabel="step", ylabel="loss", title="Training")
