@@ -1,6 +1,7 @@
 """The log-mel front end: the same function trains the student and is exported with it."""
 
 import functools
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,15 @@ def frame_count(samples: Count) -> Count:
     return (samples - WINDOW) // HOP + 1
 
 
-def log_mel(audio: Float[ArrayLike, "*batch samples"]) -> Float[Array, "*batch frames bands"]:
+def power_spectrum(frames: Float[Array, "*batch window"]) -> Float[Array, "*batch bins"]:
+    """Squared magnitudes of the Fourier transform of windowed frames, padded to 512 samples."""
+    spectrum = jnp.fft.rfft(frames, n=FFT)
+    return jnp.square(spectrum.real) + jnp.square(spectrum.imag)
+
+
+def log_mel(
+    audio: Float[ArrayLike, "*batch samples"], spectrum: Callable[[Array], Array] = power_spectrum
+) -> Float[Array, "*batch frames bands"]:
     """Natural log of mel filter-bank energies: 64 Slaney bands, 25 ms Hann window, 10 ms shift.
 
     Equal to `log(librosa.feature.melspectrogram(pad(audio, 56), n_fft=512, win_length=400, hop_length=160,
@@ -32,11 +41,9 @@ def log_mel(audio: Float[ArrayLike, "*batch samples"]) -> Float[Array, "*batch f
 
     Args:
       audio: 16 kHz, in [-1, 1], at least 400 samples.
+      spectrum: computes `power_spectrum`; where there is no Fourier transform, in another way.
     """
-    frames = _windows(audio) * _hann()
-    spectrum = jnp.fft.rfft(frames, n=FFT)
-    power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
-    return jnp.log(power @ _mel_filters() + LOG_FLOOR)
+    return jnp.log(spectrum(_windows(audio) * _hann()) @ _mel_filters() + LOG_FLOOR)
 
 
 def standardise(features: Float[ArrayLike, "*any"]) -> Float[ArrayLike, "*any"]:

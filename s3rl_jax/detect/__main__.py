@@ -1,90 +1,128 @@
-"""python -m s3rl_jax.detect M.tflite FILE.wav ... [--scores=FILE.csv]; - reads raw PCM from standard input."""
+"""python -m s3rl_jax.detect M.tflite FILE ... [--scores=FILE.csv]; - reads raw samples or a WAV from standard input."""
 
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import IO, Any
-
-import numpy as np
-from jaxtyping import Float
+from argparse import Namespace
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from itertools import chain
+from typing import Any
 
 from s3rl_jax.core.commandline import Parser, run
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.core.messages import LOGGER, close_status, show_status
 from s3rl_jax.detect.detector import Detection, Detector
-from s3rl_jax.detect.microphone import devices, listen, meter
-from s3rl_jax.detect.wave import read_wave
+from s3rl_jax.detect.microphone import devices, meter, open_microphone
+from s3rl_jax.detect.recording import Recording, open_recording, open_stream
+from s3rl_jax.detect.riff import HIGHEST_CHANNELS
+from s3rl_jax.detect.samples import ENCODINGS, RATES
 
-MICROPHONE = None  # stands where a file name would
-FULL_SCALE = 32768  # of 16-bit samples
+MICROPHONE = "microphone"  # its name in the detections
 
 
 def main() -> None:
+    args = _parser().parse_intermixed_args()
+    if args.list_devices:
+        print(devices())
+        return
+    _check(args)
+    detector = Detector(args.model, args.fa_per_hour, channel=args.channel)
+    unheard = []
+    with ExitStack() as stack:
+        scores = _score_table(args.scores, stack) if args.scores else None
+        for name in [MICROPHONE] if args.microphone else args.files:
+            try:
+                with _open(name, detector, args) as recording:
+                    _detect(detector, name, recording, scores, args)
+            except UserError as error:
+                LOGGER.error(str(error))
+                unheard.append(name)
+    if unheard:
+        raise UserError(f"{len(unheard)} of {max(len(args.files), 1)} not heard: {', '.join(unheard)}")
+
+
+def _parser() -> Parser:
     parser = Parser(prog="s3rl_jax.detect", description="Prints a JSON object for each detection.")
     parser.add_argument("model", nargs="?", help="a .tflite that s3rl_jax.export wrote, its .json beside it")
-    parser.add_argument("files", nargs="*", help="WAV files at 16 kHz, or - for raw 16-bit mono PCM at 16 kHz")
+    parser.add_argument("files", nargs="*", help="recordings; or - for standard input: raw samples, or a WAV")
+    parser.add_argument("--rate", type=int, default=16_000, help="of raw samples on standard input, in Hz (default 16000)")
+    parser.add_argument("--channels", type=int, default=1, help="of raw samples on standard input (default 1)")
+    parser.add_argument("--format", default="s16le", help=f"of raw samples on standard input: {', '.join(ENCODINGS)}")
+    parser.add_argument("--channel", type=int, help="the channel to listen to, the first is 0 (default: all, mixed)")
     parser.add_argument("--microphone", action="store_true", help="listen until interrupted (extra: microphone)")
     parser.add_argument("--device", help="input to listen to: its number in --list-devices, or a part of its name")
     parser.add_argument("--list-devices", action="store_true", help="print the audio devices, and end")
     parser.add_argument("--scores", help="CSV to write: file, time, label, posterior, a row a hop")
     parser.add_argument("--fa_per_hour", help="operating point: one of the false accepts an hour in the .json (default 0.5)")
-    args = parser.parse_args()
-    if args.list_devices:
-        print(devices())
-        return
+    return parser
+
+
+def _check(args: Namespace) -> None:
+    """Raises UserError for flags that make no sense, or none together."""
     if not args.model:
         raise UserError("expected a model: the .tflite that s3rl_jax.export wrote")
     if args.device is not None and not args.microphone:
         raise UserError(f"--device={args.device}: expected together with --microphone")
     if args.microphone == bool(args.files):
         raise UserError("expected either files (or -) or --microphone")
-    detector = Detector(args.model, args.fa_per_hour)
-    unheard = []
-    with ExitStack() as stack:
-        scores = stack.enter_context(_score_table(args.scores)) if args.scores else None
-        for name in args.files or [MICROPHONE]:
-            try:
-                _detect(detector, name, scores, args.device)
-            except UserError as error:
-                LOGGER.error(str(error))
-                unheard.append(name or "microphone")
-    if unheard:
-        raise UserError(f"{len(unheard)} of {max(len(args.files), 1)} not heard: {', '.join(unheard)}")
+    lookup(ENCODINGS, args.format, "--format")
+    for flag, value, (lowest, highest) in (
+        ("rate", args.rate, RATES),
+        ("channels", args.channels, (1, HIGHEST_CHANNELS)),
+        ("channel", args.channel or 0, (0, HIGHEST_CHANNELS - 1)),
+    ):
+        if not lowest <= value <= highest:
+            raise UserError(f"--{flag}={value}: expected {lowest} to {highest}")
 
 
-@contextmanager
-def _score_table(path: str) -> Iterator[Any]:
-    """A CSV writer on --scores, its header written."""
+def _score_table(path: str, stack: ExitStack) -> Any:
+    """A CSV writer on --scores, its header written; the stack closes the file."""
     try:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(["file", "time", "label", "posterior"])
-            yield table
+        file = stack.enter_context(open(path, "w", newline="", encoding="utf-8"))  # noqa: SIM115 - the stack closes it
     except OSError as error:
         raise UserError(f"--scores={path}: cannot be written: {error.strerror}") from error
+    table = csv.writer(file)
+    table.writerow(["file", "time", "label", "posterior"])
+    return table
 
 
-def _detect(detector: Detector, name: str | None, scores: Any, device: str | None) -> None:
-    """Prints the detections in one file, in standard input or in the microphone, and writes its scores."""
-    shown_name = "microphone" if name is MICROPHONE else name
-    has_meter = name is MICROPHONE and sys.stderr.isatty()
-    detector.reset()
-    hops = 0
-    for samples in _blocks(detector, name, device):
-        detections = detector.process(samples)
-        if has_meter:
-            show_status(meter(samples, detector.score, detector.threshold))
+def _open(name: str, detector: Detector, args: Namespace) -> AbstractContextManager[Recording]:
+    """A recording, standard input or the microphone; the latter two in blocks of a hop, for a quick answer."""
+    hop_seconds = detector.hop / detector.sample_rate
+    if args.microphone:
+        return open_microphone(detector.sample_rate, hop_seconds, args.device)
+    if name == "-":
+        return nullcontext(open_stream(sys.stdin.buffer, ENCODINGS[args.format], args.rate, args.channels, hop_seconds))
+    return open_recording(name)
+
+
+def _detect(detector: Detector, name: str, recording: Recording, scores: Any, args: Namespace) -> None:
+    """Prints the detections in a recording, and writes its scores."""
+    has_meter = args.microphone and sys.stderr.isatty()
+    detector.reset(recording.rate)
+    if recording.channels > 1 and args.channel is None:
+        LOGGER.info(f"{name}: {recording.channels} channels, mixed; --channel takes one")
+    hops, frames = 0, 0
+    for block in chain(recording.blocks, [None]):
+        try:
+            detections = detector.flush() if block is None else detector.process(block)
+        except ValueError as error:
+            raise UserError(f"{name}: {error}") from error
+        if has_meter and block is not None:
+            show_status(meter(block, detector.score, detector.threshold))
             if detections:
                 close_status()
         for detection in detections:
-            _print_detection(shown_name, detection)
+            _print_detection(name, detection)
+        frames += 0 if block is None else len(block)
         for posteriors in detector.posteriors if scores else ():
             hops += 1
             seconds = f"{hops * detector.hop / detector.sample_rate:.3f}"
             for label, posterior in zip(detector.labels[1:], posteriors[1:], strict=True):
-                scores.writerow([shown_name, seconds, label, f"{posterior:.6f}"])
+                scores.writerow([name, seconds, label, f"{posterior:.6f}"])
+    if frames * detector.sample_rate < detector.hop * recording.rate:
+        seconds, hop_seconds = frames / recording.rate, detector.hop / detector.sample_rate
+        LOGGER.warning(f"{name}: {seconds:.3f} s, shorter than a hop of {hop_seconds:g} s; the rest was taken as silence")
 
 
 def _print_detection(name: str, detection: Detection) -> None:
@@ -95,20 +133,6 @@ def _print_detection(name: str, detection: Detection) -> None:
         "score": round(detection.score, 4),
     }
     print(json.dumps(line), flush=True)
-
-
-def _blocks(detector: Detector, name: str | None, device: str | None) -> Iterable[Float[np.ndarray, "samples"]]:
-    """The samples of one source, in the pieces in which they arrive."""
-    if name is MICROPHONE:
-        return listen(detector.sample_rate, detector.hop, device)
-    if name == "-":
-        return _raw_blocks(sys.stdin.buffer, detector.hop)
-    return [read_wave(name, detector.sample_rate)]
-
-
-def _raw_blocks(stream: IO[bytes], samples: int) -> Iterator[Float[np.ndarray, "samples"]]:
-    while data := stream.read(2 * samples):
-        yield np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / FULL_SCALE
 
 
 if __name__ == "__main__":

@@ -1,44 +1,46 @@
-"""Samples from a microphone, hop by hop, and a level meter for the terminal."""
+"""Samples from a microphone, and a level meter for the terminal."""
 
+import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.detect.recording import Blocks, Recording
 
 METER = 30  # characters of each of the two bars
 FLOOR_DB = -60.0
+HIGHEST_CHANNELS = 2
 
 
-def listen(sample_rate: int, hop: int, device: str | None = None) -> Iterator[Float[np.ndarray, "hop"]]:
-    """Blocks of `hop` samples in [-1, 1] from an input, until interrupted.
+@contextlib.contextmanager
+def open_microphone(sample_rate: int, block_seconds: float, device: str | None = None) -> Iterator[Recording]:
+    """Opens an input: at the rate that the model needs, one channel, if the input gives that; else as the input is.
 
     Args:
       sample_rate: Hz.
-      hop: samples.
+      block_seconds: length of a block.
       device: its number in `devices`, or a part of its name; None: the default input.
 
     Raises:
-      UserError: if sounddevice is not installed, there is no such microphone, or it goes away.
+      UserError: if sounddevice is not installed, or there is no such microphone. The blocks raise it when it goes away.
     """
     sounddevice = _sounddevice()
-    selected = int(device) if device is not None and device.isdigit() else device
-    try:
-        with sounddevice.InputStream(
-            samplerate=sample_rate, channels=1, dtype="float32", blocksize=hop, device=selected
-        ) as stream:
-            LOGGER.info("listening; Ctrl-C ends")
-            while True:
-                samples, overflowed = stream.read(hop)
-                if overflowed:
-                    LOGGER.warning("audio was lost: scoring is slower than the microphone")
-                yield samples[:, 0]
-    except (sounddevice.PortAudioError, ValueError) as error:  # ValueError: no device of that name
-        raise UserError(
-            f"--microphone: {' '.join(str(error).split())}; expected an input that gives {sample_rate} Hz, see --list-devices"
-        ) from error
+    with contextlib.ExitStack() as stack:
+        try:
+            rate, channels = _settings(sounddevice, sample_rate, _selected(device))
+            block = round(block_seconds * rate)
+            stream = sounddevice.InputStream(
+                samplerate=rate, channels=channels, dtype="float32", blocksize=block, device=_selected(device)
+            )
+            stack.enter_context(stream)
+        except (sounddevice.PortAudioError, ValueError) as error:  # ValueError: no device of that name
+            raise _unusable(error) from error
+        LOGGER.info("listening; Ctrl-C ends")
+        yield Recording(rate, channels, _blocks(sounddevice, stream, block))
 
 
 def devices() -> str:
@@ -50,7 +52,7 @@ def devices() -> str:
     return str(_sounddevice().query_devices()) or "no audio devices"
 
 
-def meter(samples: Float[np.ndarray, "hop"], score: float, threshold: float) -> str:
+def meter(samples: Float32[np.ndarray, "frames channels"], score: float, threshold: float) -> str:
     """One line: the level in dB of full scale, and a bar of the score with a mark at the threshold."""
     level = 20 * np.log10(max(float(np.sqrt(np.square(samples).mean())), 1e-6))
     loudness = round(METER * min(max(1 - level / FLOOR_DB, 0.0), 1.0))
@@ -60,7 +62,38 @@ def meter(samples: Float[np.ndarray, "hop"], score: float, threshold: float) -> 
     return f"{'=' * loudness:<{METER}} {level:4.0f} dB   {''.join(bar)} {score:.2f}"
 
 
-def _sounddevice():
+def _settings(sounddevice: Any, sample_rate: int, device: int | str | None) -> tuple[int, int]:
+    """Rate and channels to open an input with: Windows' WASAPI and many USB microphones give their own rate alone."""
+    try:
+        sounddevice.check_input_settings(device=device, channels=1, dtype="float32", samplerate=sample_rate)
+        return sample_rate, 1
+    except sounddevice.PortAudioError:
+        properties = sounddevice.query_devices(device, "input")
+        rate, channels = round(properties["default_samplerate"]), min(properties["max_input_channels"], HIGHEST_CHANNELS)
+        LOGGER.info(f"the input gives {rate} Hz, {channels} channels; resampled to {sample_rate} Hz")
+        return rate, channels
+
+
+def _blocks(sounddevice: Any, stream: Any, block: int) -> Blocks:
+    try:
+        while True:
+            samples, overflowed = stream.read(block)
+            if overflowed:
+                LOGGER.warning("audio was lost: scoring is slower than the microphone")
+            yield samples
+    except sounddevice.PortAudioError as error:
+        raise _unusable(error) from error
+
+
+def _selected(device: str | None) -> int | str | None:
+    return int(device) if device is not None and device.isdigit() else device
+
+
+def _unusable(error: Exception) -> UserError:
+    return UserError(f"--microphone: {' '.join(str(error).split())}; expected an audio input, see --list-devices")
+
+
+def _sounddevice() -> Any:
     try:
         import sounddevice
     except (ImportError, OSError) as error:  # OSError: without the PortAudio library

@@ -1,4 +1,4 @@
-"""The microphone, with a sounddevice that the test makes: none is to be had where tests run."""
+"""The microphone, with a stand-in for sounddevice: machines that run tests have none."""
 
 import sys
 import types
@@ -8,20 +8,19 @@ import pytest
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect import __main__ as detect
-from s3rl_jax.detect.microphone import devices, listen, meter
+from s3rl_jax.detect.microphone import devices, meter, open_microphone
 
 
 class PortAudioError(Exception):
     pass
 
 
-def fake(blocks, named=None):
-    """A sounddevice whose input gives the blocks, then is unplugged."""
+def fake(blocks, name=None, rate=None, channels=1):
+    """A sounddevice whose input gives the blocks, then is unplugged; with `rate` it gives no other one."""
 
     class InputStream:
         def __init__(self, **settings):
-            if settings["device"] not in (None, named):
-                raise ValueError(f"No input device matching {settings['device']!r}")
+            check(settings["device"], settings["channels"], settings["dtype"], settings["samplerate"])
             self.settings, self.left = settings, list(blocks)
 
         def __enter__(self):
@@ -34,10 +33,20 @@ def fake(blocks, named=None):
             if not self.left:
                 raise PortAudioError("Device unavailable [PaErrorCode -9985]")
             assert samples == self.settings["blocksize"]
-            return self.left.pop(0)[:, None], False
+            return self.left.pop(0).reshape(-1, self.settings["channels"]), False
+
+    def check(device, channels, dtype, samplerate):
+        if device not in (None, name):
+            raise ValueError(f"No input device matching {device!r}")
+        if rate not in (None, samplerate):
+            raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
+
+    def query_devices(device=None, kind=None):
+        properties = {"default_samplerate": float(rate or 16_000), "max_input_channels": channels}
+        return properties if kind else "  0 Kitchen, ALSA (2 in, 0 out)"
 
     return types.SimpleNamespace(
-        InputStream=InputStream, PortAudioError=PortAudioError, query_devices=lambda: "  0 Kitchen, ALSA (2 in, 0 out)"
+        InputStream=InputStream, PortAudioError=PortAudioError, query_devices=query_devices, check_input_settings=check
     )
 
 
@@ -46,19 +55,33 @@ def test_hops_come_as_they_are_and_an_unplugged_microphone_is_reported(monkeypat
     monkeypatch.setitem(sys.modules, "sounddevice", fake(blocks))
     received = []
 
-    def hear():
-        for samples in listen(16_000, 160):
-            received.append(samples)
+    def receive():
+        with open_microphone(16_000, 0.01) as recording:
+            assert (recording.rate, recording.channels) == (16_000, 1)
+            for samples in recording.blocks:
+                received.append(samples[:, 0])
 
-    with pytest.raises(UserError, match=r"Device unavailable.*expected an input that gives 16000 Hz"):
-        hear()
+    with pytest.raises(UserError, match=r"Device unavailable.*expected an audio input"):
+        receive()
     np.testing.assert_array_equal(received, blocks)
 
 
+def test_an_input_of_another_rate_is_opened_as_it_is(monkeypatch, rng, capsys):
+    blocks = rng.standard_normal((2, 2 * 480)).astype(np.float32)
+    monkeypatch.setitem(sys.modules, "sounddevice", fake(blocks, rate=48_000, channels=6))
+    with open_microphone(16_000, 0.01) as recording:
+        assert (recording.rate, recording.channels) == (48_000, 2)
+        np.testing.assert_array_equal(next(recording.blocks), blocks[0].reshape(480, 2))
+    assert "48000 Hz, 2 channels; resampled to 16000 Hz" in capsys.readouterr().err
+
+
 def test_a_microphone_that_there_is_not_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sounddevice", fake([], named="Kitchen"))
-    with pytest.raises(UserError, match=r"No input device matching 'Cellar'.*--list-devices"):
-        next(listen(16_000, 160, "Cellar"))
+    monkeypatch.setitem(sys.modules, "sounddevice", fake([], name="Kitchen"))
+    with (
+        pytest.raises(UserError, match=r"No input device matching 'Cellar'.*--list-devices"),
+        open_microphone(16_000, 0.01, "Cellar"),
+    ):
+        pass
     assert "Kitchen" in devices()
 
 
@@ -78,7 +101,7 @@ def test_detect_ends_with_a_line_when_the_microphone_goes_away(chain, monkeypatc
 
 
 def test_the_meter_shows_level_score_and_threshold():
-    quiet, loud = meter(np.zeros(160), 0.0, 0.5), meter(np.ones(160), 1.0, 0.5)
+    quiet, loud = meter(np.zeros((160, 1), np.float32), 0.0, 0.5), meter(np.ones((160, 2), np.float32), 1.0, 0.5)
     assert "=" not in quiet
     assert loud.count("=") == 30
     assert quiet.count("#") == 0

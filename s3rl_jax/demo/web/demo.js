@@ -57,7 +57,7 @@ function draw(threshold) {
   pen.fillRect(0, height * (1 - threshold), width, 4);
 }
 
-async function hop(detector, samples, source) {
+async function hop(detector, samples, source, end = Infinity) {
   const threshold = Number(at('threshold').value);
   const {score, keyword, seconds} = await detector.step(samples, threshold);
   scores.push(score);
@@ -66,7 +66,7 @@ async function hop(detector, samples, source) {
   at('level').firstElementChild.style.width = `${Math.max(0, 100 + 10 / 6 * 10 * Math.log10(power + 1e-9))}%`;
   if (keyword !== null) {
     const line = document.createElement('li');
-    line.textContent = `${keyword} at ${seconds.toFixed(2)} s, score ${score.toFixed(3)} (${source})`;
+    line.textContent = `${keyword} at ${Math.min(seconds, end).toFixed(2)} s, score ${score.toFixed(3)} (${source})`;
     at('detections').prepend(line);
   }
 }
@@ -102,8 +102,14 @@ async function play(detector, size, file) {
   for (let c = 0; c < decoded.numberOfChannels; c++) {
     decoded.getChannelData(c).forEach((x, i) => { mono[i] += x / decoded.numberOfChannels; });
   }
+  // Silence after the end, as Detector.flush adds it, so that a word there reaches its score.
+  const {smoothing, sample_rate} = detector.description;
+  const padded = new Float32Array((Math.ceil(mono.length / size) + smoothing.hops) * size);
+  padded.set(mono);
   detector.reset();
-  for (let i = 0; i + size <= mono.length; i += size) await hop(detector, mono.slice(i, i + size), file.name);
+  for (let i = 0; i + size <= padded.length; i += size) {
+    await hop(detector, padded.slice(i, i + size), file.name, mono.length / sample_rate);
+  }
   at('state').textContent = `${file.name}: heard`;
 }
 

@@ -1,0 +1,85 @@
+"""Recordings as people have them, byte by byte: WAVs of every kind, and damaged ones."""
+
+import struct
+
+import numpy as np
+
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+
+
+def wave_format(code, bits=16, channels=1, rate=16_000, tail=b""):
+    frame_bytes = channels * bits // 8
+    return struct.pack("<HHIIHH", code, channels, rate, rate * frame_bytes % 2**32, frame_bytes, bits) + tail
+
+
+def extensible(code, bits=16, channels=1, rate=16_000):
+    tail = struct.pack("<HHIH", 22, bits, 4, code) + SUBFORMAT_TAIL
+    return wave_format(EXTENSIBLE, bits, channels, rate, tail)
+
+
+def chunk(name, data, length=None):
+    return name + struct.pack("<I", len(data) if length is None else length) + data
+
+
+def riff(*chunks, magic=b"RIFF"):
+    body = b"WAVE" + b"".join(chunks)
+    return magic + struct.pack("<I", min(len(body), 2**32 - 1)) + body
+
+
+def as_float(pcm):
+    return (np.frombuffer(pcm, "<i2") / np.float32(32768)).astype("<f4").tobytes()
+
+
+def readable(pcm):
+    """Name -> WAV that holds the 16-bit samples, and nothing else."""
+    plain, half = wave_format(PCM), len(pcm) // 4 * 2
+    ds64 = chunk(b"ds64", struct.pack("<QQQI", len(pcm) + 72, len(pcm), len(pcm) // 2, 0))
+    return {
+        "plain": riff(chunk(b"fmt ", plain), chunk(b"data", pcm)),
+        "extensible_16": riff(chunk(b"fmt ", extensible(PCM)), chunk(b"data", pcm)),
+        "extensible_float": riff(chunk(b"fmt ", extensible(FLOAT, 32)), chunk(b"data", as_float(pcm))),
+        "float": riff(chunk(b"fmt ", wave_format(FLOAT, 32)), chunk(b"fact", bytes(4)), chunk(b"data", as_float(pcm))),
+        "rf64": riff(ds64, chunk(b"fmt ", plain), chunk(b"data", pcm, 2**32 - 1), magic=b"RF64"),
+        "streamed": riff(chunk(b"fmt ", plain), chunk(b"data", pcm, 2**32 - 1)),
+        "length_zero": riff(chunk(b"fmt ", plain), chunk(b"data", pcm, 0)),
+        "two_data_chunks": riff(chunk(b"fmt ", plain), chunk(b"data", pcm[:half]), chunk(b"data", pcm[half:])),
+        "notes": riff(
+            chunk(b"LIST", b"INFOISFT\x04\0\0\0abcd"),
+            chunk(b"fmt ", plain),
+            chunk(b"junk", b"odd", 3) + b"\0",
+            chunk(b"data", pcm),
+            chunk(b"LIST", b"INFOISFT\x04\0\0\0abcd"),
+        ),
+    }
+
+
+def unreadable(pcm):
+    """Name -> (file, why it is refused)."""
+    plain = wave_format(PCM)
+    return {
+        "forty_bits": (riff(chunk(b"fmt ", wave_format(PCM, 40)), chunk(b"data", pcm)), "40 bits"),
+        "chunk_past_the_end": (riff(chunk(b"LIST", b"", 2**31), chunk(b"fmt ", plain), chunk(b"data", pcm)), "ends before"),
+        "format_past_the_end": (riff(chunk(b"fmt ", plain, 2**32 - 1), chunk(b"data", pcm)), "ends before|incomplete"),
+        "no_format": (riff(chunk(b"data", pcm)), "no format"),
+        "no_data": (riff(chunk(b"fmt ", plain)), "ends before"),
+        "no_samples": (riff(chunk(b"fmt ", plain), chunk(b"data", b"")), "no samples"),
+        "no_channels": (riff(chunk(b"fmt ", wave_format(PCM, 16, 0)), chunk(b"data", pcm)), "0 channels"),
+        "one_hertz": (riff(chunk(b"fmt ", wave_format(PCM, rate=1)), chunk(b"data", pcm)), "1 Hz"),
+        "adpcm": (riff(chunk(b"fmt ", wave_format(2, 4)), chunk(b"data", pcm)), "codec 0x0002"),
+        "not_a_number": (riff(chunk(b"fmt ", wave_format(FLOAT, 32)), chunk(b"data", b"\0\0\xc0\x7f" * 200)), "NaN"),
+        "beyond_any_sense": (riff(chunk(b"fmt ", wave_format(FLOAT, 64)), chunk(b"data", struct.pack("<d", 1e18))), "up to 1e"),
+        "integers_as_floats": (
+            riff(chunk(b"fmt ", wave_format(FLOAT, 32)), chunk(b"data", np.frombuffer(pcm, "<i2").astype("<f4").tobytes())),
+            "integers stored as floats",
+        ),
+        "text": (b"no audio at all, but long enough", "not a WAV"),
+        "empty": (b"", "not a WAV"),
+        "flac_of_2^38": (flac_header(2**36 - 1), "not readable as audio"),
+    }
+
+
+def flac_header(samples):
+    """A FLAC that claims so many samples and holds none."""
+    info = struct.pack(">HH", 4096, 4096) + bytes(6) + ((16_000 << 44) | (15 << 36) | samples).to_bytes(8, "big") + bytes(16)
+    return b"fLaC" + b"\x80" + len(info).to_bytes(3, "big") + info
