@@ -20,6 +20,8 @@ def files_of(model: str) -> dict[str, Path]:
       UserError: if the model has no signature `stream`, or LiteRT for the web is not installed.
     """
     path, description = Path(model), Path(model).with_suffix(".json")
+    if path.suffix != ".tflite":
+        raise UserError(f"{model}: expected a .tflite that s3rl_jax.export wrote")
     _, fields, _ = read_model(path)
     if "samples" not in fields.get("signatures", {}).get("stream", {"inputs": {}})["inputs"]:
         raise UserError(f"{model}: cannot be stepped hop by hop; expected one exported with --streaming")

@@ -25,6 +25,9 @@ def main() -> None:
     if args.list_devices:
         print(devices())
         return
+    if args.wyoming:
+        _serve(args)
+        return
     _check(args)
     detector = Detector(args.model, args.fa_per_hour, channel=args.channel)
     unheard = []
@@ -43,7 +46,7 @@ def main() -> None:
 
 def _parser() -> Parser:
     parser = Parser(prog="s3rl_jax.detect", description="Prints a JSON object for each detection.")
-    parser.add_argument("model", nargs="?", help="a .tflite that s3rl_jax.export wrote, its .json beside it")
+    parser.add_argument("model", nargs="?", help="a .tflite or .onnx that s3rl_jax.export wrote, its .json beside it")
     parser.add_argument("files", nargs="*", help="recordings; or - for standard input: raw samples, or a WAV")
     parser.add_argument("--rate", type=int, default=16_000, help="of raw samples on standard input, in Hz (default 16000)")
     parser.add_argument("--channels", type=int, default=1, help="of raw samples on standard input (default 1)")
@@ -52,9 +55,22 @@ def _parser() -> Parser:
     parser.add_argument("--microphone", action="store_true", help="listen until interrupted (extra: microphone)")
     parser.add_argument("--device", help="input to listen to: its number in --list-devices, or a part of its name")
     parser.add_argument("--list-devices", action="store_true", help="print the audio devices, and end")
+    parser.add_argument("--wyoming", help="serve Home Assistant there, such as tcp://127.0.0.1:10400 (extra: wyoming)")
     parser.add_argument("--scores", help="CSV to write: file, time, label, posterior, a row a hop")
     parser.add_argument("--fa_per_hour", help="operating point: one of the false accepts an hour in the .json (default 0.5)")
     return parser
+
+
+def _serve(args: Namespace) -> None:
+    """Serves all models that are named, where files would be named too."""
+    models = [model for model in (args.model, *args.files) if model]
+    if not models:
+        raise UserError("--wyoming: expected one or several models: the files that s3rl_jax.export wrote")
+    try:
+        from s3rl_jax.detect.wyoming import serve
+    except ImportError as error:
+        raise UserError(f"--wyoming: {error}; expected the extra: pip install 's3rl_jax[wyoming]'") from error
+    serve(args.wyoming, models, args.fa_per_hour)
 
 
 def _check(args: Namespace) -> None:

@@ -179,7 +179,7 @@ def read_model(model: str | Path) -> tuple[bytes, dict[str, Any], Description]:
     try:
         content = Path(model).read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{model}: no such file; expected a .tflite that s3rl_jax.export wrote") from None
+        raise UserError(f"{model}: no such file; expected a model that s3rl_jax.export wrote") from None
     except OSError as error:
         raise UserError(f"{model}: cannot be read: {error.strerror}") from error
     fields, description = _read_fields(Path(model))

@@ -1,4 +1,4 @@
-"""Detector: an exported model that is fed a stream of samples. LiteRT and NumPy; the device has neither JAX nor TensorFlow."""
+"""Detector: an exported model that is fed a stream of samples. It needs NumPy and LiteRT or ONNX Runtime, and no JAX."""
 
 import dataclasses
 
@@ -10,6 +10,7 @@ from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.firing import FiringState, refractory_hops
 from s3rl_jax.detect.litert import LiteRtModel
 from s3rl_jax.detect.mixing import Mixer
+from s3rl_jax.detect.onnx import OnnxModel
 from s3rl_jax.detect.resampling import Resampler
 from s3rl_jax.detect.samples import RATES, to_float
 
@@ -36,7 +37,7 @@ class Detector:
         for detection in detector.process(samples): ...
 
     Args:
-      path: a .tflite that s3rl_jax.export wrote, with its .json beside it.
+      path: a .tflite or .onnx that s3rl_jax.export wrote, with its .json beside it.
       operating_point: which threshold of the .json: false accepts an hour, as it is written there ("0.5"). None: that of
         0.5, or else the first one.
       rate: Hz, of the samples that `process` is given; None: the model's. Another rate is resampled.
@@ -61,7 +62,7 @@ class Detector:
         self.threshold = description.threshold(operating_point)
         refractory = refractory_hops(self.hop, self.sample_rate, description.refractory_seconds)
         self._firing = FiringState(self.threshold, refractory, description.smoothing_hops)
-        self._model = LiteRtModel(content, self.window, path)
+        self._model = (OnnxModel if path.endswith(".onnx") else LiteRtModel)(content, self.window, path)
         self._check_model(path)
         self._rate, self._channel = self.sample_rate if rate is None else rate, channel
         self.reset()

@@ -10,11 +10,12 @@ from s3rl_jax.core.messages import LOGGER
 def main() -> None:
     parser = Parser(prog="s3rl_jax.export", description="Converts a detector to .tflite, compared with JAX on real clips.")
     parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
-    parser.add_argument("--out", required=True, help="the .tflite to write; M.json is written beside it")
+    parser.add_argument("--out", required=True, help="the .tflite or .onnx to write; M.json is written beside it")
     parser.add_argument("--quantize", default="none", help="none, dynamic (8-bit weights), int8, or int16x8 (default none)")
     parser.add_argument("--streaming", action="store_true", help="add the signature stream: one hop and the state at a time")
     parser.add_argument("--io", default="float32", help="float32, or int8: the network alone, for microcontrollers")
     parser.add_argument("--target", default="", help="tflm: require operators that TensorFlow Lite Micro has")
+    parser.add_argument("--format", default="tflite", help="tflite, or onnx: float32; stream with --streaming, else detect")
     parser.add_argument("--c-array", action="store_true", help="write the model as C source and a manifest for ESPHome too")
     parser.add_argument("--report", help="folder that evaluate wrote: its corpus and split (default: report/ in the workdir)")
     args = parser.parse_args()
@@ -24,7 +25,7 @@ def main() -> None:
     from s3rl_jax.export.export import export
     from s3rl_jax.export.file_format import FileFormat
 
-    file_format = FileFormat(args.quantize, args.streaming, args.io, args.target)
+    file_format = FileFormat(args.quantize, args.streaming, args.io, args.target, args.format)
     try:
         fields = export(args.workdir, args.out, file_format, args.report, args.c_array)
     except NotExportable as error:

@@ -14,7 +14,7 @@ from s3rl_jax.evaluate.stream import build_stream
 from s3rl_jax.evaluate.trial import trial_of_stream
 from s3rl_jax.export.calibration import calls_for
 from s3rl_jax.export.file_format import FileFormat, signatures_of
-from s3rl_jax.export.parity import run_signature
+from s3rl_jax.export.parity import run_file
 from s3rl_jax.models.detector import KeywordModel
 
 RATE = "0.5"  # false accepts an hour at which the file is compared with the float model
@@ -81,4 +81,4 @@ def _posteriors(
         padded = np.concatenate([np.zeros(model.clip - model.hop, np.float32), samples])
         windows = np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]
         calls = [{"audio": window[None]} for window in windows]
-    return np.concatenate([answer["posteriors"] for answer in run_signature(content, signature, calls)])
+    return np.concatenate([answer["posteriors"] for answer in run_file(file_format.container, content, signature, calls)])

@@ -9,7 +9,8 @@ from s3rl_jax.export.calibration import calls_for, with_states
 from s3rl_jax.export.conversion import NotExportable, to_tflite
 from s3rl_jax.export.file_format import FileFormat, signatures_of
 from s3rl_jax.export.microcontroller import check_operators
-from s3rl_jax.export.parity import largest_difference, run_jax, run_signature
+from s3rl_jax.export.onnx import to_onnx
+from s3rl_jax.export.parity import largest_difference, run_file, run_jax
 from s3rl_jax.export.quantisation import quantise
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import KeywordModel
@@ -21,7 +22,7 @@ class ExportedFile(NamedTuple):
     """An exported model.
 
     Attributes:
-      content: of the .tflite.
+      content: of the .tflite or .onnx.
       signatures: that it offers.
       parity_error: largest absolute difference of a posterior between the float file and JAX.
       quantisation_error: the same of the quantised file; 0 without quantisation.
@@ -53,9 +54,11 @@ def build_file(
     answers = {signature.name: run_jax(signature, calls[signature.name]) for signature in signatures}
 
     def difference(content: bytes) -> float:
-        return max(largest_difference(run_signature(content, s, calls[s.name]), answers[s.name]) for s in signatures)
+        return max(
+            largest_difference(run_file(file_format.container, content, s, calls[s.name]), answers[s.name]) for s in signatures
+        )
 
-    content = to_tflite(signatures)
+    content = to_onnx(signatures[0], model, params) if file_format.container == "onnx" else to_tflite(signatures)
     parity_error, quantisation_error = difference(content), 0.0
     if not parity_error <= TOLERANCE:  # also if it is NaN
         raise NotExportable(

@@ -17,6 +17,7 @@ from s3rl_jax.export.build import ExportedFile
 from s3rl_jax.export.conversion import operators
 from s3rl_jax.export.file_format import FileFormat
 from s3rl_jax.export.microcontroller import arena_estimate
+from s3rl_jax.export.onnx import onnx_operators
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.runs.detector import TrainedDetector
 
@@ -35,6 +36,7 @@ def describe(
       training: its training recordings.
       thresholds: operating points to thresholds.
     """
+    is_onnx = file_format.container == "onnx"
     return {
         "labels": ["", *detector.keywords],
         "sample_rate": SAMPLE_RATE,
@@ -46,10 +48,10 @@ def describe(
         "quantisation": file_format.quantize,
         "io": file_format.io,
         "signatures": {signature.name: _shapes(signature) for signature in file.signatures},
-        "operators": operators(file.content),
+        "operators": (onnx_operators if is_onnx else operators)(file.content),
         "parity_error": file.parity_error,
         "quantisation_error": file.quantisation_error,
-        "arena_bytes_estimate": arena_estimate(file.content),
+        **({} if is_onnx else {"arena_bytes_estimate": arena_estimate(file.content)}),
         "parameters": sum(p.size for p in jax.tree.leaves(detector.params)),
         "bytes": len(file.content),
         "sha256": sha256(file.content),

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from s3rl_jax.batches.windows import Windows
 from s3rl_jax.core.durable import write_together
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.detect.description import check_fields
 from s3rl_jax.export.accuracy import score_file
@@ -19,7 +19,7 @@ from s3rl_jax.export.c_array import c_sources
 from s3rl_jax.export.calibration import with_silence_and_noise
 from s3rl_jax.export.description import describe
 from s3rl_jax.export.esphome import esphome_manifest
-from s3rl_jax.export.file_format import FileFormat, signatures_of
+from s3rl_jax.export.file_format import CONTAINERS, FileFormat, signatures_of
 from s3rl_jax.runs.detector import TrainedDetector, open_detector
 
 CLIPS = 32
@@ -31,7 +31,7 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
 
     Args:
       workdir: of a fine-tuning run.
-      out: the .tflite to write; the .json is written beside it.
+      out: the .tflite or .onnx to write; the .json is written beside it.
       file_format: options of the export.
       report: a folder that evaluate wrote: the file is scored on its corpus and split, which gives the file its own
         thresholds. None: `report/` in the workdir if it exists; else the run's own corpus, split test.
@@ -45,7 +45,9 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
       NotExportable: if the float file differs from JAX by more than 1e-4 on real clips, or needs foreign operators.
     """
     detector = open_detector(workdir, "--workdir")
-    path = _output_path(out)
+    path = _output_path(out, file_format.container)
+    if c_array and file_format.container == "onnx":
+        raise UserError("--c-array: for a .tflite; expected no --format=onnx")
     metrics = _read_metrics(workdir, report)
     signatures_of(file_format, detector.model, detector.params)  # refuses an impossible format before anything is read
     # The training split: every run has one, and the comparison needs real sound, not unseen sound.
@@ -62,15 +64,19 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
     return fields | ({"written": list(sources)} if sources else {})
 
 
-def _output_path(out: str) -> Path:
+def _output_path(out: str, container: str) -> Path:
     """The path of the model, its folder made: an impossible one is refused before anything is computed.
 
     Raises:
       UserError: naming --out.
     """
     path = Path(out)
-    if path.suffix != ".tflite":
-        raise UserError(f"--out={out}: expected a file name that ends in .tflite")
+    lookup(dict.fromkeys(CONTAINERS), container, "--format")
+    if path.suffix != f".{container}":
+        raise UserError(f"--out={out}: expected a file name that ends in .{container}")
+    for other in (path.with_suffix(f".{name}") for name in CONTAINERS if name != container):
+        if other.exists():
+            raise UserError(f"--out={out}: {path.with_suffix('.json').name} describes {other.name}; expected another name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

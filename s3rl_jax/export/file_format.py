@@ -9,6 +9,7 @@ from s3rl_jax.models.detector import KeywordModel
 
 INPUTS = ("float32", "int8")
 TARGETS = ("", "tflm")
+CONTAINERS = ("tflite", "onnx")
 
 
 class FileFormat(NamedTuple):
@@ -20,12 +21,14 @@ class FileFormat(NamedTuple):
       io: `float32`; or `int8`, for microcontrollers: the network alone, with integer input, output and state; the front end
         runs on the device.
       target: `tflm` requires that TensorFlow Lite Micro has every operator.
+      container: `tflite`, or `onnx`: one graph in float32, `stream` with `streaming`, else `detect`.
     """
 
     quantize: str = "none"
     streaming: bool = False
     io: str = "float32"
     target: str = ""
+    container: str = "tflite"
 
 
 def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str, Any]) -> list[Signature]:
@@ -37,14 +40,20 @@ def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str
     lookup(dict.fromkeys(QUANTISATIONS), file_format.quantize, "--quantize")
     lookup(dict.fromkeys(INPUTS), file_format.io, "--io")
     lookup(dict.fromkeys(TARGETS), file_format.target, "--target")
+    lookup(dict.fromkeys(CONTAINERS), file_format.container, "--format")
+    is_plain = file_format == FileFormat(streaming=file_format.streaming, container=file_format.container)
+    if file_format.container == "onnx" and not is_plain:
+        raise UserError("--format=onnx: float32 only; expected no --quantize, --io or --target")
     if file_format.io == "int8" and file_format.quantize != "int8":
         raise UserError(f"--io=int8 with --quantize={file_format.quantize}: expected --quantize=int8")
     if (file_format.streaming or file_format.io == "int8") and not model.streaming:
         raise UserError("--streaming: this student attends to its whole window; train one with --config.student.streaming=True")
     if file_format.io == "int8":
         return [_checked_network(network_signature(model, params))]
-    signatures = [detect_signature(model, params)]
-    return [*signatures, stream_signature(model, params)] if file_format.streaming else signatures
+    if not file_format.streaming:
+        return [detect_signature(model, params)]
+    stream = stream_signature(model, params)
+    return [stream] if file_format.container == "onnx" else [detect_signature(model, params), stream]
 
 
 def _checked_network(network: Signature) -> Signature:

@@ -6,9 +6,15 @@ import jax
 import numpy as np
 from jaxtyping import Num
 
+from s3rl_jax.detect.onnx import NEXT
 from s3rl_jax.export.signatures import Signature
 
 Call = dict[str, Num[np.ndarray, "..."]]  # inputs or outputs of a signature by name
+
+
+def run_file(container: str, model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
+    """`run_onnx` or `run_signature`, by the container."""
+    return (run_onnx if container == "onnx" else run_signature)(model, signature, calls)
 
 
 def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
@@ -26,6 +32,16 @@ def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> 
         return answer | {"posteriors": _to_floats(answer["posteriors"], outputs["posteriors"])}
 
     return _run_all(run, signature, calls)
+
+
+def run_onnx(model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
+    """Runs a file in ONNX Runtime, one answer a call; a state is carried from call to call."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    outputs = [output.name for output in session.get_outputs()]
+    names = [output.removesuffix(NEXT) for output in outputs]
+    return _run_all(lambda arrays: dict(zip(names, session.run(outputs, arrays), strict=True)), signature, calls)
 
 
 def run_jax(signature: Signature, calls: Sequence[Call]) -> list[Call]:
