@@ -100,17 +100,30 @@ class Distillation:
         self, params: Params, targets: Targets, batch: Batch, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics, Params]:
         """The weighted sum of the objectives' terms."""
-        dtype, valid = self.config.get("dtype", "float32"), targets["valid"]
-        mask = targets["mask"] & weights["masked"] if self.masks else None
-        hidden, moved = encode(self.encoder, params, targets["frames"], valid, mask, dtype)
-        comparison = LayerComparison(self.layers, params, hidden, valid, targets, weights) if self.layers else None
-        student = StudentPass(hidden, valid, mask, comparison)
-        terms, metrics = [], comparison.metrics() if comparison else {}
+        masked, clear, moved = self._passes(params, targets, weights)
+        terms, metrics = [], clear.comparison.metrics() if clear.comparison else {}
         for objective in self.objectives:
+            student = masked if objective.masked else clear
             term, measured = objective.term(params, student, targets, rng, weights)
             terms.append(weights[objective.name] * term)
             metrics |= measured
         return sum(terms), metrics, moved
+
+    def _passes(self, params: Params, targets: Targets, weights: Weights) -> tuple[StudentPass, StudentPass, Params]:
+        """The pass for objectives over masked frames, the pass for all others, and the moved statistics of the latter.
+
+        They are one and the same pass, unless `config.mask.separate_pass` gives the others an input without masks.
+        """
+        dtype, valid = self.config.get("dtype", "float32"), targets["valid"]
+        mask = targets["mask"] & weights["masked"] if self.masks else None
+        hidden, moved = encode(self.encoder, params, targets["frames"], valid, mask, dtype)
+        masked = clear = StudentPass(hidden, valid, mask)
+        if self.layers and self.masks and self.config.mask.get("separate_pass", False):
+            hidden, moved = encode(self.encoder, params, targets["frames"], valid, None, dtype)
+            clear = StudentPass(hidden, valid, None)
+        if self.layers:
+            clear = clear._replace(comparison=LayerComparison(self.layers, params, hidden, valid, targets, weights))
+        return masked, clear, moved
 
 
 def distill(

@@ -91,6 +91,7 @@ DOMAINS: dict[str, Domain] = {
     "distractors": POSITIVE_COUNT,
     "mask.probability": SHARE,
     "mask.span": POSITIVE_COUNT,
+    "mask.separate_pass": Switch(),
     "own_codebook.groups": POSITIVE_COUNT,
     "own_codebook.entries": Whole(2),
     "own_codebook.diversity": WEIGHT,

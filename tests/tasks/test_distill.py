@@ -154,3 +154,21 @@ def test_a_teacher_without_a_quantiser_teaches_by_k_means(batch, rng):
     assert {"codebook", "codebook_accuracy", "code_classes", "class_accuracy"} <= set(metrics)
     assert np.abs(gradient["code_logits"]["kernel"]).max() > 0
     assert np.isfinite(float(loss))
+
+
+def test_a_separate_pass_gives_each_objective_the_input_that_it_has_alone(teacher, batch, rng):
+    """The views as without the codebook, the codebook as without the views; in one pass the views see masked frames."""
+    values = {}
+    for name, losses, separate in (
+        ("views", {"dual_view": 1.0}, False),
+        ("codebook", {"gamma": 1.0}, False),
+        ("one pass", {"dual_view": 1.0, "gamma": 1.0}, False),
+        ("two passes", {"dual_view": 1.0, "gamma": 1.0}, True),
+    ):
+        settings = config(**losses)
+        settings.mask.separate_pass = separate
+        (_, values[name]), _ = run(build(settings, teacher, rng), batch)
+    both = values["two passes"]
+    np.testing.assert_allclose(both["log_feature_view"], values["views"]["log_feature_view"], rtol=1e-6)
+    np.testing.assert_allclose(both["codebook"], values["codebook"]["codebook"], rtol=1e-6)
+    assert abs(values["one pass"]["log_feature_view"] - values["views"]["log_feature_view"]) > 1e-4
