@@ -9,8 +9,9 @@ from ml_collections import ConfigDict
 from s3rl_jax.batches.crop_index import CropIndex
 from s3rl_jax.batches.mixture import Mixture, corpus_weights
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.corpus.keywords import SILENCE, keyword_labels
+from s3rl_jax.corpus.keywords import SILENCE, keyword_labels, partial_warning
 
 NAMED_LABELS = 12  # of the corpus's labels, in an error
 
@@ -60,6 +61,8 @@ def sort_recordings(clips: Clips, keywords: tuple[str, ...], samples: int, seed:
     kind = clips.columns["kind"]
     classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
     _check_keywords(clips, classes, keywords)
+    if warning := partial_warning(classes):
+        LOGGER.warning(warning)
     classes = _limited(clips, classes, settings.get("keyword_clips", 0), seed)
     labels = np.where(kind == "noise", keywords.index(SILENCE) + 1, classes) if SILENCE in keywords else classes
     negative = (kind == "speech") & (classes == 0)

@@ -2,7 +2,7 @@
 
 CORPUS/corpus/2.0.0/
   corpus-SPLIT.array_record-00000-of-00016   records, as TFDS writes them, uncompressed
-  index/SPLIT-00000.json                     columns TEXTS and NUMBERS, a value a record
+  index/SPLIT-00000.json                     columns TEXTS and NUMBERS, a value a record; `placed` if any is
   dataset_info.json features.json            TFDS's own description
   plan.json                                  what the corpus was begun with
   rejected.csv                               recordings that could not be used, and why
@@ -32,7 +32,21 @@ INDEX, SUMMARY = "index", "summary.json"
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """One recording as it is stored. Speech bounds in samples; they cover the recording where nothing better is known."""
+    """One recording as it is stored.
+
+    Attributes:
+      id: path of its file, with the second at which it begins if it is a segment.
+      audio: at 16 kHz.
+      kind: speech, noise or impulse_response.
+      label: word or transcript; of noise, its kind.
+      speaker: identifier.
+      condition: for example playback.
+      lang: language.
+      licence: of the audio.
+      speech_start: first sample of the speech; 0 where nothing better is known.
+      speech_end: one past its last sample.
+      placed: whether the speech bounds are those of the keyword in a longer label.
+    """
 
     id: str
     audio: Int16[np.ndarray, "samples"]
@@ -44,6 +58,7 @@ class Recording:
     licence: str
     speech_start: int
     speech_end: int
+    placed: bool = False
 
 
 def finished_folder(path: Path, flag: str) -> Path:

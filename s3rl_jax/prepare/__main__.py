@@ -7,6 +7,7 @@ import tempfile
 
 from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.keywords import split_keywords
 from s3rl_jax.prepare.synthesis.script import Script, read_texts
 
 
@@ -57,7 +58,8 @@ def main() -> None:
 
 
 def _script(args: argparse.Namespace) -> Script:
-    keywords, engines = (tuple(p.strip() for p in text.split(",") if p.strip()) for text in (args.synthesize, args.engines))
+    keywords = split_keywords(args.synthesize, "--synthesize")
+    engines = tuple(name.strip() for name in args.engines.split(",") if name.strip())
     texts = read_texts(args.texts) if args.texts else ()
     return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.piper_voices)
 

@@ -15,13 +15,14 @@ BELOW_PEAK_DB = 25.0
 
 
 def recording_of(row: ManifestRow, name: str, audio: Int16[np.ndarray, "samples"]) -> Recording:
-    """The recording of a row, whole, with the row's speech bounds or, where it has none, the measured ones.
+    """The recording of a row, whole, with the row's word or speech bounds or, where it has none, the measured ones.
 
     An impulse response begins at its peak, the direct sound.
     """
     if row.kind == "impulse_response":
         audio = audio[int(np.abs(audio.astype(np.int32)).argmax()) :]
-    start, end = row.speech_start_s, row.speech_end_s
+    placed = 0 <= row.word_start_s < row.word_end_s
+    start, end = (row.word_start_s, row.word_end_s) if placed else (row.speech_start_s, row.speech_end_s)
     if row.kind == "speech" and not 0 <= start < end:
         first, last = speech_bounds(audio)
     else:
@@ -29,7 +30,7 @@ def recording_of(row: ManifestRow, name: str, audio: Int16[np.ndarray, "samples"
         last = min(int(end * SAMPLE_RATE), len(audio)) if end > start else len(audio)
     names = {field.name for field in dataclasses.fields(Recording)}
     text = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name in names}
-    return Recording(id=name, audio=audio, speech_start=first, speech_end=last, **text)
+    return Recording(id=name, audio=audio, speech_start=first, speech_end=last, placed=placed, **text)
 
 
 def split_recording(recording: Recording, segment: int, overlap: int) -> Iterator[Recording]:

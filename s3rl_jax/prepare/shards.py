@@ -90,7 +90,7 @@ def write_shard(job: ShardJob) -> None:
     path = Path(job.folder) / shard_name(job.split, job.number, job.count)
     features = tfds_features()
     serializer = ExampleSerializer(features.get_serialized_info())
-    index: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, *CHECKS, "rejected")}
+    index: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, *CHECKS, "placed", "rejected")}
     unfinished = path.with_name(f"{path.name}.unfinished")
     writer = ArrayRecordWriter(str(unfinished), "group_size:1,uncompressed")
     for whole in job.recordings.read():
@@ -99,6 +99,7 @@ def write_shard(job: ShardJob) -> None:
             continue
         for recording in split_recording(whole, job.segment, job.overlap):
             example, audio = dataclasses.asdict(recording), recording.audio.astype("<i2").tobytes()
+            index["placed"].append(example.pop("placed"))
             encoded = serializer.get_tf_example(features.encode_example(example))
             data = encoded.SerializeToString(deterministic=True)  # else the order of the features varies with the process
             writer.write(data)
@@ -106,6 +107,8 @@ def write_shard(job: ShardJob) -> None:
             for name in (*TEXTS, *NUMBERS, *CHECKS):
                 index[name].append(example[name])
     writer.close()
+    if not any(index["placed"]):
+        del index["placed"]
     unfinished.replace(path)
     with durably(job.index) as file:
         json.dump(index, file)

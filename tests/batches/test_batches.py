@@ -7,10 +7,8 @@ from s3rl_jax.batches.crops import Crops
 from s3rl_jax.batches.read_ahead import read_ahead
 from s3rl_jax.batches.resident import Resident
 from s3rl_jax.batches.windows import Windows
-from s3rl_jax.batches.word_bounds import loudest_stretch
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
 
 MIXTURE = ConfigDict({"keyword": 0.5, "negative": 0.375, "noise": 0.125, "corpora": ()})
 SETTINGS = ConfigDict({"mixture": MIXTURE, "context_probability": 0.5})
@@ -132,26 +130,9 @@ def test_what_surrounds_a_clip_tells_nothing_of_the_label(windows):
     assert abs(np.mean(silent[0]) - np.mean(silent[1])) < 0.15
 
 
-def test_labels_that_hold_the_keyword_are_neither(clips):
-    from dataclasses import replace
-
-    columns = {"label": np.array(["Alexa", "alexa turn on", "alexandra", "", "stop"])}
-    assert keyword_labels(replace(clips, columns=columns), ("alexa", "stop")).tolist() == [1, -1, 0, 0, 2]
-
-
 def test_a_keyword_that_is_not_there_is_named_with_what_is(clips):
     with pytest.raises(UserError, match=r"config\.keyword=zorro.*alexa"):
         Windows.of(clips, ("zorro",), 16_000, 16, 0, SETTINGS)
-    assert parse_keywords(" Alexa, hey computer ") == ("alexa", "hey computer")
-    with pytest.raises(UserError, match=r"config\.keyword"):
-        parse_keywords(" , ")
-
-
-def test_the_loudest_stretch_is_found():
-    audio = np.zeros(1000, np.int16)
-    audio[600:650] = 100
-    start, stop = loudest_stretch(audio, 0, 1000, 50)
-    assert (start, stop) == (600, 650)
 
 
 def test_batches_come_in_order_from_any_step(crops):

@@ -7,6 +7,7 @@ from pathlib import Path
 from s3rl_jax.core.errors import UserError
 
 SPLITS = ("train", "validation", "test")
+TIMES = ("speech_start_s", "speech_end_s", "word_start_s", "word_end_s")
 KINDS = ("speech", "noise", "impulse_response")
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
@@ -25,6 +26,8 @@ class ManifestRow:
     licence: str = ""
     speech_start_s: float = -1.0
     speech_end_s: float = -1.0
+    word_start_s: float = -1.0  # of the keyword in a longer label
+    word_end_s: float = -1.0
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
@@ -62,7 +65,7 @@ def _row(row: dict, where: str, root: Path) -> ManifestRow:
     if kind not in KINDS:
         raise UserError(f"{where}: kind {kind!r}; expected one of {', '.join(KINDS)}")
     texts = {name: value.get(name, "") for name in ("label", "speaker", "condition", "lang", "licence")}
-    times = {name: _seconds(value.get(name, ""), name, where) for name in ("speech_start_s", "speech_end_s")}
+    times = {name: _seconds(value.get(name, ""), name, where) for name in TIMES}
     return ManifestRow(path, value["split"], kind, **texts, **times)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16
 
+from s3rl_jax.corpus.text import is_phonemes
+
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: synthesis returns when the callback has had all samples
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
 _UTF8, _PHONEMES = 1, 0x100  # espeakCHARS_UTF8, espeakPHONEMES
@@ -63,6 +65,8 @@ class Espeak:
     def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
         """The mnemonics of the phonemes with which the voice speaks the text; ' before a vowel is stress."""
         self._choose(voice)
+        if is_phonemes(text):  # the library reads brackets as phonemes only once it has spoken such a text
+            self.speak(text, voice, rate=160, pitch=50, pitch_range=50)
         rest, clauses = ctypes.c_char_p(text.encode()), []
         while rest.value:
             clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _SEPARATED).decode())

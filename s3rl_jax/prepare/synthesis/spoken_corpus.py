@@ -15,6 +15,7 @@ from jaxtyping import Float
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.progress import Progress
+from s3rl_jax.corpus.text import is_phonemes
 from s3rl_jax.prepare.synthesis.espeak import variants
 from s3rl_jax.prepare.synthesis.external_voices import ExternalVoice, external_voices
 from s3rl_jax.prepare.synthesis.noise_and_rooms import KINDS, generate_noise, generate_room
@@ -48,10 +49,8 @@ def synthesise(script: Script, folder: str, seed: int) -> None:
     for nothing before. The samples of a few clips in a hundred differ slightly from run to run, because espeak-ng's do.
 
     Raises:
-      UserError: for keywords without letters, too little audio for all splits, or a language or an engine that is missing.
+      UserError: for too little audio for all splits, a language or an engine that is missing, or phonemes without espeak.
     """
-    if not script.keywords or not all(any(c.isalpha() for c in keyword) for keyword in script.keywords):
-        raise UserError(f"--synthesize={','.join(script.keywords)!r}: expected keywords, comma-separated")
     if script.minutes < MIN_MINUTES:
         raise UserError(f"--minutes={script.minutes:g}: expected at least {MIN_MINUTES}")
     if script.count < 0:
@@ -63,6 +62,8 @@ def synthesise(script: Script, folder: str, seed: int) -> None:
         raise UserError(
             f"--engines={','.join(script.engines)}: {len(external)} voices; expected one a split, {len(SPLIT_SHARES)}"
         )
+    if not espeak and any(is_phonemes(keyword) for keyword in script.keywords):
+        raise UserError(f"--engines={','.join(script.engines)}: phonemes are spoken by espeak alone; expected it among them")
     synthesiser = Synthesiser(script, rng)
     rows: list[Row] = []
     with Progress(round(script.minutes * 60), "seconds", "speaking") as progress:
@@ -101,7 +102,8 @@ def _write_speech(
     for number, (kind, keyword) in enumerate(_kinds(script, split, rng)):
         if number >= counted and spoken >= seconds:
             break
-        voice = voices[int(rng.integers(len(voices)))]
+        able = [voice for voice in voices if isinstance(voice, str)] if is_phonemes(keyword) else voices
+        voice = able[int(rng.integers(len(able)))]
         utterance = synthesiser.utterance(kind, keyword, voice)
         peak = np.abs(utterance.samples).max(initial=0)
         if not peak > 0:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from s3rl_jax.audio.read import to_int16
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.text import is_phonemes, same
 from s3rl_jax.prepare.recordings import speech_bounds
 from s3rl_jax.prepare.synthesis import phonemes, phrases
 from s3rl_jax.prepare.synthesis.espeak import ACCENTS, Espeak
@@ -80,7 +81,8 @@ class Synthesiser:
         text = self._text(kind, keyword, accent, spelled)
         samples, rate = speak(text)
         if kind != "keyword" or self.rng.random() > self.script.context_share:
-            return Utterance(samples, rate, "" if text.startswith("[[") else text, None, *speaker)
+            label = keyword if kind == "keyword" else "" if is_phonemes(text) else text
+            return Utterance(samples, rate, label, None, *speaker)
         context = functools.partial(self._text, "sentence", keyword, accent, spelled)
         samples, word = self._in_context(samples, rate, speak, context)
         return Utterance(samples, rate, keyword, word, *speaker)
@@ -112,14 +114,22 @@ class Synthesiser:
             return keyword
         if kind == "sound_alike":
             by_phonemes = None if spelled else self._sound_alike(keyword, accent)
-            return by_phonemes or str(self.rng.choice(self._spelled_alikes(keyword)))
+            return by_phonemes or self._spelled_alike(keyword, accent)
         if self._words:
             if kind == "word":
                 return str(self.rng.choice(self._words))
             return phrases.sentence(self.rng) if self._builtin else str(self.rng.choice(self.script.texts))
         if spelled:
-            return str(self.rng.choice(self._spelled_alikes(keyword)))
-        sizes = self.rng.integers(1, 4, size=1 if kind == "word" else int(self.rng.integers(3, 8)))
+            return self._spelled_alike(keyword, accent)
+        return self._pseudo_words(accent, 1 if kind == "word" else int(self.rng.integers(3, 8)))
+
+    def _spelled_alike(self, keyword: str, accent: str) -> str:
+        """Text that sounds like the keyword; a pseudo-word where nothing can be spelled like it."""
+        alikes = self._spelled_alikes(keyword)
+        return str(self.rng.choice(alikes)) if alikes else self._pseudo_words(accent, 1)
+
+    def _pseudo_words(self, accent: str, count: int) -> str:
+        sizes = self.rng.integers(1, 4, size=count)
         words = ("".join(phonemes.pseudo_word(self.rng, self._inventory(accent), int(size))) for size in sizes)
         return f"[[{' '.join(words)}]]"
 
@@ -146,9 +156,13 @@ class Synthesiser:
         accent = self._accents[0]
         target = self._phonemes(keyword, accent)
         real = phonemes.nearest(target, {word: self._phonemes(word, accent) for word in self._words}, REAL_ALIKES)
-        changed = [text for text in phrases.sound_alikes(keyword) if phonemes.distance(self._phonemes(text, accent), target)]
-        alikes = [word for word in (*real, *changed) if word not in self.script.keywords]
-        return alikes or [keyword[: -(-len(keyword) // 2)]]
+        spellings = [] if is_phonemes(keyword) else phrases.sound_alikes(keyword)
+        half = [] if is_phonemes(keyword) else [keyword[: -(-len(keyword) // 2)]]
+        changed = [text for text in spellings if phonemes.distance(self._phonemes(text, accent), target)]
+        return self._without_keywords([*real, *changed]) or self._without_keywords(half)
+
+    def _without_keywords(self, texts: list[str]) -> list[str]:
+        return [text for text in texts if not any(same(text, keyword) for keyword in self.script.keywords)]
 
     def _speak(
         self, text: str, voice: str | ExternalVoice, accent: str, manner: Float[np.ndarray, "3"]

@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.prepare.preparation import prepare
 from s3rl_jax.prepare.sources.folder import read_folder
 from s3rl_jax.prepare.sources.recognise import read_source
 
@@ -84,3 +87,20 @@ def test_folder_names_say_split_kind_and_label(tmp_path):
 def test_an_empty_folder_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no audio"):
         read_source(str(tmp_path))
+
+
+def test_the_place_of_the_word_makes_a_longer_label_a_positive(tmp_path, rng):
+    for name in ("placed.wav", "sentence.wav", "word.wav"):
+        soundfile.write(tmp_path / name, rng.uniform(-0.1, 0.1, 48_000), 16_000)
+    rows = [
+        ("placed.wav", "train", "Alexa, lights!", "1", "1.75"),
+        ("sentence.wav", "train", "Alexa, lights!", "", ""),
+        ("word.wav", "train", "Alexa.", "", ""),
+    ]
+    write(tmp_path, *rows, header=("path", "split", "label", "word_start_s", "word_end_s"))
+    prepare(read_source(str(tmp_path)), str(tmp_path / "out"))
+    clips = read_corpus(str(tmp_path / "out"), "train")
+    assert clips.columns["id"].tolist() == ["placed.wav", "sentence.wav", "word.wav"]
+    assert clips.columns["placed"].tolist() == [True, False, False]
+    assert (clips.columns["speech_start"][0], clips.columns["speech_end"][0]) == (16_000, 28_000)
+    assert keyword_labels(clips, ("alexa",)).tolist() == [1, -1, 1]

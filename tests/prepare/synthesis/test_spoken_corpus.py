@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.synthesis.espeak import Espeak
+from s3rl_jax.prepare.synthesis.external_voices import ExternalVoice
 from s3rl_jax.prepare.synthesis.noise_and_rooms import KINDS, coloured_noise, generate_noise
 from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
 from s3rl_jax.prepare.synthesis.script import Script
@@ -138,3 +140,21 @@ def test_every_noise_is_finite_and_audible(rng, kind):
     assert audio.shape == (16_000,)
     assert np.isfinite(audio).all()
     assert 0.4 < np.abs(audio).max() <= 0.51
+
+
+def test_phonemes_and_digits_are_keywords_like_words(tmp_path):
+    """Phonemes are labelled as the keyword, not as something without a text, which would be a negative."""
+    script = Script(("[[a2l'Eks@]]", "42"), minutes=2.0, count=12, engines=("espeak",))
+    synthesise(script, str(tmp_path), seed=0)
+    rows = [row for row in read_source(str(tmp_path)) if row.kind == "speech"]
+    assert sum(row.label == "[[a2l'Eks@]]" for row in rows) == 12
+    assert sum(row.label == "42" for row in rows) == 12
+    assert any(row.label == "" for row in rows), "sound-alikes by phonemes"
+
+
+def test_phonemes_need_espeak(tmp_path, monkeypatch):
+    script = Script(("[[a2l'Eks@]]",), minutes=2.0, engines=("flite",))
+    voices = [ExternalVoice(f"flite:{name}", lambda slowness, file: []) for name in "abc"]
+    monkeypatch.setattr("s3rl_jax.prepare.synthesis.spoken_corpus.external_voices", lambda *_: voices)
+    with pytest.raises(UserError, match="phonemes are spoken by espeak alone"):
+        synthesise(script, str(tmp_path), seed=0)

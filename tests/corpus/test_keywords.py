@@ -1,0 +1,120 @@
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.corpus.keywords import folder_name, keyword_labels, parse_keywords, partial_warning, split_keywords
+
+
+def clips(labels, placed=None):
+    columns = {"label": np.array(labels, np.dtypes.StringDType())}
+    if placed is not None:
+        columns["placed"] = np.array(placed)
+    return Clips(columns, (), np.array([len(labels)]), 1)
+
+
+def classes(labels, *keywords, placed=None):
+    return keyword_labels(clips(labels, placed), keywords).tolist()
+
+
+@pytest.mark.parametrize(
+    ("label", "keyword", "expected"),
+    [
+        ("Alexa.", "alexa", 1),
+        ("Alexa, what time is it?", "alexa", -1),
+        ("alexa's light", "alexa", -1),
+        ("hey, Jarvis", "hey jarvis", 1),
+        ("hey_jarvis", "hey jarvis", 1),
+        ("Hey-Jarvis", "hey jarvis", 1),
+        ("\u201chey jarvis\u201d", "hey jarvis", 1),
+        ("hey  jarvis", "hey jarvis", 1),
+        ("cafe\u0301", "caf\u00e9", 1),
+        ("你好小爱。", "你好小爱", 1),
+        ("你好小爱今天天气怎么样", "你好小爱", -1),
+        ("[[a2lEks@]]", "[[a2lEks@]]", 1),
+        ("alexandra", "alexa", 0),
+        ("", "alexa", 0),
+        ("_silence_", "_silence_", 1),
+        ("silence", "_silence_", 0),
+        ("_silence_", "silence", 0),
+        ("_unknown_", "alexa", 0),
+    ],
+)
+def test_the_label_means_the_word(label, keyword, expected):
+    assert classes([label], keyword) == [expected]
+
+
+def test_a_longer_label_is_a_positive_where_the_word_has_a_place():
+    labels = ["Alexa, stop", "Alexa, stop", "stop it", "alexa"]
+    assert classes(labels, "alexa", placed=[True, False, True, True]) == [1, -1, 0, 1]
+    assert classes(labels, "alexa", "stop", placed=[True, False, True, True]) == [-1, -1, 2, 1], "two keywords, one place"
+
+
+def test_the_whole_label_comes_before_its_parts_in_any_order():
+    assert classes(["hey jarvis", "hey", "hey you"], "hey", "hey jarvis") == [2, 1, -1]
+    assert classes(["hey jarvis", "hey", "hey you"], "hey jarvis", "hey") == [1, 2, -1]
+
+
+def test_what_is_used_for_nothing_is_counted():
+    assert partial_warning(keyword_labels(clips(["alexa", "banana"]), ("alexa",))) == ""
+    assert partial_warning(keyword_labels(clips(["alexa now", "banana"]), ("alexa",))).startswith("1 recording whose label")
+    assert partial_warning(keyword_labels(clips(["alexa now", "o alexa"]), ("alexa",))).startswith("2 recordings whose label")
+
+
+def test_keywords_are_split_at_commas_outside_phonemes():
+    assert parse_keywords(" Alexa, hey  Computer ,[[,a2l'Eks@]], 42,你好小爱") == (
+        "alexa",
+        "hey computer",
+        "[[,a2l'Eks@]]",
+        "42",
+        "你好小爱",
+    )
+    assert split_keywords("OK Google", "--synthesize") == ("OK Google",)
+    assert parse_keywords("_silence_, yes") == ("_silence_", "yes")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (" , ", "expected a keyword"),
+        ("?!", "no letters"),
+        ("hey-jarvis,Hey Jarvis", "say the same"),
+        ("[[a]],[[a]]", "say the same"),
+    ],
+)
+def test_keywords_that_are_refused(text, reason):
+    with pytest.raises(UserError, match=rf"config\.keyword.*{reason}"):
+        parse_keywords(text)
+
+
+def test_plain_keywords_are_their_own_folders():
+    assert folder_name("alexa") == folder_name("Alexa") == "alexa"
+    assert folder_name("hey  jarvis") == "hey_jarvis"
+
+
+@given(st.lists(st.text(min_size=1, max_size=50), min_size=2, max_size=6))
+def test_two_keywords_never_share_a_folder(texts):
+    texts = {" ".join(unicodedata.normalize("NFC", text).split()) for text in texts} - {""}
+    distinct = {text if "[[" in text else text.lower() for text in texts}
+    names = {folder_name(text) for text in texts}
+    assert len(names) == len(distinct)
+    assert all(name.isascii() and len(name) <= 50 and name.replace("_", "").replace("-", "").isalnum() for name in names)
+
+
+def test_the_collisions_of_the_old_names():
+    texts = [
+        "hey jarvis",
+        "hey-jarvis",
+        "hey_jarvis",
+        "你好",
+        "小爱",
+        "[[a2lEks@]]",
+        "[[a2leks@]]",
+        "670d9743",
+        "alexa,computer",
+    ]
+    assert len({folder_name(text) for text in texts}) == len(texts)
