@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from s3rl_jax.ablate.table import Row, markdown, table_of
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.engine.sweep_members import folder_name
 from s3rl_jax.evaluate.curves import RATES
@@ -33,7 +34,12 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -
       UserError: for a field, a corpus or a workdir that cannot be used.
     """
     _check(config)
-    claim(workdir, config, allow_changed_config)
+    with locked(workdir, "--workdir"):
+        claim(workdir, config, allow_changed_config)
+        return _run(config, workdir, allow_changed_config)
+
+
+def _run(config: ConfigDict, workdir: Path, allow_changed_config: bool) -> list[dict]:
     teacher = teacher_of(config, workdir)
     rows = []
     for size, names in ((config.student.size, tuple(config.rows)), (config.other_size, tuple(config.rows_of_other_size))):

@@ -3,8 +3,9 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from s3rl_jax.core.errors import UserError
 
@@ -16,12 +17,17 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (see --help)")
 
 
+class Terminated(SystemExit):
+    """SIGTERM, as an exception, so that temporary files are removed on the way out."""
+
+
 def run(main: Callable[[], None]) -> None:
     """Calls `main`; its failures end in one line on standard error.
 
     Exit status: 2 for a `UserError`, 1 for an error of the operating system (a full disk, a file that cannot be written), 130
-    for Ctrl-C; 0 where the reader of standard output has gone.
+    for Ctrl-C, 143 for SIGTERM; 0 where the reader of standard output has gone.
     """
+    signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         main()
         sys.stdout.flush()
@@ -38,6 +44,34 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Terminated:
+        print("terminated", file=sys.stderr)
+        raise
+
+
+@contextlib.contextmanager
+def exit_at_once() -> Iterator[None]:
+    """Ends the process in the signal handler itself, for Ctrl-C and SIGTERM while the block inside imports modules.
+
+    An exception that a handler raises during an import may become an ImportError, or be ignored. Nothing is to be cleaned up
+    as yet.
+    """
+    endings = {signal.SIGINT: b"interrupted\n", signal.SIGTERM: b"terminated\n"}
+
+    def end(number, frame):
+        os.write(2, endings[number])
+        os._exit(128 + number)
+
+    previous = {number: signal.signal(number, end) for number in endings}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _raise_terminated(number, frame):
+    raise Terminated(128 + number)
 
 
 def _discard_output() -> None:

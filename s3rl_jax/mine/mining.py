@@ -8,6 +8,7 @@ from jaxtyping import Int
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.corpus import Clips, read_corpus
@@ -66,20 +67,21 @@ def mine(
     if not len(rows):
         raise UserError(f"--corpus={corpus}: nothing in split {split} but recordings of {detector.config.keyword}")
     groups = _groups(clips, rows, group_seconds)
-    description = {"corpus": corpus, "split": split, "threshold": threshold, "groups": len(groups)}
-    journal = Journal(Path(out), {**description, "model": digest(detector.params)})
-    score = stream_scorer(detector.model, detector.params)
-    with Progress(len(rows), "recordings", "mining") as progress:
-        for number, group in enumerate(groups):
-            if number not in journal:
-                journal.add(number, group_firings(clips, group, score, detector.model.hop, threshold))
-            progress.advance(len(group))
-    firings = journal.firings()
-    if not firings:
-        raise UserError(f"--threshold={threshold:g}: nothing fires in {clips.hours:.2f} h; expected a lower one")
-    _write_corpus(corpus, split, firings[:most], out)
-    hours = float(clips.columns["samples"][rows].sum()) / SAMPLE_RATE / 3600
-    return MiningResult(round(hours, 4), len(firings), min(len(firings), most), round(firings[0].score, 4))
+    with locked(Path(out), "--out"):
+        description = {"corpus": corpus, "split": split, "threshold": threshold, "groups": len(groups)}
+        journal = Journal(Path(out), {**description, "model": digest(detector.params)})
+        score = stream_scorer(detector.model, detector.params)
+        with Progress(len(rows), "recordings", "mining") as progress:
+            for number, group in enumerate(groups):
+                if number not in journal:
+                    journal.add(number, group_firings(clips, group, score, detector.model.hop, threshold))
+                progress.advance(len(group))
+        firings = journal.firings()
+        if not firings:
+            raise UserError(f"--threshold={threshold:g}: nothing fires in {clips.hours:.2f} h; expected a lower one")
+        _write_corpus(corpus, split, firings[:most], out)
+        hours = float(clips.columns["samples"][rows].sum()) / SAMPLE_RATE / 3600
+        return MiningResult(round(hours, 4), len(firings), min(len(firings), most), round(firings[0].score, 4))
 
 
 def _check(split: str, threshold: float, most: int) -> None:

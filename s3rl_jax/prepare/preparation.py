@@ -14,6 +14,7 @@ from pathlib import Path
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.claim import differences, write_record
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.lock import locked
 from s3rl_jax.corpus.layout import INDEX, NAME, SUMMARY, VERSION
 from s3rl_jax.prepare.completion import complete
 from s3rl_jax.prepare.shards import Rejected, ShardInput, ShardJob
@@ -81,17 +82,18 @@ def prepare_shards(
         for split, shards in inputs.items()
         for number, recordings in enumerate(shards)
     ]
-    _claim(folder, jobs, out)
-    missing = [job for job in jobs if not job.index.is_file()]
-    if options.runner:
-        write_with_beam(missing, options.runner, options.beam_options)
-    else:
-        write_with_processes(missing, options.workers, options.min_parallel_bytes)
-    try:
-        return complete(folder, {split: len(shards) for split, shards in inputs.items()}, list(rejected))
-    except UserError:  # nothing can be read: another source may be tried
-        (folder / PLAN).unlink()
-        raise
+    with locked(Path(out), "--out"):
+        _claim(folder, jobs, out)
+        missing = [job for job in jobs if not job.index.is_file()]
+        if options.runner:
+            write_with_beam(missing, options.runner, options.beam_options)
+        else:
+            write_with_processes(missing, options.workers, options.min_parallel_bytes)
+        try:
+            return complete(folder, {split: len(shards) for split, shards in inputs.items()}, list(rejected))
+        except UserError:  # nothing can be read: another source may be tried
+            (folder / PLAN).unlink()
+            raise
 
 
 def _claim(folder: Path, jobs: list[ShardJob], out: str) -> None:

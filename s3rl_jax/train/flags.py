@@ -11,6 +11,7 @@ from typing import NamedTuple
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from s3rl_jax.core.commandline import exit_at_once
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.train.config_file import load_config
 from s3rl_jax.train.fields import check_fields
@@ -65,12 +66,13 @@ class TrainingCommand(NamedTuple):
     allow_changed_config: bool
 
 
-def parse(arguments: list[str], example: str) -> TrainingCommand:
+def parse(arguments: list[str], example: str, module: str = "") -> TrainingCommand:
     """Reads the command line. Shows the flags and exits if --help is among them.
 
     Args:
       arguments: of the command, its name first.
       example: what to name where a flag is missing.
+      module: that defines further flags of the command, for --help.
 
     Raises:
       UserError: for an argument that is no flag, a value that a flag or a field cannot have, and a --config that gives no
@@ -83,7 +85,7 @@ def parse(arguments: list[str], example: str) -> TrainingCommand:
     except (flags.Error, TypeError, ValueError) as error:
         raise UserError(_message(error)) from error
     if _HELP.value:
-        print(_usage(example))
+        print(_usage(example, module))
         sys.exit(0)
     if len(rest) > 1:
         raise UserError(f"{rest[1]!r}: not a flag; expected --name=value")
@@ -104,10 +106,11 @@ def train(run: Callable[[ConfigDict, Path, bool], object], command: TrainingComm
     Prints one line if it ended early. The exit status is 0 after SIGTERM too (or --preempted_status): the state is saved, and
     the same command continues from it. It is 1 for a loss that is not finite, a full disk, or another process that died.
     """
-    import jax
+    with exit_at_once():
+        import jax
 
-    from s3rl_jax.core.errors import LostProcess, NonFiniteLoss, NotSaved, Preempted
-    from s3rl_jax.engine.processes import join, leave
+        from s3rl_jax.core.errors import LostProcess, NonFiniteLoss, NotSaved, Preempted
+        from s3rl_jax.engine.processes import join, leave
 
     again = f"resume with: python -m {_module()} {shlex.join(sys.argv[1:])}"
     if not _COORDINATOR.value:
@@ -135,8 +138,8 @@ def _raise_preempted(number, frame):
     raise Preempted("nothing was to be saved")
 
 
-def _usage(example: str) -> str:
-    sections = [flags.FLAGS.module_help(name).strip() for name in (__name__, sys.argv[0])]
+def _usage(example: str, module: str) -> str:
+    sections = [flags.FLAGS.module_help(name).strip() for name in (__name__, module)]
     lines = [section.partition("\n")[2] for section in sections]  # without the module's name
     return f"usage: python -m {_module()} {example} [--config.FIELD=VALUE ...]\n" + "\n".join(filter(None, lines))
 

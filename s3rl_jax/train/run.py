@@ -4,6 +4,7 @@ Reads from top to bottom: `run` and `dry_run`, then for each task a function tha
 job of the engine.
 """
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from ml_collections import ConfigDict
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.windows import Windows
 from s3rl_jax.core.errors import lookup
+from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import parse_keywords
@@ -55,13 +57,14 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, p
     """
     config, members = checked(config)
     clips = clips_of(config, "train")
-    claim(workdir, config, allow_changed_config, jax.process_index())
-    wired = WIRING[config.task](config, members, clips, Prerequisites(workdir, allow_changed_config, run))
-    if wired.sweep:
-        wired.sweep.claim(workdir, allow_changed_config)
-    loop.train(_job(wired, config, clips, str(workdir), validation_of(config)), workdir, profile)
-    if config.task == "distill" and jax.process_index() == 0:
-        _plot_layer_weights(wired.sweep.folders(workdir) if wired.sweep else [workdir])
+    with locked(workdir, "--workdir") if jax.process_index() == 0 else contextlib.nullcontext():
+        claim(workdir, config, allow_changed_config, jax.process_index())
+        wired = WIRING[config.task](config, members, clips, Prerequisites(workdir, allow_changed_config, run))
+        if wired.sweep:
+            wired.sweep.claim(workdir, allow_changed_config)
+        loop.train(_job(wired, config, clips, str(workdir), validation_of(config)), workdir, profile)
+        if config.task == "distill" and jax.process_index() == 0:
+            _plot_layer_weights(wired.sweep.folders(workdir) if wired.sweep else [workdir])
 
 
 def dry_run(config: ConfigDict) -> None:

@@ -1,50 +1,71 @@
-"""How commands end: one line on standard error and a status, whatever went wrong."""
+"""How commands end: the exit status and the one line."""
 
-import os
+import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
-CALL = "from s3rl_jax.core.commandline import run\nfrom s3rl_jax.core.errors import UserError\n"
-ENDINGS = {
-    "def main(): raise UserError('--a=1:\\n expected 2')": (
-        2,
-        "error: --a=1: expected 2",
-    ),
-    "def main(): raise OSError(28, 'No space left on device', 'report/det.csv')": (
-        1,
-        "error: report/det.csv: No space left on device",
-    ),
-    "def main(): open('/proc/version/x', 'w')": (1, "error: /proc/version/x: Not a directory"),
-    "def main(): raise KeyboardInterrupt": (130, "interrupted"),
-    "def main(): raise BrokenPipeError": (0, ""),
-}
 
-
-@pytest.mark.parametrize("code", ENDINGS)
-def test_an_ending_is_one_line_and_a_status(code):
-    done = subprocess.run(
-        [sys.executable, "-c", f"{CALL}{code}\nrun(main)"], cwd=ROOT, capture_output=True, text=True, check=False
+def ended(code: str, number: signal.Signals) -> tuple[int, str]:
+    """Sends a signal to a process that has printed a line; its exit status and standard error."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
-    assert (done.returncode, done.stderr.strip()) == ENDINGS[code]
+    process.stdout.readline()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-@pytest.mark.parametrize("code", ["def main(): print('a')", "def main(): print('a', flush=True)"])
-def test_a_full_standard_output_is_one_line_and_status_one(code):
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", f"{CALL}{code}\nrun(main)"],
-            cwd=ROOT,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONUNBUFFERED": ""},
-        )
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == ["error: output: No space left on device"]
+@pytest.mark.parametrize(("number", "status", "line"), [("SIGINT", 130, "interrupted\n"), ("SIGTERM", 143, "terminated\n")])
+@pytest.mark.parametrize("block", ["contextlib.nullcontext()", "exit_at_once()"])
+def test_a_signal_ends_a_command_in_one_line(number, status, line, block):
+    code = f"""
+import contextlib, sys
+from s3rl_jax.core.commandline import exit_at_once, run
+def main():
+    with {block}:
+        print("here", flush=True)
+        sys.stdin.read()
+run(main)
+"""
+    assert ended(code, signal.Signals[number]) == (status, line)
+
+
+def test_sigterm_removes_temporary_files(tmp_path):
+    code = f"""
+import sys, tempfile
+from s3rl_jax.core.commandline import run
+def main():
+    with tempfile.TemporaryDirectory(dir={str(tmp_path)!r}):
+        print("here", flush=True)
+        sys.stdin.read()
+run(main)
+"""
+    assert ended(code, signal.SIGTERM)[0] == 143
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "status", "line"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+@pytest.mark.parametrize("module", ["absl.flags", "ml_collections", "s3rl_jax.train.flags", "jax._src.core", "optax"])
+def test_a_signal_while_train_imports_its_modules_ends_it_in_one_line(tmp_path, number, status, line, module):
+    command = (
+        "-X",
+        "importtime",
+        "-m",
+        "s3rl_jax.train",
+        "--config=finetune",
+        "--config.runlocal=True",
+        f"--workdir={tmp_path}",
+    )
+    process = subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    for row in process.stderr:
+        if row.rstrip().endswith(f" {module}"):
+            break
+    process.send_signal(signal.Signals[number])
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert [row for row in errors.splitlines() if not row.startswith("import time:")] == [line]
