@@ -12,8 +12,9 @@ from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.core.messages import LOGGER, close_status, show_status
 from s3rl_jax.detect.detector import Detection, Detector
+from s3rl_jax.detect.formats import Recording
 from s3rl_jax.detect.microphone import devices, meter, open_microphone
-from s3rl_jax.detect.recording import Recording, open_recording, open_stream
+from s3rl_jax.detect.recording import open_recording, open_stream
 from s3rl_jax.detect.riff import HIGHEST_CHANNELS
 from s3rl_jax.detect.samples import ENCODINGS, RATES
 

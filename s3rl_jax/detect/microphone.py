@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
-from s3rl_jax.detect.recording import Blocks, Recording
+from s3rl_jax.detect.formats import Blocks, Recording
 
 METER = 30  # characters of each of the two bars
 FLOOR_DB = -60.0

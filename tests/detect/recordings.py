@@ -75,7 +75,7 @@ def unreadable(pcm):
         ),
         "text": (b"no audio at all, but long enough", "not a WAV"),
         "empty": (b"", "not a WAV"),
-        "flac_of_2^38": (flac_header(2**36 - 1), "not readable as audio"),
+        "flac_of_2^38": (flac_header(2**36 - 1), "not readable as audio|no samples"),
     }
 
 

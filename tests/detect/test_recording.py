@@ -1,7 +1,11 @@
 """Recordings are read whatever their container says, or refused in one line; memory does not grow with their length."""
 
+import importlib.util
 import io
 import re
+import shutil
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -157,3 +161,37 @@ def test_a_folder_a_pipe_and_a_missing_file_are_named(tmp_path):
     for path, reason in ((tmp_path, "not a file"), (tmp_path / "none.wav", "cannot be read: No such file")):
         with pytest.raises(UserError, match=f"{path}: {reason}"):
             read(path)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg") or not importlib.util.find_spec("av"), reason="needs ffmpeg and the extra media")
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("voice_memo.m4a", ["-c:a", "aac", "-ar", "44100"]),
+        ("browser.webm", ["-c:a", "libopus", "-ar", "48000"]),
+        ("opus_48k.ogg", ["-c:a", "libopus", "-b:a", "48k", "-ar", "48000"]),
+        ("old.wma", ["-c:a", "wmav2"]),
+        ("clip.mp4", ["-c:a", "aac", "-ac", "2"]),
+    ],
+)
+def test_what_phones_and_browsers_record_is_read_to_its_end(tmp_path, name, codec):
+    rng = np.random.default_rng(0)
+    seconds = 12
+    loudness = np.repeat(rng.uniform(0.01, 0.3, 4 * seconds), 4000)
+    soundfile.write(tmp_path / "a.wav", loudness * np.sin(np.arange(16_000 * seconds) / 5), 16_000)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.wav", *codec, tmp_path / name], check=True)
+    samples, rate = read(tmp_path / name)
+    assert len(samples) / rate == pytest.approx(seconds, abs=0.1)
+    energy = np.array([np.square(part).mean() for part in np.array_split(samples.mean(axis=1), 4 * seconds)])
+    expected = np.array([np.square(part).mean() for part in np.array_split(loudness, 4 * seconds)])
+    assert np.corrcoef(energy, expected)[0, 1] > 0.9
+
+
+def test_a_video_without_sound_and_a_missing_extra_are_named(tmp_path, monkeypatch):
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x18ftypM4A \0\0\0\0isomM4A ")
+    with pytest.raises(UserError, match=r"a\.m4a: not readable as audio: not a WAV file; "):
+        read(tmp_path / "a.m4a")
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(UserError, match=r"pip install soundfile; .*pip install 's3rl_jax\[media\]'"):
+        read(tmp_path / "a.m4a")

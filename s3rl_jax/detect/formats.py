@@ -1,0 +1,97 @@
+"""Files other than WAV: by libsndfile, and what that does not read by PyAV, each where it is installed."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.media import UnreadableMedia, open_media
+from s3rl_jax.detect.samples import RATES
+
+BLOCK_SECONDS = 1.0
+
+Blocks = Iterator[Float32[np.ndarray, "frames channels"]]
+
+
+class Recording(NamedTuple):
+    """Sound from a file or a stream.
+
+    Attributes:
+      rate: Hz.
+      channels: of each block.
+      blocks: frames in [-1, 1], in order. Raises UserError where the samples cannot be read on or are no sound.
+    """
+
+    rate: int
+    channels: int
+    blocks: Blocks
+
+
+def open_other(path: str, reason: str) -> Recording:
+    """A file that is no WAV of ours.
+
+    Args:
+      path: the file.
+      reason: why our own reader refuses it, for the message.
+
+    Raises:
+      UserError: if nothing that is installed can read it, with the reasons of all.
+    """
+    try:
+        import soundfile
+    except ImportError:
+        return _by_media(path, f"{reason}; for other formats, pip install soundfile")
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        return _by_media(path, f"{reason}; {_one_line(error)}")
+    if not RATES[0] <= file.samplerate <= RATES[1]:
+        raise UserError(f"{path}: {file.samplerate} Hz; expected {RATES[0]} to {RATES[1]}")
+    return Recording(file.samplerate, file.channels, _soundfile_blocks(file, path, reason))
+
+
+def _soundfile_blocks(file, path: str, reason: str) -> Blocks:
+    """What libsndfile reads; where it stops with an error, as in some Ogg Opus, PyAV goes on from there."""
+    import soundfile
+
+    frames = 0
+    try:
+        with file:
+            # Not file.blocks: it trusts the length in the header, of which a FLAC may claim 2^38 samples.
+            while len(block := file.read(round(BLOCK_SECONDS * file.samplerate), dtype="float32", always_2d=True)):
+                frames += len(block)
+                yield block
+        return
+    except (soundfile.SoundFileError, OSError, MemoryError) as error:
+        problem = _one_line(error)
+    rest = _by_media(path, f"{reason}; {problem}")
+    if (rest.rate, rest.channels) != (file.samplerate, file.channels):
+        raise UserError(f"{path}: not readable as audio: {reason}; {problem}")
+    yield from _without_first(rest.blocks, frames)
+
+
+def _by_media(path: str, reason: str) -> Recording:
+    try:
+        rate, channels, blocks = open_media(path)
+    except UnreadableMedia as error:
+        raise UserError(f"{path}: not readable as audio: {reason}; {error}") from error
+
+    def named() -> Blocks:
+        try:
+            yield from blocks
+        except UnreadableMedia as error:
+            raise UserError(f"{path}: not readable as audio: {reason}; {error}") from error
+
+    return Recording(rate, channels, named())
+
+
+def _without_first(blocks: Blocks, frames: int) -> Blocks:
+    for block in blocks:
+        yield block[frames:]
+        frames -= min(frames, len(block))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
