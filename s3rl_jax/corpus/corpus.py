@@ -15,7 +15,18 @@ from jaxtyping import Bool, Int, Int16
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.corpus.layout import INDEX, NAME, NUMBERS, SUMMARY, TEXTS, VERSION, finished_folder, index_files, shard_name
+from s3rl_jax.corpus.layout import (
+    ATTRIBUTES,
+    INDEX,
+    NAME,
+    NUMBERS,
+    SUMMARY,
+    TEXTS,
+    VERSION,
+    finished_folder,
+    index_files,
+    shard_name,
+)
 
 OPEN_SHARDS = 512  # at most, below the usual limit of 1024 open files
 
@@ -25,7 +36,7 @@ class Clips:
     """The recordings of one or several splits and corpora.
 
     Attributes:
-      columns: TEXTS, NUMBERS, `placed` and `corpus`, the number of the corpus; a value a recording.
+      columns: TEXTS, NUMBERS, ATTRIBUTES, `placed` and `corpus`, the number of the corpus; a value a recording.
       shards: paths of the shards, in the order of the recordings.
       ends: the number of recordings up to and with each shard.
       corpora: how many.
@@ -73,7 +84,7 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
     Raises:
       UserError: naming `flag`, if there is no corpus or no such split.
     """
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in (*TEXTS, *NUMBERS, "placed", "corpus")}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in (*TEXTS, *NUMBERS, *ATTRIBUTES, "placed", "corpus")}
     shards, ends = [], [0]
     folders = [finished_folder(path, flag) for path in corpus_paths(paths, flag)]
     for corpus, folder in enumerate(folders):
@@ -86,6 +97,8 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
                 for column in NUMBERS:
                     columns[column].append(np.array(index[column], np.int64))
                 count = len(index["samples"])
+                for column in ATTRIBUTES:
+                    columns[column].append(np.array(index.get(column, [""] * count), np.dtypes.StringDType()))
                 columns["placed"].append(np.array(index.get("placed", [False] * count), bool))
                 columns["corpus"].append(np.full(count, corpus, np.int32))
                 shards.append(str(folder / shard_name(name, number, len(indices))))

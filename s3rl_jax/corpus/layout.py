@@ -2,7 +2,7 @@
 
 CORPUS/corpus/2.0.0/
   corpus-SPLIT.array_record-00000-of-00016   records, as TFDS writes them, uncompressed
-  index/SPLIT-00000.json                     columns TEXTS and NUMBERS, a value a record; `placed` if any is
+  index/SPLIT-00000.json                     columns TEXTS and NUMBERS, a value a record; `placed`, ATTRIBUTES if any is
   dataset_info.json features.json            TFDS's own description
   plan.json                                  what the corpus was begun with
   rejected.csv                               recordings that could not be used, and why
@@ -27,6 +27,7 @@ from s3rl_jax.core.errors import UserError
 NAME, VERSION = "corpus", "2.0.0"
 TEXTS = ("id", "kind", "label", "speaker", "condition", "lang", "licence")
 NUMBERS = ("speech_start", "speech_end", "samples", "offset")  # offset: of the samples in the bytes of the record
+ATTRIBUTES = ("source", "sex", "age", "accent")  # texts that few corpora have; an index has those that are not empty
 INDEX, SUMMARY = "index", "summary.json"
 
 
@@ -46,6 +47,10 @@ class Recording:
       speech_start: first sample of the speech; 0 where nothing better is known.
       speech_end: one past its last sample.
       placed: whether the speech bounds are those of the keyword in a longer label.
+      source: collection that the recording is from.
+      sex: of the speaker, in the words of the source, as age and accent are.
+      age: of the speaker.
+      accent: of the speaker.
     """
 
     id: str
@@ -59,6 +64,10 @@ class Recording:
     speech_start: int
     speech_end: int
     placed: bool = False
+    source: str = ""
+    sex: str = ""
+    age: str = ""
+    accent: str = ""
 
 
 def finished_folder(path: Path, flag: str) -> Path:

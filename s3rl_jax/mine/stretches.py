@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import Clips, read_corpus
-from s3rl_jax.corpus.layout import TEXTS, Recording
+from s3rl_jax.corpus.layout import ATTRIBUTES, TEXTS, Recording
 from s3rl_jax.detect.firing import SMOOTHING_HOPS, firings, keyword_scores, refractory_hops
 from s3rl_jax.evaluate.scoring import Scorer
 from s3rl_jax.mine.journal import Firing
@@ -38,7 +38,7 @@ class MinedStretches(ShardInput):
         clips = read_corpus(self.corpus, self.split)
         for row, start, stop in self.stretches:
             audio = clips.audio(row)[start:stop]
-            texts = {name: str(clips.columns[name][row]) for name in TEXTS}
+            texts = {name: str(clips.columns[name][row]) for name in (*TEXTS, *ATTRIBUTES)}
             texts |= {"id": f"{texts['id']}@{start / SAMPLE_RATE:g}", "condition": CONDITION}
             yield Recording(audio=audio, speech_start=0, speech_end=len(audio), **texts)
 

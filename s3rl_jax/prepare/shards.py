@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Int16
 
 from s3rl_jax.core.durable import durably
-from s3rl_jax.corpus.layout import INDEX, NUMBERS, TEXTS, Recording, shard_name
+from s3rl_jax.corpus.layout import ATTRIBUTES, INDEX, NUMBERS, TEXTS, Recording, shard_name
 from s3rl_jax.prepare.recordings import split_recording
 
 FULL_SCALE = 32767
+OPTIONAL = ("placed", *ATTRIBUTES)  # columns that an index has only if a value is not empty
 CHECKS = ("peak", "clipped", "digest")  # of each recording, for the summary
 
 
@@ -90,7 +91,7 @@ def write_shard(job: ShardJob) -> None:
     path = Path(job.folder) / shard_name(job.split, job.number, job.count)
     features = tfds_features()
     serializer = ExampleSerializer(features.get_serialized_info())
-    index: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, *CHECKS, "placed", "rejected")}
+    index: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, *CHECKS, *OPTIONAL, "rejected")}
     unfinished = path.with_name(f"{path.name}.unfinished")
     writer = ArrayRecordWriter(str(unfinished), "group_size:1,uncompressed")
     for whole in job.recordings.read():
@@ -99,7 +100,8 @@ def write_shard(job: ShardJob) -> None:
             continue
         for recording in split_recording(whole, job.segment, job.overlap):
             example, audio = dataclasses.asdict(recording), recording.audio.astype("<i2").tobytes()
-            index["placed"].append(example.pop("placed"))
+            for name in OPTIONAL:
+                index[name].append(example.pop(name))
             encoded = serializer.get_tf_example(features.encode_example(example))
             data = encoded.SerializeToString(deterministic=True)  # else the order of the features varies with the process
             writer.write(data)
@@ -107,8 +109,9 @@ def write_shard(job: ShardJob) -> None:
             for name in (*TEXTS, *NUMBERS, *CHECKS):
                 index[name].append(example[name])
     writer.close()
-    if not any(index["placed"]):
-        del index["placed"]
+    for name in OPTIONAL:
+        if not any(index[name]):
+            del index[name]
     unfinished.replace(path)
     with durably(job.index) as file:
         json.dump(index, file)

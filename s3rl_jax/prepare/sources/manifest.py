@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.layout import ATTRIBUTES
 
 SPLITS = ("train", "validation", "test")
 TIMES = ("speech_start_s", "speech_end_s", "word_start_s", "word_end_s")
@@ -28,6 +29,10 @@ class ManifestRow:
     speech_end_s: float = -1.0
     word_start_s: float = -1.0  # of the keyword in a longer label
     word_end_s: float = -1.0
+    source: str = ""
+    sex: str = ""
+    age: str = ""
+    accent: str = ""
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
@@ -64,7 +69,7 @@ def _row(row: dict, where: str, root: Path) -> ManifestRow:
     kind = value.get("kind") or "speech"
     if kind not in KINDS:
         raise UserError(f"{where}: kind {kind!r}; expected one of {', '.join(KINDS)}")
-    texts = {name: value.get(name, "") for name in ("label", "speaker", "condition", "lang", "licence")}
+    texts = {name: value.get(name, "") for name in ("label", "speaker", "condition", "lang", "licence", *ATTRIBUTES)}
     times = {name: _seconds(value.get(name, ""), name, where) for name in TIMES}
     return ManifestRow(path, value["split"], kind, **texts, **times)
 

@@ -1,4 +1,5 @@
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -104,3 +105,21 @@ def test_the_place_of_the_word_makes_a_longer_label_a_positive(tmp_path, rng):
     assert clips.columns["placed"].tolist() == [True, False, False]
     assert (clips.columns["speech_start"][0], clips.columns["speech_end"][0]) == (16_000, 28_000)
     assert keyword_labels(clips, ("alexa",)).tolist() == [1, -1, 1]
+
+
+def test_attributes_of_a_speaker_are_kept_and_a_corpus_without_them_has_empty_ones(tmp_path, rng):
+    soundfile.write(tmp_path / "a.wav", rng.uniform(-0.1, 0.1, 16_000), 16_000)
+    soundfile.write(tmp_path / "b.wav", rng.uniform(-0.1, 0.1, 16_000), 16_000)
+    rows = [("a.wav", "train", "cv", "female", "thirties", "scottish"), ("b.wav", "train", "cv", "", "", "")]
+    write(tmp_path, *rows, header=("path", "split", "source", "sex", "age", "accent"))
+    prepare(read_source(str(tmp_path)), str(tmp_path / "out"))
+    clips = read_corpus(str(tmp_path / "out"), "train")
+    assert clips.columns["source"].tolist() == ["cv", "cv"]
+    assert clips.columns["sex"].tolist() == ["female", ""]
+    assert (clips.columns["age"][0], clips.columns["accent"][0]) == ("thirties", "scottish")
+    (index,) = (tmp_path / "out/corpus/2.0.0/index").iterdir()
+    columns = json.loads(index.read_text())
+    for name in ("source", "sex", "age", "accent"):  # as an earlier version wrote it
+        del columns[name]
+    index.write_text(json.dumps(columns))
+    assert read_corpus(str(tmp_path / "out"), "train").columns["sex"].tolist() == ["", ""]
