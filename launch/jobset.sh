@@ -18,9 +18,29 @@ tpu) RESOURCE=google.com/tpu CHIPS=${CHIPS:-4} ;;
 *) fail "KIND=$KIND; expected gpu or tpu" ;;
 esac
 export IMAGE CLAIM RESOURCE CHIPS NAME=${NAME:-s3rl-jax} NODES=${NODES:-1} SELECTOR=${SELECTOR:-"{}"}
-FLAGS=$(printf '%q ' "$@") && export FLAGS
 [[ "$NAME" =~ ^[a-z]([-a-z0-9]{0,30}[a-z0-9])?$ ]] || fail "NAME=$NAME; expected lower case letters, digits and dashes, 32 at most"
 [[ "$NODES" =~ ^[1-9][0-9]*$ && "$CHIPS" =~ ^[1-9][0-9]*$ ]] || fail "NODES=$NODES CHIPS=$CHIPS; expected numbers"
 
-# A dollar of the shell in the pod is written twice.
-"${PYTHON:-python3}" -c 'import os, string; print(string.Template(open("launch/jobset.yaml").read()).substitute(os.environ), end="")' | "${apply[@]}"
+# JSON is YAML too: quoted so, any text arrives as it is. Kubernetes reads two dollars as one.
+manifest=$("${PYTHON:-python3}" - "$@" <<'END'
+import json, os, string, sys
+
+def fail(message):
+    sys.exit(print(f"error: launch/jobset.sh: {message}", file=sys.stderr) or 2)
+
+values = dict(os.environ)
+run = [f"--coordinator={values['NAME']}-workers-0-0.{values['NAME']}:1234", f"--processes={values['NODES']}", "--preempted_status=75"]
+for text in (*sys.argv[1:], values["IMAGE"], values["CLAIM"], values["SELECTOR"]):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        fail(f"{text!r} is no UTF-8")
+try:
+    selector = json.loads(values["SELECTOR"])
+    assert isinstance(selector, dict) and all(isinstance(value, str) for value in selector.values())
+except (AssertionError, ValueError):
+    fail(f"SELECTOR={values['SELECTOR']}; expected JSON such as {{\"a label of nodes\": \"its value\"}}")
+values["ARGUMENTS"] = json.dumps([argument.replace("$", "$$") for argument in (*sys.argv[1:], *run)])
+values |= {name: json.dumps(values[name]) for name in ("IMAGE", "CLAIM")}
+print(string.Template(open("launch/jobset.yaml").read()).substitute(values), end="")
+END
+) || exit 2
+"${apply[@]}" <<< "$manifest"

@@ -29,7 +29,7 @@ trap '[ ${#pids[@]} = 0 ] || kill -TERM "${pids[@]}" 2>/dev/null || true' TERM I
 for ((process = 0; process < count; process++)); do
   command=("$python" -m s3rl_jax.train "$@" --coordinator="127.0.0.1:$port" --processes="$count" --process="$process")
   if [ -n "$dry_run" ]; then
-    echo "JAX_PLATFORMS=$JAX_PLATFORMS XLA_FLAGS='${XLA_FLAGS# }' ${command[*]}"
+    printf '%q ' env JAX_PLATFORMS="$JAX_PLATFORMS" XLA_FLAGS="${XLA_FLAGS# }" "${command[@]}" && echo
   elif [ "$process" = 0 ]; then
     "${command[@]}" &
     pids+=($!)

@@ -20,8 +20,19 @@ for name in NODES GPUS; do
   fi
 done
 gpus=${GPUS:-8}
+if ! [[ "${TIME:-24:00:00}" =~ ^[0-9:-]+$ ]]; then
+  echo "error: $0: TIME=$TIME; expected a time such as 24:00:00" >&2
+  exit 2
+fi
 extra=
-for option in ${SBATCH:-}; do extra+="#SBATCH $option"$'\n'; done
+read -r -d '' -a options <<< "${SBATCH:-}" || true # words, without the shell's wildcards
+for option in "${options[@]+"${options[@]}"}"; do
+  if ! [[ "$option" =~ ^-[[:print:]]+$ ]]; then
+    echo "error: $0: SBATCH=$SBATCH; expected options of sbatch, --name=value, with spaces between them" >&2
+    exit 2
+  fi
+  extra+="#SBATCH $option"$'\n'
+done
 
 "${submit[@]}" <<END
 #!/usr/bin/env bash

@@ -32,7 +32,12 @@ create)
   run "${tpu[@]}" create "$name" --zone="$zone" --accelerator-type="$1" --version="${VERSION:-v2-alpha-tpuv5-lite}" ${SPOT:+--spot}
   ;;
 setup)
-  archive=${TMPDIR:-/tmp}/s3rl_jax-$$.tar.gz
+  archive=s3rl_jax.tar.gz
+  if [ -z "$dry_run" ]; then
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    archive=$scratch/$archive
+  fi
   run git archive --format=tar.gz --output="$archive" HEAD
   run "${tpu[@]}" scp "$archive" "$name:s3rl_jax.tar.gz" --zone="$zone" --worker=all
   on_workers all 'mkdir -p s3rl_jax && tar xzf s3rl_jax.tar.gz -C s3rl_jax && cd s3rl_jax && python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && .venv/bin/pip install -q "jax[tpu]" && .venv/bin/pip install -q --no-deps -e .'

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,11 +19,13 @@ FLAGS = (
     "--workdir=/shared/a run",
     "--config.sweep={'seed': [0, 1]}",
     "--config.teacher.layers=0-4,9",
+    "--config.data.corpus=/shared/gespräche's «ニ»,$HOME $(id) `id` * \\n",
+    "--config.keyword=licht,\nan",
 )
-SAYS = '#!/usr/bin/env bash\nprintf "%s\\n" "$@" > "$SAID"\n'
+SAYS = '#!/usr/bin/env bash\nprintf "%s\\0" "$@" > "$SAID"\n'
 
 
-def launch(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def launch(script: str, *arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [ROOT / "launch" / script, *arguments],
         env={**os.environ, **environment},
@@ -50,7 +54,7 @@ def arrived(command: str, folder: Path) -> list[str]:
     said = folder / "said"
     path = f"{folder / '.venv/bin'}:{os.environ['PATH']}"
     subprocess.run(["bash", "-c", command], cwd=folder, env={"SAID": str(said), "PATH": path}, check=True, timeout=60)
-    return said.read_text().splitlines()
+    return said.read_text().split("\0")[:-1]
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck here; .ci/run installs it")
@@ -63,13 +67,20 @@ def test_shellcheck_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
-def test_local_processes():
-    done = launch("local_multihost.sh", "--dry_run", "3", *FLAGS, PORT="4000", DEVICES="2")
+def test_local_processes(elsewhere):
+    done = launch("local_multihost.sh", "--dry_run", "3", *FLAGS, PORT="4000", DEVICES="2", PYTHON=".venv/bin/python")
     lines = done.stdout.splitlines()
     assert len(lines) == 3
     for process, line in enumerate(lines):
-        assert f"--coordinator=127.0.0.1:4000 --processes=3 --process={process}" in line
         assert "host_platform_device_count=2" in line
+        assert arrived(line, elsewhere) == [
+            "-m",
+            "s3rl_jax.train",
+            *FLAGS,
+            "--coordinator=127.0.0.1:4000",
+            "--processes=3",
+            f"--process={process}",
+        ]
 
 
 def test_slurm(elsewhere):
@@ -99,7 +110,7 @@ def test_slurm(elsewhere):
     with pytest.raises(subprocess.CalledProcessError) as ended:
         arrived(f"SLURM_JOB_ID=7\n{script}", elsewhere)
     assert ended.value.returncode == 75
-    assert (elsewhere / "said").read_text().split() == ["requeue", "7"]
+    assert (elsewhere / "said").read_text().split("\0")[:-1] == ["requeue", "7"]
 
 
 def test_tpu_pod(elsewhere, tmp_path):
@@ -109,7 +120,7 @@ def test_tpu_pod(elsewhere, tmp_path):
     environment = {"PATH": f"{elsewhere}:{os.environ['PATH']}", "SAID": str(elsewhere / "gcloud_said")}
     done = launch("tpu_pod.sh", "run", "pod", "us-east1-d", *FLAGS, **environment)
     assert done.returncode == 0, done.stderr
-    *where, command = (elsewhere / "gcloud_said").read_text().splitlines()
+    *where, command = (elsewhere / "gcloud_said").read_text().split("\0")[:-1]
     assert where == ["compute", "tpus", "tpu-vm", "ssh", "pod", "--zone=us-east1-d", "--worker=all"]
     assert arrived(command.removeprefix("--command=") + " wait", elsewhere) == [
         "-m",
@@ -125,6 +136,19 @@ def test_tpu_pod(elsewhere, tmp_path):
     assert len(dry["setup"].splitlines()) == 3, "archive, copy, install"
     assert "--worker=0" in dry["log"]
     assert all("gcloud compute tpus tpu-vm" in said for said in dry.values())
+
+
+def test_tpu_pod_copies_an_archive_that_nobody_can_foresee(tmp_path):
+    (tmp_path / "gcloud").write_text('#!/usr/bin/env bash\n[ "$4" != scp ] || { ls "$5" && echo "$5" >> "$SAID"; }\n')
+    (tmp_path / "gcloud").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SAID": str(tmp_path / "said"), "TMPDIR": str(tmp_path)}
+    for _ in range(2):
+        done = launch("tpu_pod.sh", "setup", "pod", "zone", **environment)
+        assert done.returncode == 0, done.stderr
+    first, second = (Path(line) for line in (tmp_path / "said").read_text().splitlines())
+    assert first.parent != second.parent, "each in a new folder"
+    assert first.parent.parent == second.parent.parent == tmp_path
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gcloud", "said"], "nothing is left"
 
 
 JOB = {
@@ -228,17 +252,21 @@ def test_jobset(elsewhere, kind, resource):
     assert pod["nodeSelector"] == selector
     assert container["resources"]["limits"] == {resource: 8 if kind == "gpu" else 4}
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-    assert container["command"] == ["sh", "-c"]
-    (shell,) = container["args"]
-    assert arrived(f"export JOB_COMPLETION_INDEX=3; {shell}", elsewhere) == [
+    # Kubernetes reads two dollars as one, and expands $(NAME).
+    command = [re.sub(r"\$\$|\$\(\w+\)", lambda m: "$" if m[0] == "$$" else "", word) for word in _words(container)]
+    assert arrived(f"export JOB_COMPLETION_INDEX=3; {shlex.join(command)}", elsewhere) == [
         "-m",
         "s3rl_jax.train",
         *FLAGS,
         f"--coordinator={name}-{workers['name']}-0-0.{name}:1234",
         "--processes=4",
-        "--process=3",
         "--preempted_status=75",
+        "--process=3",
     ]
+
+
+def _words(container: dict) -> list[str]:
+    return [*container["command"], *container["args"]]
 
 
 @pytest.mark.parametrize(
@@ -247,12 +275,17 @@ def test_jobset(elsewhere, kind, resource):
         ("local_multihost.sh", ["two"], {}, "two where the number of processes"),
         ("slurm.sh", [], {}, "no flags"),
         ("slurm.sh", ["--a=b"], {"NODES": "many"}, "NODES=many"),
+        ("slurm.sh", ["--a=b"], {"TIME": "1:00\n#SBATCH --uid=0"}, "TIME=1:00"),
+        ("slurm.sh", ["--a=b"], {"SBATCH": "partition=a"}, "SBATCH=partition=a"),
         ("tpu_pod.sh", ["run", "pod"], {}, "create NAME ZONE TYPE"),
         ("tpu_pod.sh", ["walk", "pod", "zone"], {}, "walk; expected create"),
         ("tpu_pod.sh", ["run", "pod", "zone"], {}, "no flags"),
         ("jobset.sh", ["--a=b"], {"IMAGE": "", "CLAIM": "c"}, "IMAGE is not set"),
         ("jobset.sh", ["--a=b"], {"IMAGE": "i", "CLAIM": "c", "KIND": "npu"}, "KIND=npu"),
         ("jobset.sh", ["--a=b"], {"IMAGE": "i", "CLAIM": "c", "NAME": "Upper"}, "NAME=Upper"),
+        ("jobset.sh", ["--a=b"], {"IMAGE": "i", "CLAIM": "c", "SELECTOR": "[1]"}, "SELECTOR=[1]"),
+        ("jobset.sh", ["--a=b"], {"IMAGE": "i", "CLAIM": "c", "SELECTOR": "{"}, "SELECTOR={"),
+        ("jobset.sh", [b"--a=\xff"], {"IMAGE": "i", "CLAIM": "c"}, "is no UTF-8"),
     ],
 )
 def test_a_mistake_is_named(script, arguments, environment, said):
