@@ -91,13 +91,13 @@ def test_trained_and_measured_by_its_standard_split(commands, tmp_path, variant,
 
 def test_the_standard_set_is_all_words_and_a_tenth_of_the_rest(commands):
     clips = read_corpus(commands, "test")
-    audio, said = standard_set(clips, ("yes", "no", SILENCE), 16_000, with_others=True)
+    audio, said = standard_set(clips, ("yes", "no", SILENCE), 16_000, has_others=True)
     assert audio.shape == (len(said), 16_000)
     assert np.bincount(said).tolist() == [1, 5, 5, 1], "other words, yes, no, silence"
-    again, _ = standard_set(clips, ("yes", "no", SILENCE), 16_000, with_others=True)
+    again, _ = standard_set(clips, ("yes", "no", SILENCE), 16_000, has_others=True)
     np.testing.assert_array_equal(audio, again)
     with pytest.raises(UserError, match="no recording of zorro"):
-        standard_set(clips, ("yes", "zorro"), 16_000, with_others=False)
+        standard_set(clips, ("yes", "zorro"), 16_000, has_others=False)
 
 
 def test_batches_have_the_shares_of_the_classes(commands):
