@@ -1,4 +1,4 @@
-"""python -m s3rl_jax.evaluate --workdir=W --corpus=CORPUS [--split=test] [--baseline=WORKDIR] --out=DIR."""
+"""python -m s3rl_jax.evaluate --workdir=W --corpus=CORPUS [--split=test] [--baseline=WORKDIR_OR_FILE] --out=DIR."""
 
 from s3rl_jax.core.commandline import Parser, run
 
@@ -10,7 +10,7 @@ def main() -> None:
     parser.add_argument("--split", default="test", help="one split, or several joined with + (default test)")
     parser.add_argument("--out", required=True, help="folder for metrics.json, det.csv, scores.csv, words.csv, index.html")
     parser.add_argument(
-        "--baseline", default="", help="workdirs of other detectors, comma-separated, to compare with the first"
+        "--baseline", default="", help="workdirs or exported files of other detectors, comma-separated, to compare with"
     )
     parser.add_argument("--conditions", default="", help="some of clean, snr_20 ..., comma-separated (default all)")
     parser.add_argument("--by_noise", action="store_true", help="each kind of noise by itself too, at each SNR")

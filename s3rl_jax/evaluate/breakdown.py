@@ -1,5 +1,6 @@
-"""A condition's misses by speaker and by noise, and the latency of its detections."""
+"""A condition's misses by speaker and by noise, its false accepts by source, and the latency of its detections."""
 
+import collections
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,32 +8,60 @@ from jaxtyping import Bool, Float
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.detect.firing import firings
-from s3rl_jax.evaluate.intervals import wilson
+from s3rl_jax.evaluate.intervals import poisson, wilson
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial
 
-UNKNOWN_SPEAKER = "unknown"
+UNKNOWN = "unknown"  # speaker, source or attribute
+ATTRIBUTES = ("sex", "age", "accent", "lang")  # of speakers, by which misses are broken down where the corpus has them
 
 
 def breakdown(trial: Trial, stream: Stream, threshold: float) -> dict:
     """Splits a condition's misses at one threshold.
 
     Returns:
-      `latency_seconds` (median, p95, most; None where nothing is detected), `by_speaker`, and with background noise
-      `by_noise`, which counts false accepts too.
+      `latency_seconds` (median, p95, most; None where nothing is detected), `by_speaker`; with background noise
+      `by_noise`, which counts false accepts too; `by_sex`, `by_age`, `by_accent`, `by_lang` and `false_accepts_by_source`
+      where the corpus has these texts.
     """
     missed, words = trial.peaks < threshold, stream.words
     latency = latencies(trial, np.array([clip.speech_stop / SAMPLE_RATE for clip in words]), threshold)
     parts = {
         "latency_seconds": _latency_summary(latency),
-        "by_speaker": misses_by_group(missed, [clip.speaker or UNKNOWN_SPEAKER for clip in words]),
+        "by_speaker": misses_by_group(missed, [clip.speaker or UNKNOWN for clip in words]),
     }
+    for attribute in ATTRIBUTES:
+        values = [getattr(clip, attribute) for clip in words]
+        if any(values):
+            parts[f"by_{attribute}"] = misses_by_group(missed, [value or UNKNOWN for value in values])
+    if any(clip.source for clip in stream.clips):
+        parts["false_accepts_by_source"] = false_accepts_by_source(trial, stream, threshold)
     if stream.noises:
         parts["by_noise"] = misses_by_group(missed, [stream.noise_at(clip.speech_start / SAMPLE_RATE) for clip in words])
         for hop in trial.false_accepts(threshold):
             row = parts["by_noise"].setdefault(stream.noise_at((hop + 1) * trial.hop_seconds), {"words": 0})
             row["false_accepts"] = row.get("false_accepts", 0) + 1
     return parts
+
+
+def false_accepts_by_source(trial: Trial, stream: Stream, threshold: float) -> dict[str, dict]:
+    """`hours`, `false_accepts`, `fa_per_hour` and its `interval_95` (Poisson) of each source, the worst source first.
+
+    Hours are those of the source's recordings without the keyword.
+    """
+    samples = collections.Counter()
+    for clip in stream.clips:
+        if not clip.positive:
+            samples[clip.source or UNKNOWN] += clip.stop - clip.start
+    fired = [stream.clip_at((hop + 1) * trial.hop_seconds) for hop in trial.false_accepts(threshold).tolist()]
+    counts = collections.Counter(clip.source or UNKNOWN for clip in fired)
+    rows = {}
+    for source in samples | counts:
+        hours, count = samples[source] / SAMPLE_RATE / 3600, counts[source]
+        rate = round(count / hours, 3) if hours else None  # a source of words alone: something fired after one of them
+        interval = [round(end / hours, 3) for end in poisson(count)] if hours else None
+        rows[source] = {"hours": round(hours, 4), "false_accepts": count, "fa_per_hour": rate, "interval_95": interval}
+    return dict(sorted(rows.items(), key=lambda item: (-item[1]["false_accepts"] / max(item[1]["hours"], 1e-4), item[0])))
 
 
 def latencies(trial: Trial, ends: Float[np.ndarray, "words"], threshold: float) -> Float[np.ndarray, "detected"]:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.evaluate.degradations import NOISE, reverberant, through_codec, with_noise
+from s3rl_jax.evaluate.programmes import VOICES, babble, cast_of, fitting_words, television
 from s3rl_jax.evaluate.stream import PLAYBACK, SEED, Stream, build_stream
 
 SNRS = (20.0, 10.0, 5.0, 0.0)  # dB
-CLEAN, REVERBERANT, CODEC = "clean", "reverberant", "codec"
+CLEAN, REVERBERANT, CODEC, TELEVISION, BABBLE = "clean", "reverberant", "codec", "television", "babble"
 
 
 class Conditions(NamedTuple):
@@ -86,4 +87,12 @@ def _all_conditions(clips: Clips, keywords: tuple[str, ...], by_noise: bool) -> 
     except UserError:
         unavailable[PLAYBACK] = "too few recordings whose condition is playback in the split"
     streams[CODEC] = lambda: through_codec(clean)
+    cast = cast_of(clips, keywords)
+    if not len(cast.music):
+        unavailable[TELEVISION] = "no noise recordings in the split"
+    for name, make, voices in ((TELEVISION, television, 1), (BABBLE, babble, VOICES)):
+        if fitting_words(clips, cast, voices) and name not in unavailable:
+            streams[name] = lambda make=make: make(clips, keywords, SEED)
+        else:
+            unavailable.setdefault(name, "too little speech without the keyword in the split")
     return Conditions(streams, unavailable)

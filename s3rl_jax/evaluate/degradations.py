@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy import signal
 
 from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
@@ -45,11 +45,10 @@ def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str
     """
     rng = np.random.default_rng((seed, 1))
     rows = rng.permutation(clips.rows(clips.columns["kind"] == "noise"))
-    labels = [str(clips.columns["label"][row]) or NOISE for row in rows]
-    chosen = [(row, label) for row, label in zip(rows, labels, strict=True) if not kind or label == kind]
-    track = _noise_track([(clips.audio(row).astype(np.float32), label) for row, label in chosen], len(stream.audio))
-    speech = np.array([_power(stream.audio[clip.speech_start : clip.speech_stop]) for clip in stream.clips])
-    background = np.array([_power(track.audio[clip.start : clip.stop]) for clip in stream.clips])
+    chosen = [row for row in rows if not kind or noise_label(clips, row) == kind]
+    track = noise_track(clips, np.array(chosen), len(stream.audio))
+    speech = np.array([power(stream.audio[clip.speech_start : clip.speech_stop]) for clip in stream.clips])
+    background = np.array([power(track.audio[clip.start : clip.stop]) for clip in stream.clips])
     gains = np.sqrt(speech / np.maximum(background, 1e-3) * 10 ** (-snr_db / 10))
     is_speech = np.array([clip.kind == "speech" for clip in stream.clips])
     gains = np.where(is_speech, gains, np.median(gains[is_speech]))
@@ -63,12 +62,12 @@ def reverberant(stream: Stream, clips: Clips, seed: int) -> Stream:
     """Puts each clip into one of the split's rooms, in shuffled order, as loud as before, aligned to the direct sound."""
     rng = np.random.default_rng((seed, 2))
     rows = rng.permutation(clips.rows(clips.columns["kind"] == "impulse_response"))
-    rooms = [_from_direct_sound(clips.audio(row).astype(np.float64)) for row in rows]
+    rooms = [direct_sound_first(clips.audio(row).astype(np.float64)) for row in rows]
     mixed = np.zeros(len(stream.audio) + max(map(len, rooms)))
     for number, clip in enumerate(stream.clips):
         dry = stream.audio[clip.start : clip.stop].astype(np.float64)
         wet = signal.fftconvolve(dry, rooms[number % len(rooms)])
-        level = np.sqrt(_power(dry) / max(_power(wet[: len(dry)]), 1e-9))
+        level = np.sqrt(power(dry) / max(power(wet[: len(dry)]), 1e-9))
         mixed[clip.start : clip.start + len(wet)] += level * wet
     return Stream(to_int16(mixed[: len(stream.audio)] / 32768), stream.clips)
 
@@ -85,23 +84,32 @@ def through_codec(stream: Stream) -> Stream:
     return Stream(np.concatenate(pieces), stream.clips)
 
 
-def _noise_track(recordings: list[tuple[Float[np.ndarray, "_"], str]], samples: int) -> NoiseTrack:
+def noise_label(clips: Clips, row: int | np.integer) -> str:
+    """The label of a noise recording."""
+    return str(clips.columns["label"][row]) or NOISE
+
+
+def noise_track(clips: Clips, rows: Int[np.ndarray, "rows"], samples: int) -> NoiseTrack:
+    """So many samples of noise recordings, in the order of the rows, repeated."""
     # Each recording has the same power, so that the SNR does not depend on which of them is behind a word.
-    scaled = [audio / np.sqrt(max(_power(audio), 1e-3)) * NOISE_LEVEL for audio, _ in recordings]
+    recordings = [clips.audio(row).astype(np.float32) for row in rows]
+    scaled = [audio / np.sqrt(max(power(audio), 1e-3)) * NOISE_LEVEL for audio in recordings]
     once = np.concatenate(scaled)
     repeats = -(-samples // len(once))
     begins = np.cumsum([0, *map(len, scaled)])[:-1]
     starts = [
-        (int(begin) + repeat * len(once), label)
+        (int(begin) + repeat * len(once), noise_label(clips, row))
         for repeat in range(repeats)
-        for begin, (_, label) in zip(begins, recordings, strict=True)
+        for begin, row in zip(begins, rows, strict=True)
     ]
     return NoiseTrack(np.tile(once, repeats)[:samples], tuple(start for start in starts if start[0] < samples))
 
 
-def _from_direct_sound(response: Float[np.ndarray, "taps"]) -> Float[np.ndarray, "_"]:
+def direct_sound_first(response: Float[np.ndarray, "taps"]) -> Float[np.ndarray, "_"]:
+    """An impulse response from its peak on."""
     return response[int(np.argmax(np.abs(response))) :]
 
 
-def _power(samples: Shaped[np.ndarray, "samples"]) -> float:
+def power(samples: Shaped[np.ndarray, "samples"]) -> float:
+    """Mean square; 0 for no samples."""
     return float(np.square(samples.astype(np.float64)).mean()) if len(samples) else 0.0

@@ -4,10 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-from jaxtyping import Float
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
@@ -23,25 +19,9 @@ from s3rl_jax.evaluate.report.page import report_page
 from s3rl_jax.evaluate.report.tables import write_tables
 from s3rl_jax.evaluate.report.worst_clips import worst_clips
 from s3rl_jax.evaluate.results import ConditionResult
-from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
+from s3rl_jax.evaluate.scored_detector import ScoredDetector, of_run, open_baseline
 from s3rl_jax.evaluate.stream import Stream
-from s3rl_jax.evaluate.trial import Trial, trial_of_stream
-from s3rl_jax.runs.detector import TrainedDetector, open_detector
-
-
-class ScoredDetector(NamedTuple):
-    """A detector and its compiled scorer."""
-
-    detector: TrainedDetector
-    score: Scorer
-
-    def posteriors(self, stream: Stream) -> Float[np.ndarray, "hops classes"]:
-        """Posteriors after each hop of a stream."""
-        return self.score(stream.audio)
-
-    def trial(self, stream: Stream) -> Trial:
-        """Smoothed scores of a stream."""
-        return trial_of_stream(stream, self.posteriors(stream), self.detector.model.hop)
+from s3rl_jax.runs.detector import open_detector
 
 
 def evaluate(
@@ -62,14 +42,14 @@ def evaluate(
       out: folder of the report.
       conditions: names; empty: all that the split can show.
       by_noise: whether each kind of noise makes conditions of its own.
-      baselines: workdirs of other detectors of the same keyword, which score the same streams; `relative_far` is relative
-        to the first.
+      baselines: workdirs or exported files of other detectors of the same keyword, which score the same streams;
+        `relative_far` is relative to the first.
 
     Returns:
       The contents of metrics.json.
 
     Raises:
-      UserError: if `workdir` holds no detector or the split has no keyword in it.
+      UserError: if `workdir` or a baseline holds no detector, or the split has no keyword in it.
       OSError: if the report cannot be written; an older report in `out` stays as it was.
     """
     detector = open_detector(workdir, "--workdir")
@@ -78,29 +58,16 @@ def evaluate(
         if baselines or conditions:
             raise UserError(f"--workdir={workdir}: its clips are classified; --baseline and --conditions are for streams")
         return classify(detector, clips, split, Path(out), corpus)
-    others = [_open_baseline(baseline, detector.keywords) for baseline in baselines]
+    others = [open_baseline(baseline, detector.keywords) for baseline in baselines]
     streams, unavailable = open_conditions(clips, detector.keywords, conditions, by_noise)
     for name, reason in unavailable.items():
         LOGGER.info(f"{name} is not measured: {reason}")
     with new_report(Path(out)) as aside:  # before the scoring, which takes long: an output that cannot be written ends here
-        results = dict(_score_conditions(streams, _compiled(detector), [_compiled(other) for other in others]))
+        results = dict(_score_conditions(streams, of_run(detector), others))
         names = {"split": split, "workdir": str(workdir), "step": detector.step, "corpus": corpus}
         metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
         _write_report(aside, metrics, results, model_card(detector, clips))
     return metrics
-
-
-def _open_baseline(workdir: str, keywords: tuple[str, ...]) -> TrainedDetector:
-    baseline = open_detector(workdir, "--baseline")
-    if set(baseline.keywords) != set(keywords):
-        raise UserError(
-            f"--baseline={workdir}: detects {baseline.config.keyword}; expected {', '.join(keywords)}, as --workdir does"
-        )
-    return baseline
-
-
-def _compiled(detector: TrainedDetector) -> ScoredDetector:
-    return ScoredDetector(detector, stream_scorer(detector.model, detector.params))
 
 
 def _score_conditions(
@@ -116,12 +83,12 @@ def _score_conditions(
 
 
 def _score(name: str, stream: Stream, detector: ScoredDetector, baselines: list[ScoredDetector]) -> ConditionResult:
-    posteriors = detector.posteriors(stream)
-    trial = trial_of_stream(stream, posteriors, detector.detector.model.hop)
+    posteriors = detector.score(stream.audio)
+    trial = detector.trial(stream, posteriors)
     curve = det_curve(trial)
     metrics = condition_metrics(trial, stream, curve)
     threshold = metrics["threshold"][metrics["breakdown_at_fa_per_hour"]]
-    baseline_trials = {baseline.detector.workdir: baseline.trial(stream) for baseline in baselines}
+    baseline_trials = {baseline.name: baseline.trial(stream) for baseline in baselines}
     first = next(iter(baseline_trials.values()), None)
     return ConditionResult(
         metrics=metrics,
@@ -129,7 +96,7 @@ def _score(name: str, stream: Stream, detector: ScoredDetector, baselines: list[
         trial=trial,
         curve=curve,
         words=stream.words,
-        baseline_curves={workdir: det_curve(baseline) for workdir, baseline in baseline_trials.items()},
+        baseline_curves={baseline: det_curve(theirs) for baseline, theirs in baseline_trials.items()},
         relative=None if first is None else relative_false_accepts([trial], [first], stream.speakers),
         worst_clips=worst_clips(name, stream, trial, threshold),
     )

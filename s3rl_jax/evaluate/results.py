@@ -22,7 +22,7 @@ class ConditionResult:
       trial: smoothed scores and zones.
       curve: trade-off of the detector.
       words: recordings of the keyword.
-      baseline_curves: workdir -> trade-off of a baseline.
+      baseline_curves: workdir or file -> trade-off of a baseline.
       relative: false accepts relative to the first baseline; None without baselines.
       worst_clips: of some conditions.
     """

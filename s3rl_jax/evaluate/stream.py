@@ -2,6 +2,7 @@
 
 import bisect
 import dataclasses
+import functools
 
 import numpy as np
 from jaxtyping import Int16
@@ -13,12 +14,16 @@ from s3rl_jax.corpus.keywords import keyword_labels
 
 SEED = 20230820  # for the order of the stream and for what is mixed in: every detector is measured on the same stream
 GAP_SECONDS = (0.3, 1.0)  # of silence before each clip: least and most
+MOST_AT_ONCE = 16  # clips that may overlap
 PLAYBACK = "playback"  # `condition` in a manifest: played by a loudspeaker and recorded again
 
 
 @dataclasses.dataclass(frozen=True)
 class PlacedClip:
-    """A recording and its place in the stream, in samples. The speech bounds are where its sound begins and ends."""
+    """A recording and its place in the stream, in samples. The speech bounds are where its sound begins and ends.
+
+    Source, and sex, age and accent of the speaker, are texts of the corpus; empty where it has none.
+    """
 
     id: str
     kind: str
@@ -29,6 +34,11 @@ class PlacedClip:
     stop: int
     speech_start: int
     speech_stop: int
+    source: str = ""
+    lang: str = ""
+    sex: str = ""
+    age: str = ""
+    accent: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +71,14 @@ class Stream:
         return [clip.speaker or clip.id for clip in self.words]
 
     def clip_at(self, seconds: float) -> PlacedClip:
-        """The clip that plays at that time, or the last one before it."""
-        starts = [clip.start for clip in self.clips]
-        return self.clips[max(0, bisect.bisect_right(starts, int(seconds * SAMPLE_RATE)) - 1)]
+        """The clip that plays at that time, the last to begin where several do; in silence the last one before it."""
+        position = int(seconds * SAMPLE_RATE)
+        begun = self.clips[: max(1, bisect.bisect_right(self._starts, position))]
+        return next((clip for clip in reversed(begun[-MOST_AT_ONCE:]) if position < clip.stop), begun[-1])
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        return [clip.start for clip in self.clips]
 
     def noise_at(self, seconds: float) -> str:
         """Label of the background noise at that time; empty without noise."""
@@ -98,20 +113,22 @@ def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int = SEED, play
         audio = clips.audio(row)
         gap = int(rng.uniform(*GAP_SECONDS) * SAMPLE_RATE)
         pieces += [np.zeros(gap, np.int16), audio]
-        placed.append(_placed(clips, row, bool(classes[row] > 0), position + gap, len(audio)))
+        placed.append(place_clip(clips, row, bool(classes[row] > 0), position + gap))
         position = placed[-1].stop
     # A second of silence, so that the last word can leave the window.
     pieces.append(np.zeros(SAMPLE_RATE, np.int16))
     return Stream(np.concatenate(pieces), tuple(placed))
 
 
-def _placed(clips: Clips, row: np.integer, positive: bool, start: int, samples: int) -> PlacedClip:
+def place_clip(clips: Clips, row: int | np.integer, positive: bool, start: int) -> PlacedClip:
+    """The clip of a row of the corpus, whose first sample is `start` in the stream."""
     columns = clips.columns
+    names = ("id", "kind", "label", "speaker", "source", "lang", "sex", "age", "accent")
     return PlacedClip(
-        **{name: str(columns[name][row]) for name in ("id", "kind", "label", "speaker")},
+        **{name: str(columns[name][row]) for name in names},
         positive=positive,
         start=start,
-        stop=start + samples,
+        stop=start + int(columns["samples"][row]),
         speech_start=start + int(columns["speech_start"][row]),
         speech_stop=start + int(columns["speech_end"][row]),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.detect.firing import firings, refractory_hops, smooth
+from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS, firings, refractory_hops, smooth
 from s3rl_jax.evaluate.stream import Stream
 
 LATENESS_SECONDS = 1.0  # a firing counts for a word until that long after the word's end
@@ -57,27 +57,44 @@ class Trial:
         return fired[self.outside[fired]]
 
 
-def trial_of_stream(stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop: int) -> Trial:
+def trial_of_stream(
+    stream: Stream,
+    posteriors: Float[np.ndarray, "hops classes"],
+    hop: int,
+    smoothing_hops: int = SMOOTHING_HOPS,
+    refractory_seconds: float = REFRACTORY_SECONDS,
+) -> Trial:
     """The trial of a detector with one keyword or several: any keyword fires by the sum of the keywords' posteriors.
 
     Args:
       stream: what was scored.
       posteriors: after each hop; class 0 is no keyword.
       hop: samples.
+      smoothing_hops: over which the detector smooths.
+      refractory_seconds: for which it is deaf after a firing.
     """
     words = [(clip.speech_start, clip.speech_stop) for clip in stream.words]
-    return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop)
+    return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop, smoothing_hops, refractory_seconds)
 
 
-def trial_of_words(posteriors: Float[np.ndarray, "hops"], words: Sequence[tuple[int, int]], hop: int) -> Trial:
+def trial_of_words(
+    posteriors: Float[np.ndarray, "hops"],
+    words: Sequence[tuple[int, int]],
+    hop: int,
+    smoothing_hops: int = SMOOTHING_HOPS,
+    refractory_seconds: float = REFRACTORY_SECONDS,
+) -> Trial:
     """The trial out of the unsmoothed posterior of any keyword and the bounds of the words.
 
     Args:
       posteriors: after each hop.
       words: first sample of each word, and one past its last.
       hop: samples.
+      smoothing_hops: over which the detector smooths.
+      refractory_seconds: for which it is deaf after a firing.
     """
     lateness = int(LATENESS_SECONDS * SAMPLE_RATE)
     zones = np.array([(start // hop, -(-(stop + lateness) // hop)) for start, stop in words], np.int64)
     aftermath = round(AFTERMATH_SECONDS * SAMPLE_RATE / hop)
-    return Trial(smooth(posteriors), zones, hop / SAMPLE_RATE, refractory_hops(hop, SAMPLE_RATE), aftermath)
+    refractory = refractory_hops(hop, SAMPLE_RATE, refractory_seconds)
+    return Trial(smooth(posteriors, smoothing_hops), zones, hop / SAMPLE_RATE, refractory, aftermath)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,28 @@ def test_a_hand_made_stream_broken_down(trial, stream):
         "false_accepts": 1,
     }
     assert breakdown(trial, stream, 0.99)["latency_seconds"] is None
+
+
+def test_attributes_of_speakers_and_sources_of_false_accepts(trial, stream):
+    parts = breakdown(trial, stream, 0.5)
+    assert not {"by_sex", "by_age", "by_accent", "by_lang", "false_accepts_by_source"} & set(parts), "there are none"
+    texts = {"ann": {"sex": "female", "source": "studio"}, "bob": {"source": "radio"}}
+    words = [dataclasses.replace(clip, **texts[clip.speaker]) for clip in stream.clips]
+    other = PlacedClip("d", "speech", "", "", False, 14 * SECOND, 23 * SECOND, 14 * SECOND, 23 * SECOND, source="radio")
+    quiet = PlacedClip("e", "noise", "", "", False, 24 * SECOND, 30 * SECOND, 24 * SECOND, 30 * SECOND)
+    parts = breakdown(trial, dataclasses.replace(stream, clips=(*words, other, quiet)), 0.5)
+    assert {name: (row["words"], row["missed"]) for name, row in parts["by_sex"].items()} == {
+        "unknown": (2, 1),
+        "female": (1, 0),
+    }
+    assert "by_age" not in parts
+    sources = parts["false_accepts_by_source"]
+    assert {name: row["false_accepts"] for name, row in sources.items()} == {"radio": 1, "unknown": 0}
+    assert list(sources) == ["radio", "unknown"], "the worst first"
+    assert sources["radio"]["hours"] == pytest.approx(9 / 3600, abs=1e-4)
+    assert sources["radio"]["fa_per_hour"] == pytest.approx(400)
+    low, high = sources["radio"]["interval_95"]
+    assert low < 400 < high
 
 
 def test_latency_counts_from_the_end_of_the_word(trial):

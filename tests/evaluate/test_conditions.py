@@ -32,7 +32,7 @@ def relabelled(clips, **columns):
 
 def test_all_conditions_that_a_split_can_show_and_why_not_the_others(clips):
     made, missing = open_conditions(clips, ("alexa",))
-    assert list(made) == ["clean", "snr_20", "snr_10", "snr_5", "snr_0", "reverberant", "codec"]
+    assert list(made) == ["clean", "snr_20", "snr_10", "snr_5", "snr_0", "reverberant", "codec", "television", "babble"]
     assert list(missing) == ["playback"]
     some, _ = open_conditions(clips, ("alexa",), ("codec", "clean"))
     assert list(some) == ["clean", "codec"]

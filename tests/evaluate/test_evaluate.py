@@ -22,9 +22,9 @@ def test_metrics_have_the_promised_form(report):
     assert measured["keyword"] == "alexa"
     assert measured["positives"] == 6
     assert measured["step"] == 150, "the checkpoint that was measured"
-    assert set(measured["not_measured"]) == {"reverberant", "playback"}
+    assert set(measured["not_measured"]) == {"reverberant", "playback", "babble"}
     assert measured["negative_hours"] > 0
-    assert set(measured["conditions"]) == {"clean", "snr_20", "snr_10", "snr_5", "snr_0", "codec"}
+    assert set(measured["conditions"]) == {"clean", "snr_20", "snr_10", "snr_5", "snr_0", "codec", "television"}
     for result in measured["conditions"].values():
         for table in ("frr_at_fa_per_hour", "frr_interval_95", "threshold"):
             assert set(result[table]) == {"0.1", "0.5", "1", "10"}

@@ -1,5 +1,6 @@
 """The report's page: one self-contained HTML file. This module prepares the values; template/ lays them out."""
 
+import collections
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from s3rl_jax.evaluate.breakdown import ATTRIBUTES
 from s3rl_jax.evaluate.curves import RATES, Curve
 from s3rl_jax.evaluate.report.layer_weights import layer_weights_plot
 from s3rl_jax.evaluate.report.model_card import ModelCard
@@ -43,6 +45,12 @@ def report_page(metrics: dict, results: Mapping[str, ConditionResult], card: Mod
             breakdown_rate=first["breakdown_at_fa_per_hour"],
             most_speakers=MOST_SPEAKERS,
             by_speaker=group_rows({name: result["by_speaker"] for name, result in conditions.items()}, MOST_SPEAKERS),
+            by_attribute={
+                attribute: _attribute_table(conditions, attribute)
+                for attribute in ATTRIBUTES
+                if any(f"by_{attribute}" in result for result in conditions.values())
+            },
+            by_source=_source_table(conditions),
             by_noise=group_rows({name: result["by_noise"] for name, result in conditions.items() if "by_noise" in result}),
             noisy=[name for name, result in conditions.items() if "by_noise" in result],
             chooser=_chooser_data(first, results),
@@ -72,6 +80,21 @@ def group_rows(tables: Mapping[str, dict[str, dict]], most: int | None = None) -
     missed = {group: sum(table.get(group, {}).get("missed", 0) for table in tables.values()) for group in groups}
     ordered = sorted(groups, key=lambda group: (-missed[group], group))[:most]
     return [{"group": group, "cells": [table.get(group, {"words": 0}) for table in tables.values()]} for group in ordered]
+
+
+def _attribute_table(conditions: Mapping[str, dict], attribute: str) -> dict:
+    tables = {name: result[f"by_{attribute}"] for name, result in conditions.items() if f"by_{attribute}" in result}
+    return {"names": list(tables), "rows": group_rows(tables)}
+
+
+def _source_table(conditions: Mapping[str, dict]) -> dict:
+    """False accepts of each source: those with the most in all conditions first."""
+    tables = {name: r["false_accepts_by_source"] for name, r in conditions.items() if "false_accepts_by_source" in r}
+    totals = collections.Counter()
+    for table in tables.values():
+        totals.update({source: row["false_accepts"] for source, row in table.items()})
+    rows = [{"source": source, "cells": [table.get(source) for table in tables.values()]} for source, _ in totals.most_common()]
+    return {"names": list(tables), "rows": rows}
 
 
 def _chooser_data(first: dict, results: Mapping[str, ConditionResult]) -> dict:

@@ -17,7 +17,7 @@ from s3rl_jax.evaluate.stream import PlacedClip, Stream
 from s3rl_jax.evaluate.trial import Trial
 
 MOST = 6  # clips of each kind in a condition
-CONDITIONS = ("clean", "playback", "snr_5")  # conditions of which clips are kept
+CONDITIONS = ("clean", "playback", "snr_5", "television")  # conditions of which clips are kept
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # around the hop of a false accept
 AROUND_SECONDS = 0.4  # before and after a word
 LONGEST_SECONDS = 4.0

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.evaluate.condition_metrics import condition_metrics
 from s3rl_jax.evaluate.curves import det_curve
 from s3rl_jax.evaluate.evaluation import evaluate
@@ -14,8 +16,10 @@ from s3rl_jax.evaluate.report.model_card import LabelCount, ModelCard
 from s3rl_jax.evaluate.report.page import classification_page, report_page
 from s3rl_jax.evaluate.report.worst_clips import worst_clips
 from s3rl_jax.evaluate.results import ConditionResult
-from s3rl_jax.evaluate.stream import PlacedClip, Stream
+from s3rl_jax.evaluate.scored_detector import of_file, of_run
+from s3rl_jax.evaluate.stream import PlacedClip, Stream, build_stream
 from s3rl_jax.evaluate.trial import Trial
+from s3rl_jax.runs.detector import open_detector
 from tests.conftest import TOY_FINETUNE, run_module
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
@@ -97,13 +101,33 @@ def test_it_renders_and_the_threshold_can_be_chosen(compared):
 EVIL = "<script>alert(1)</script>"
 
 
+def test_an_exported_file_is_a_baseline(chain, tmp_path):
+    """The streaming float file of the detector itself: as good as the detector."""
+    arguments = (chain["detector"], chain["corpus"], "test", str(tmp_path / "report"), ("snr_0",))
+    measured = evaluate(*arguments, baselines=(chain["stream.tflite"],))
+    assert measured["relative_far"]["baseline"] == chain["stream.tflite"]
+    assert measured["relative_far"]["snr_0"] is None or measured["relative_far"]["snr_0"] == pytest.approx(1.0, abs=0.05)
+    with pytest.raises(UserError, match=r"--baseline=.*nothing\.tflite: no such file"):
+        evaluate(*arguments, baselines=(str(tmp_path / "nothing.tflite"),))
+
+
+def test_a_file_scores_a_stream_as_its_run_does(chain):
+    stream = build_stream(read_corpus(chain["corpus"], "test"), ("alexa",))
+    ours = of_run(open_detector(chain["detector"], "--workdir"))
+    for name in ("stream.tflite", "model.tflite"):
+        theirs = of_file(chain[name])
+        assert (theirs.keywords, theirs.hop) == (ours.keywords, ours.hop)
+        assert theirs.score(stream.audio).shape == ours.score(stream.audio).shape
+    np.testing.assert_allclose(of_file(chain["stream.tflite"]).score(stream.audio), ours.score(stream.audio), atol=1e-4)
+
+
 def test_names_are_text():
     """Every text that comes from a corpus, a config or a path is shown as text, wherever it stands."""
     scores = np.zeros(400)
     scores[[10, 200]] = 0.1, 0.9  # a missed word, a false accept
     clips = (
-        PlacedClip(EVIL, "speech", EVIL, EVIL, True, 8000, 24_000, 8000, 24_000),
-        PlacedClip(EVIL, "speech", EVIL, EVIL, False, 160_000, 480_000, 160_000, 480_000),
+        PlacedClip(EVIL, "speech", EVIL, EVIL, True, 8000, 24_000, 8000, 24_000, *[EVIL] * 5),
+        PlacedClip(EVIL, "speech", EVIL, EVIL, False, 160_000, 480_000, 160_000, 480_000, *[EVIL] * 5),
     )
     stream = Stream(np.ones(640_000, np.int16), clips, ((0, EVIL),))
     trial = Trial(scores, np.array([(5, 25)]), 0.1, 20)

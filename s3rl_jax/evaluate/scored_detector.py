@@ -1,0 +1,98 @@
+"""A detector that is measured: a trained run or an exported file, with the function that scores a stream."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.description import read_model
+from s3rl_jax.detect.detector import Detector
+from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
+from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
+from s3rl_jax.evaluate.stream import Stream
+from s3rl_jax.evaluate.trial import Trial, trial_of_stream
+from s3rl_jax.runs.detector import TrainedDetector, open_detector
+
+SUFFIXES = (".tflite", ".onnx")  # of exported files
+HOPS_A_CALL = 64
+
+
+class ScoredDetector(NamedTuple):
+    """A detector and its scorer.
+
+    Attributes:
+      name: workdir or file.
+      keywords: class k + 1 is keyword k.
+      hop: samples.
+      score: int16 samples of a stream to posteriors after each hop.
+      smoothing_hops: over which it smooths.
+      refractory_seconds: for which it is deaf after a firing.
+    """
+
+    name: str
+    keywords: tuple[str, ...]
+    hop: int
+    score: Scorer
+    smoothing_hops: int = SMOOTHING_HOPS
+    refractory_seconds: float = REFRACTORY_SECONDS
+
+    def trial(self, stream: Stream, posteriors: Float[np.ndarray, "hops classes"] | None = None) -> Trial:
+        """Smoothed scores of a stream.
+
+        Args:
+          stream: to score.
+          posteriors: of the stream, where they are there already.
+        """
+        scored = self.score(stream.audio) if posteriors is None else posteriors
+        return trial_of_stream(stream, scored, self.hop, self.smoothing_hops, self.refractory_seconds)
+
+
+def of_run(detector: TrainedDetector) -> ScoredDetector:
+    """A fine-tuned run, compiled."""
+    score = stream_scorer(detector.model, detector.params)
+    return ScoredDetector(detector.workdir, detector.keywords, detector.model.hop, score)
+
+
+def of_file(path: str) -> ScoredDetector:
+    """An exported file, run as a device runs it.
+
+    Raises:
+      UserError: if it is not one that s3rl_jax.export wrote, or has another sample rate.
+    """
+    detector, description = Detector(path), read_model(path)[2]
+    if detector.sample_rate != SAMPLE_RATE:
+        raise UserError(f"{path}: hears {detector.sample_rate} Hz; expected {SAMPLE_RATE} Hz")
+
+    def score(audio):
+        detector.reset()
+        posteriors = [np.zeros((0, len(detector.labels)), np.float32)]
+        for first in range(0, len(audio), HOPS_A_CALL * detector.hop):
+            detector.process(audio[first : first + HOPS_A_CALL * detector.hop])
+            posteriors += [row[None] for row in detector.posteriors]
+        return np.concatenate(posteriors)
+
+    smoothing, refractory = description.smoothing_hops, float(description.refractory_seconds)
+    return ScoredDetector(path, tuple(detector.labels[1:]), detector.hop, score, smoothing, refractory)
+
+
+def open_baseline(name: str, keywords: tuple[str, ...]) -> ScoredDetector:
+    """A workdir, or a file that ends in .tflite or .onnx.
+
+    Raises:
+      UserError: naming --baseline, if it is neither or detects other keywords.
+    """
+    if name.endswith(SUFFIXES) and not Path(name).is_dir():
+        try:
+            baseline = of_file(name)
+        except UserError as error:
+            raise UserError(f"--baseline={error}") from error
+    else:
+        baseline = of_run(open_detector(name, "--baseline"))
+    if set(baseline.keywords) != set(keywords):
+        raise UserError(
+            f"--baseline={name}: detects {', '.join(baseline.keywords)}; expected {', '.join(keywords)}, as --workdir does"
+        )
+    return baseline
