@@ -1,12 +1,16 @@
 """Reads audio files of any rate and channel count as int16 at 16 kHz, mono."""
 
 import os
+import stat
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int16
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this package
+FILE_RATES = (4_000, 384_000)  # Hz; a header that claims 1 Hz would make a minute of four samples
+MAX_HOURS = 24.0  # of a file
+MAX_SAMPLE = 65536.0  # times full scale; a resampler turns 1e18 into NaN
 BLOCK = 1 << 18  # frames decoded at a time, so that hours of stereo at 48 kHz do not take gigabytes
 
 
@@ -25,10 +29,16 @@ def read_audio(path: str | os.PathLike, channel: int | None = None) -> Int16[np.
       int16 samples at 16 kHz. 16-bit files at 16 kHz come through unchanged.
 
     Raises:
-      UnreadableAudio: for a file that is not audio, is empty, is cut off, or has samples that are not finite.
+      UnreadableAudio: for a file that is not a regular file or not audio, is empty, cut off or longer than MAX_HOURS, or has
+        a rate or samples beyond sense.
     """
     import soundfile
 
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a fifo or a device would be waited for
+            raise UnreadableAudio("not a regular file")
+    except OSError as error:
+        raise UnreadableAudio(f"not readable as audio: {error.strerror}") from error
     try:
         with soundfile.SoundFile(path) as file:
             blocks = list(_blocks(file, channel))
@@ -49,11 +59,17 @@ def _blocks(file: "soundfile.SoundFile", channel: int | None) -> Iterator[Int16[
     import soxr
 
     rate, decoded = file.samplerate, 0
+    if not FILE_RATES[0] <= rate <= FILE_RATES[1]:
+        raise UnreadableAudio(f"a sample rate out of range: {rate} Hz")
     resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32") if rate != SAMPLE_RATE else None
     for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
         decoded += len(block)
         if not np.isfinite(block).all():
             raise UnreadableAudio("samples that are NaN or infinite")
+        if np.abs(block).max(initial=0) > MAX_SAMPLE:
+            raise UnreadableAudio("samples far beyond full scale")
+        if decoded > MAX_HOURS * 3600 * rate:
+            raise UnreadableAudio(f"longer than {MAX_HOURS:g} hours")
         mono = block.mean(axis=1) if channel is None else block[:, channel]
         yield to_int16(resampler.resample_chunk(mono) if resampler else mono)
     if decoded < file.frames:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import shlex
-import tempfile
 
 from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError
@@ -43,11 +42,9 @@ def main() -> None:
     beam_options = tuple(shlex.split(args.beam_options))
     options = Options(args.segment_seconds, args.overlap_seconds, workers, args.runner, beam_options)
     if args.synthesize:
-        from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
+        from s3rl_jax.prepare.synthesis.resume import prepare_spoken
 
-        with tempfile.TemporaryDirectory() as folder:
-            synthesise(_script(args), folder, args.seed)
-            summary = prepare(read_source(folder), args.out, options)
+        summary = prepare_spoken(_script(args), args.out, args.seed, options)
     elif args.source.startswith("tfds:"):
         from s3rl_jax.prepare.sources.tfds_sets import tfds_inputs
 

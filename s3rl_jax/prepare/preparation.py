@@ -15,6 +15,7 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.claim import differences, write_record
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.lock import locked
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.layout import INDEX, NAME, SUMMARY, VERSION
 from s3rl_jax.prepare.completion import complete
 from s3rl_jax.prepare.shards import Rejected, ShardInput, ShardJob
@@ -49,7 +50,7 @@ class Options:
 
 
 def prepare(rows: Sequence[ManifestRow], out: str, options: Options = Options()) -> dict:
-    """Reads all files and writes the corpus; continues one that was begun.
+    """Reads all files and writes the corpus; continues one that was begun, and leaves alone one that is finished.
 
     Files that cannot be read are skipped, counted, and listed with the reason in `rejected.csv` in the corpus. Of rows that
     name the same file the first is taken.
@@ -58,7 +59,7 @@ def prepare(rows: Sequence[ManifestRow], out: str, options: Options = Options())
       The summary that is also in `summary.json`.
 
     Raises:
-      UserError: if not a single file can be read, or `out` holds another corpus.
+      UserError: if not a single file can be read, or `out` holds another corpus, or another process works on it.
     """
     inputs, rejected = divide_files(rows, options.min_shard_files)
     return prepare_shards(inputs, out, options, rejected)
@@ -82,35 +83,51 @@ def prepare_shards(
         for split, shards in inputs.items()
         for number, recordings in enumerate(shards)
     ]
+    if "," in out:
+        raise UserError(f"--out={out}: a comma separates corpora; expected a folder without one")
     with locked(Path(out), "--out"):
-        _claim(folder, jobs, out)
-        missing = [job for job in jobs if not job.index.is_file()]
-        if options.runner:
-            write_with_beam(missing, options.runner, options.beam_options)
-        else:
-            write_with_processes(missing, options.workers, options.min_parallel_bytes)
-        try:
-            return complete(folder, {split: len(shards) for split, shards in inputs.items()}, list(rejected))
-        except UserError:  # nothing can be read: another source may be tried
-            (folder / PLAN).unlink()
-            raise
+        return _claim(folder, jobs, out) or _write(folder, jobs, inputs, options, list(rejected))
 
 
-def _claim(folder: Path, jobs: list[ShardJob], out: str) -> None:
-    """Takes the folder, or checks that it was begun with the same plan."""
-    if (folder / SUMMARY).is_file():
-        raise UserError(f"--out={out}: holds a corpus already; name another folder or remove it")
+def _write(
+    folder: Path,
+    jobs: list[ShardJob],
+    inputs: Mapping[str, Sequence[ShardInput]],
+    options: Options,
+    rejected: list[Rejected],
+) -> dict:
+    missing = [job for job in jobs if not job.index.is_file()]
+    if options.runner:
+        write_with_beam(missing, options.runner, options.beam_options)
+    else:
+        write_with_processes(missing, options.workers, options.min_parallel_bytes)
+    try:
+        return complete(folder, {split: len(shards) for split, shards in inputs.items()}, rejected)
+    except UserError:  # nothing can be read: another source may be tried
+        (folder / PLAN).unlink()
+        raise
+
+
+def _claim(folder: Path, jobs: list[ShardJob], out: str) -> dict | None:
+    """Takes the folder, or checks that it was begun with the same plan; the summary of a corpus that is finished."""
     plan = {"shards": len(jobs), "digest": _digest(jobs)}
-    if differences(folder / PLAN, plan):
+    same = (folder / PLAN).is_file() and not differences(folder / PLAN, plan)
+    if (folder / SUMMARY).is_file():
+        if not same:
+            raise UserError(f"--out={out}: holds a corpus already; name another folder or remove it")
+        LOGGER.info(f"{out} is finished already")
+        return json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    if (folder / PLAN).is_file() and not same:
         raise UserError(f"--out={out}: begun with another source or other segments; name another folder or remove it")
     (folder / INDEX).mkdir(parents=True, exist_ok=True)
     write_record(folder / PLAN, plan)
+    return None
 
 
 def _digest(jobs: list[ShardJob]) -> str:
     digest = hashlib.sha256()
     for job in jobs:
-        fields = dataclasses.asdict(job)
-        del fields["folder"]
+        fields = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)} | {"folder": ""}
+        fields["recordings"] = job.recordings.identity()
         digest.update(json.dumps(fields, default=str, sort_keys=True).encode())
     return digest.hexdigest()

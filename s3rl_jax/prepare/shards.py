@@ -8,6 +8,7 @@ import abc
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,10 @@ class ShardInput(abc.ABC):
     @abc.abstractmethod
     def read(self) -> Iterator[Recording | Rejected]:
         """Whole recordings, in a fixed order."""
+
+    def identity(self) -> dict[str, Any]:
+        """What makes these recordings these: equal for two runs that would write the same shard."""
+        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +114,8 @@ def write_shard(job: ShardJob) -> None:
             for name in (*TEXTS, *NUMBERS, *CHECKS):
                 index[name].append(example[name])
     writer.close()
+    with open(unfinished, "rb") as file:  # on disk before an index names it
+        os.fsync(file.fileno())
     for name in OPTIONAL:
         if not any(index[name]):
             del index[name]

@@ -92,7 +92,7 @@ def test_nothing_readable_is_an_error_and_an_old_corpus_is_not_overwritten(tmp_p
         prepare(read_source(str(tmp_path)), str(tmp_path / "out"))
     before = (Path(corpus) / "corpus/2.0.0/summary.json").read_bytes()
     with pytest.raises(UserError, match="--out"):
-        prepare(read_source(str(source)), corpus)
+        prepare(read_source(str(source))[1:], corpus)
     assert (Path(corpus) / "corpus/2.0.0/summary.json").read_bytes() == before
     assert json.loads(before)["splits"]
 

@@ -1,6 +1,7 @@
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,50 @@ def test_a_killed_preparation_goes_on_where_it_was(source, tmp_path, monkeypatch
     assert [path.stat().st_mtime_ns for path in written] == stamps, "finished shards are not written again"
     (out / FOLDER / "corpus-train.array_record-00004-of-00099.unfinished").unlink()
     assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_what_is_finished_is_done_and_stays_as_it_is(source, tmp_path, capsys):
+    rows, out = read_source(str(source)), str(tmp_path / "out")
+    summary = prepare(rows, out)
+    files = sorted(path for path in Path(out).rglob("*") if path.is_file())
+    stamps = [path.stat().st_mtime_ns for path in files]
+    assert prepare(rows, out) == summary
+    assert f"{out} is finished already" in capsys.readouterr().err
+    assert [path.stat().st_mtime_ns for path in files] == stamps
+    assert sorted(path for path in Path(out).rglob("*") if path.is_file()) == files
+    with pytest.raises(UserError, match="holds a corpus already"):
+        prepare(rows, out, Options(segment_seconds=1.0))
+
+
+def test_a_source_that_was_moved_is_the_same_source(source, tmp_path):
+    summary = prepare(read_source(str(source)), str(tmp_path / "out"))
+    shutil.copytree(source, tmp_path / "moved")
+    assert prepare(read_source(str(tmp_path / "moved")), str(tmp_path / "out")) == summary
+
+
+def test_a_comma_in_the_name_of_a_corpus_is_refused(source, tmp_path):
+    with pytest.raises(UserError, match="a comma separates corpora"):
+        prepare(read_source(str(source)), str(tmp_path / "a,b"))
+
+
+def test_a_shard_is_on_disk_before_an_index_names_it(source, tmp_path, monkeypatch):
+    synced, missing = set(), []
+    fsync, rename = os.fsync, Path.replace
+
+    def remember(file):
+        fsync(file)
+        synced.add(os.fstat(file).st_ino)
+
+    def check(path, target):
+        if path.stat().st_ino not in synced:
+            missing.append(target)
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", remember)
+    monkeypatch.setattr(Path, "replace", check)
+    prepare(read_source(str(source)), str(tmp_path / "out"))
+    assert synced
+    assert not [path for path in missing if "array_record" in str(path) or str(path).endswith(".json")]
 
 
 def test_long_recordings_are_cut_and_labelled_ones_are_not(tmp_path, rng):

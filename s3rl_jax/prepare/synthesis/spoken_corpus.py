@@ -13,6 +13,7 @@ import soundfile
 from jaxtyping import Float
 
 from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.text import is_phonemes
@@ -71,7 +72,7 @@ def synthesise(script: Script, folder: str, seed: int) -> None:
             rows += _write_speech(synthesiser, root, split, voices, script.minutes * 60 * share, progress)
             rows += _write_noise(rng, root, split, seconds=max(60.0, 6 * script.minutes * share))
     rows += _write_rooms(rng, root)
-    with open(root / "manifest.csv", "w", newline="", encoding="utf-8") as file:
+    with durably(root / "manifest.csv") as file:  # last: a folder with a manifest is spoken to the end
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(rows)

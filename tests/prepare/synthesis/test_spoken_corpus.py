@@ -7,11 +7,13 @@ from scipy import signal
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.prepare.preparation import Options
 from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.synthesis.espeak import Espeak
 from s3rl_jax.prepare.synthesis.external_voices import ExternalVoice
 from s3rl_jax.prepare.synthesis.noise_and_rooms import KINDS, coloured_noise, generate_noise
 from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
+from s3rl_jax.prepare.synthesis.resume import prepare_spoken
 from s3rl_jax.prepare.synthesis.script import Script
 from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
 from tests.conftest import run_module
@@ -158,3 +160,32 @@ def test_phonemes_need_espeak(tmp_path, monkeypatch):
     monkeypatch.setattr("s3rl_jax.prepare.synthesis.spoken_corpus.external_voices", lambda *_: voices)
     with pytest.raises(UserError, match="phonemes are spoken by espeak alone"):
         synthesise(script, str(tmp_path), seed=0)
+
+
+def test_a_killed_synthesis_goes_on_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    script, out = Script(("alexa",), minutes=2.0, engines=("espeak",)), tmp_path / "out"
+
+    def killed(job):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("s3rl_jax.prepare.workers.write_shard", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_spoken(script, str(out), 0, Options())
+    spoken = sorted((out / "synthesis").rglob("*.wav"))
+    stamps = [path.stat().st_mtime_ns for path in spoken]
+    with pytest.raises(UserError, match="begun with another script: seed was 0, is 1"):
+        prepare_spoken(script, str(out), 1, Options())
+    assert [path.stat().st_mtime_ns for path in spoken] == stamps, "what is spoken is not spoken again"
+    summary = prepare_spoken(script, str(out), 0, Options())
+    assert sorted(path.name for path in out.iterdir()) == [".lock", "corpus", "synthesis.json"]
+    assert prepare_spoken(script, str(out), 0, Options()) == summary
+    assert "is finished already" in capsys.readouterr().err
+    with pytest.raises(UserError, match="holds a corpus already"):
+        prepare_spoken(script, str(out), 1, Options())
+
+
+def test_a_script_that_cannot_be_spoken_leaves_nothing(tmp_path):
+    with pytest.raises(UserError, match="--language=tlh"):
+        prepare_spoken(Script(("alexa",), language="tlh"), str(tmp_path / "out"), 0, Options())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
