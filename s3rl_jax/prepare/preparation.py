@@ -76,6 +76,8 @@ def prepare_shards(
         raise UserError(
             f"--overlap_seconds={options.overlap_seconds:g}: expected less than --segment_seconds, and no less than 0"
         )
+    if "," in out:
+        raise UserError(f"--out={out}: a comma separates corpora; expected a folder without one")
     folder = Path(out) / NAME / VERSION
     segment, overlap = (round(seconds * SAMPLE_RATE) for seconds in (options.segment_seconds, options.overlap_seconds))
     jobs = [
@@ -83,8 +85,6 @@ def prepare_shards(
         for split, shards in inputs.items()
         for number, recordings in enumerate(shards)
     ]
-    if "," in out:
-        raise UserError(f"--out={out}: a comma separates corpora; expected a folder without one")
     with locked(Path(out), "--out"):
         return _claim(folder, jobs, out) or _write(folder, jobs, inputs, options, list(rejected))
 

@@ -71,12 +71,12 @@ def test_a_killed_preparation_goes_on_where_it_was(source, tmp_path, monkeypatch
 def test_what_is_finished_is_done_and_stays_as_it_is(source, tmp_path, capsys):
     rows, out = read_source(str(source)), str(tmp_path / "out")
     summary = prepare(rows, out)
-    files = sorted(path for path in Path(out).rglob("*") if path.is_file())
+    files = sorted(path for path in (Path(out) / FOLDER).rglob("*") if path.is_file())
     stamps = [path.stat().st_mtime_ns for path in files]
     assert prepare(rows, out) == summary
     assert f"{out} is finished already" in capsys.readouterr().err
     assert [path.stat().st_mtime_ns for path in files] == stamps
-    assert sorted(path for path in Path(out).rglob("*") if path.is_file()) == files
+    assert sorted(path for path in (Path(out) / FOLDER).rglob("*") if path.is_file()) == files
     with pytest.raises(UserError, match="holds a corpus already"):
         prepare(rows, out, Options(segment_seconds=1.0))
 
