@@ -8,7 +8,7 @@ from s3rl_jax.detect.description import read_model
 
 WEB = Path(__file__).parent / "web"
 LITERT = WEB / "litert"  # core/ and wasm-utils/, from the npm packages @litertjs/core and @litertjs/wasm-utils
-SCRIPTS = ("demo.js", "firing.js")
+SCRIPTS = ("demo.js", "firing.js", "resampler.js")
 HIGHEST_PORT = 65_535
 MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm"}
 

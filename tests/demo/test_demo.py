@@ -79,6 +79,27 @@ def test_it_hears_the_keyword_in_the_microphone(page):
     assert page.errors == []
 
 
+# As Firefox does: a microphone is not connected to a context of another rate than its own.
+REFUSE_OTHER_RATES = """
+const connect = AudioContext.prototype.createMediaStreamSource;
+AudioContext.prototype.createMediaStreamSource = function(media) {
+  if (this.sampleRate === 16000) throw new DOMException('different sample-rate', 'NotSupportedError');
+  window.microphoneRate = this.sampleRate;
+  return connect.call(this, media);
+};
+"""
+
+
+@in_a_browser
+def test_a_microphone_at_its_own_rate_is_resampled(page):
+    page.evaluate(f"() => {{ {REFUSE_OTHER_RATES} }}")
+    page.click("#listen")
+    page.wait_for_selector("#detections li", timeout=60_000)
+    assert page.evaluate("window.microphoneRate") in (44_100, 48_000)
+    assert page.text_content("#detections li").startswith("alexa at ")
+    assert page.text_content("#problem") == ""
+
+
 @in_a_browser
 def test_a_dropped_recording_gives_what_detect_gives(page, chain, recording):
     import base64

@@ -1,6 +1,7 @@
 // Reads the microphone or a dropped file, steps the model hop by hop, and shows its score and detections.
 import {loadLiteRt, loadAndCompile, Tensor} from '@litertjs/core';
 import {FiringState, refractoryHops} from '/firing.js';
+import {Resampler} from '/resampler.js';
 
 const at = (id) => document.getElementById(id);
 const SHOWN_HOPS = 60;
@@ -71,27 +72,48 @@ async function hop(detector, samples, source, end = Infinity) {
   }
 }
 
-// Steps the microphone's whole hops in order: each waits for the one before it.
-async function listen(detector, size) {
-  const audio = new AudioContext({sampleRate: detector.description.sample_rate});
+// An audio context with the microphone as a source: at the model's rate, or, where the browser does not connect a microphone
+// of another rate (Firefox), at the microphone's.
+async function openMicrophone(rate) {
   const media = await navigator.mediaDevices.getUserMedia(
       {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});
-  const worklet = `registerProcessor('hops', class extends AudioWorkletProcessor {
-    constructor() { super(); this.hop = new Float32Array(${size}); this.filled = 0; }
+  const audio = new AudioContext({sampleRate: rate});
+  try {
+    return {audio, source: audio.createMediaStreamSource(media)};
+  } catch (error) {
+    if (error.name !== 'NotSupportedError') throw error;
+    await audio.close();
+    const own = new AudioContext();
+    return {audio: own, source: own.createMediaStreamSource(media)};
+  }
+}
+
+// Steps the microphone's whole hops in order: each waits for the one before it.
+async function listen(detector, size) {
+  const rate = detector.description.sample_rate;
+  const {audio, source} = await openMicrophone(rate);
+  const resampler = audio.sampleRate === rate ? null : new Resampler(audio.sampleRate, rate);
+  const worklet = `registerProcessor('blocks', class extends AudioWorkletProcessor {
     process([[channel]]) {
-      for (const x of channel ?? []) {
-        this.hop[this.filled++] = x;
-        if (this.filled === this.hop.length) { this.port.postMessage(this.hop.slice()); this.filled = 0; }
-      }
+      if (channel) this.port.postMessage(channel.slice());
       return true;
     }
   });`;
   await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], {type: 'text/javascript'})));
-  const node = new AudioWorkletNode(audio, 'hops');
+  const node = new AudioWorkletNode(audio, 'blocks');
   detector.reset();
-  let turn = Promise.resolve();
-  node.port.onmessage = ({data}) => { turn = turn.then(() => hop(detector, data, 'microphone')).catch(report); };
-  audio.createMediaStreamSource(media).connect(node);
+  let turn = Promise.resolve(), filled = 0, samples = new Float32Array(size);
+  node.port.onmessage = ({data}) => {
+    for (const sample of resampler ? resampler.process(data) : data) {
+      samples[filled++] = sample;
+      if (filled < size) continue;
+      const whole = samples;
+      turn = turn.then(() => hop(detector, whole, 'microphone')).catch(report);
+      samples = new Float32Array(size);
+      filled = 0;
+    }
+  };
+  source.connect(node);
   at('state').textContent = 'listening';
 }
 
