@@ -14,6 +14,8 @@ WINDOW = 400  # 25 ms
 HOP = 160  # 10 ms
 FFT = 512
 BANDS = 64
+STACKED_HOP = 2 * HOP  # 20 ms: from one student frame to the next
+STACKED_CENTRE = (WINDOW + HOP - 1) / 2  # of student frame 0, in samples: two windows, HOP apart
 LOG_FLOOR = 1e-7  # below the noise floor of 16-bit audio, above float32's rounding of a loud frame
 
 Count = int | np.integer | Integer[np.ndarray, "*any"] | Integer[Array, "*any"]  # one number of samples or frames, or many

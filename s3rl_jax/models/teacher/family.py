@@ -31,6 +31,9 @@ class TeacherConfig(Protocol):
     def frame_count(self, samples: Any) -> Any:
         """Frames, 20 ms apart, of that many samples; for an integer or an array of them."""
 
+    def frame_centre(self) -> float:
+        """The sample in the middle of those that frame 0 is computed from, before attention mixes frames."""
+
 
 class Family(NamedTuple):
     """One architecture. Adding one: a file with these functions, and a line in `registry.FAMILIES`.

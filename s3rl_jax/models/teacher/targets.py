@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Int16
 
-from s3rl_jax.audio.logmel import Count, stacked_count, to_float
+from s3rl_jax.audio.logmel import STACKED_CENTRE, STACKED_HOP, Count, stacked_count, to_float
 from s3rl_jax.audio.masking import masked_mean, valid_frames
 from s3rl_jax.models.teacher.codebook import KMeansCodebook, nearest
 from s3rl_jax.models.teacher.family import TeacherConfig
@@ -43,9 +43,14 @@ class TargetSelection(NamedTuple):
     codes: bool = False
 
 
+def skipped_frames(config: TeacherConfig) -> int:
+    """Frames of the teacher before the one that stands for the time of the student's first frame, to half a frame."""
+    return round((STACKED_CENTRE - config.frame_centre()) / STACKED_HOP)
+
+
 def common_frame_count(config: TeacherConfig, samples: Count) -> Count:
-    """20 ms frames that both teacher and student have of that many samples."""
-    teacher, student = config.frame_count(samples), stacked_count(samples)
+    """20 ms frames that both teacher and student have of that many samples, from the student's first one on."""
+    teacher, student = config.frame_count(samples) - skipped_frames(config), stacked_count(samples)
     return min(teacher, student) if isinstance(samples, int) else jnp.minimum(teacher, student)
 
 
@@ -59,18 +64,20 @@ def teacher_targets(
 
     Returns:
       As selected, `means` [batch, layers, dim] and `hidden` [batch, layers, time, dim] in float32, `index` [batch, time,
-      groups]; time is `common_frame_count` of the batch's samples.
+      groups]; time is `common_frame_count` of the batch's samples, frame t of them that of the student's frame t.
     """
     config, params, family = teacher.config, teacher.params, family_of(teacher.config)
-    time = common_frame_count(config, audio.shape[1])
-    valid = valid_frames(common_frame_count(config, length), time)
+    skipped = skipped_frames(config)
+    time = skipped + common_frame_count(config, audio.shape[1])
+    valid = valid_frames(skipped + common_frame_count(config, length), time)
     features = family.front_end(config, params, audio, length, time)
     targets = {}
     clustered = selection.codes and teacher.codebook is not None
     if selection.codes and not clustered:
-        targets["index"] = family.code_indices(config, params, features)
+        targets["index"] = family.code_indices(config, params, features)[:, skipped:]
     if selection.layers or clustered:
-        states = [state.astype(jnp.float32) for state in family.hidden_states(config, params, features, valid)]
+        states = [state[:, skipped:].astype(jnp.float32) for state in family.hidden_states(config, params, features, valid)]
+        valid = valid[:, skipped:]
         hidden = [states[layer] for layer in selection.layers]
         if selection.means:
             targets["means"] = jnp.stack([masked_mean(h, valid) for h in hidden], axis=1)

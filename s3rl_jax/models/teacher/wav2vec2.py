@@ -59,6 +59,13 @@ class Wav2Vec2Config:
             samples = (samples - kernel) // stride + 1
         return samples
 
+    def frame_centre(self) -> float:
+        """The middle of the samples that the convolutions compute frame 0 from: 199.5 in the published models."""
+        centre, step = 0.0, 1
+        for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
+            centre, step = centre + step * (kernel - 1) / 2, step * stride
+        return centre
+
 
 SIZES = {
     "base": Wav2Vec2Config(),
