@@ -1,4 +1,4 @@
-"""How every command starts and ends: one line and exit status 2 for a user's mistake."""
+"""The start and the end of every command: one line and exit status 2 for a user's mistake."""
 
 import argparse
 import contextlib

@@ -90,10 +90,10 @@ def _label_class(label: str, placed: bool, keywords: tuple[str, ...]) -> int:
     for place, keyword in enumerate(keywords):
         if _is(label, keyword):
             return place + 1
-    held = [place for place, keyword in enumerate(keywords) if _holds(label, keyword)]
-    if not held:
+    contained = [place for place, keyword in enumerate(keywords) if _holds(label, keyword)]
+    if not contained:
         return 0
-    return held[0] + 1 if placed and len(held) == 1 else PARTIAL
+    return contained[0] + 1 if placed and len(contained) == 1 else PARTIAL
 
 
 def _is(label: str, keyword: str) -> bool:

@@ -78,15 +78,15 @@ def holds(text: str, part: str) -> bool:
 
 def _words(text: str) -> str:
     """The text with a space for each character that is neither letter nor digit nor a mark on one."""
-    kept = []
+    characters = []
     for character in text:
         category = unicodedata.category(character)
         if category in _IGNORED or _is_variation_selector(character):
             continue
-        in_word = bool(kept) and kept[-1] != " "
+        in_word = bool(characters) and characters[-1] != " "
         letter = category[0] in "LN" and character not in _APOSTROPHES
-        kept.append(character if letter or (category[0] == "M" and in_word) else " ")
-    return "".join(kept)
+        characters.append(character if letter or (category[0] == "M" and in_word) else " ")
+    return "".join(characters)
 
 
 def _is_variation_selector(character: str) -> bool:

@@ -53,7 +53,7 @@ def open_other(path: str, reason: str) -> Recording:
 
 
 def _soundfile_blocks(file, path: str, reason: str) -> Blocks:
-    """What libsndfile reads; where it stops with an error, as in some Ogg Opus, PyAV goes on from there."""
+    """Blocks that libsndfile reads; where it stops with an error, as in some Ogg Opus, PyAV goes on from there."""
     import soundfile
 
     frames = 0

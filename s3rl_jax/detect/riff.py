@@ -88,13 +88,13 @@ def sample_bytes(
     while True:
         remaining = length
         while remaining is None or remaining:
-            wanted = piece if remaining is None else min(piece, remaining)
-            data = first + stream.read(wanted - len(first))
+            size = piece if remaining is None else min(piece, remaining)
+            data = first + stream.read(size - len(first))
             first = b""
             if data:
                 yield data
             remaining = None if remaining is None else remaining - len(data)
-            if len(data) < wanted:
+            if len(data) < size:
                 if remaining:
                     warn(f"cut off: the last {remaining / per_second:.2f} s are missing")
                 return

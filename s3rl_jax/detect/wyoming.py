@@ -85,7 +85,7 @@ def _program(names: dict[str, str]) -> WakeProgram:
 
 
 class AudioKind(NamedTuple):
-    """What a client's audio is: rate in Hz, bytes a sample, channels."""
+    """The form of a client's audio: rate in Hz, bytes a sample, channels."""
 
     rate: int
     width: int

@@ -1,4 +1,4 @@
-"""What a stream goes through before a detector hears it: noise, rooms, codecs. All deterministic in the seed."""
+"""Degradations that a stream goes through before a detector hears it: noise, rooms, codecs. All deterministic in the seed."""
 
 import io
 from typing import NamedTuple

@@ -86,7 +86,7 @@ def cast_of(clips: Clips, keywords: tuple[str, ...]) -> Cast:
 
 
 def fitting_words(clips: Clips, cast: Cast, voices: int = 1) -> int:
-    """How many words can be said, at least, in front of a programme of so many voices."""
+    """The least number of words that can be said in front of a programme of so many voices."""
     samples = clips.columns["samples"]
     longest = int(samples[cast.speech].max(initial=0))
     length = (int(samples[cast.speech].sum()) - (voices - 1) * longest) // voices  # the first voice may end so much earlier

@@ -110,5 +110,5 @@ def relative_false_accepts(
 
 
 def _redrawn(rng: np.random.Generator, count: int) -> Float[np.ndarray, "draws count"]:
-    """How often each of `count` items is drawn, in each draw of the bootstrap."""
+    """Counts of how often each of `count` items is drawn, in each draw of the bootstrap."""
     return rng.multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_DRAWS).astype(float)

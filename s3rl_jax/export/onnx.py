@@ -83,7 +83,7 @@ def _stream(model: KeywordModel, params: dict[str, Any]):
 
 
 def _features(audio: Float[Array, "batch samples"]) -> Float[Array, "batch time stacked"]:
-    """As the model's `student_features`."""
+    """The same as the model's `student_features`."""
     return stack_frames(standardise(log_mel(audio, power_by_products)))
 
 

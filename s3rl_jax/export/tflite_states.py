@@ -1,4 +1,4 @@
-"""What quantisation reads of a parsed .tflite: the tensors that carry a state, and a tensor's scale."""
+"""Parts of a parsed .tflite that quantisation reads: the tensors that carry a state, and a tensor's scale."""
 
 from collections.abc import Iterator
 from typing import Any

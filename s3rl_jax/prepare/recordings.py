@@ -1,4 +1,4 @@
-"""From the samples of one file to the recordings that are stored: speech bounds, direct sound, segments."""
+"""Recordings to store, out of the samples of one file: speech bounds, direct sound, segments."""
 
 import dataclasses
 from collections.abc import Iterator

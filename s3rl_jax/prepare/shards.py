@@ -46,7 +46,7 @@ class ShardInput(abc.ABC):
         """Whole recordings, in a fixed order."""
 
     def identity(self) -> dict[str, Any]:
-        """What makes these recordings these: equal for two runs that would write the same shard."""
+        """An identity of these recordings: equal for two runs that would write the same shard."""
         return dataclasses.asdict(self)
 
 

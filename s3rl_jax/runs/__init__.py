@@ -1,1 +1,1 @@
-"""What a training run leaves in its workdir, and how it is read: configuration, code version, checkpoints."""
+"""The workdir that a training run leaves, and reading it: configuration, code version, checkpoints."""

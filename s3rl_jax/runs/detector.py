@@ -34,7 +34,7 @@ class TrainedDetector(NamedTuple):
 
     @property
     def parameters(self) -> int:
-        """How many numbers were trained."""
+        """The number of trained values."""
         return sum(leaf.size for name in TRAINED for leaf in jax.tree.leaves(self.params[name]))
 
 
