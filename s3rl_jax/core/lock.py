@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from s3rl_jax.core.durable import errors_naming
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 
@@ -45,9 +46,10 @@ def locked(folder: Path, flag: str) -> Iterator[None]:
             file.seek(0)
             holder = " ".join(file.read().split()) or "another process"
             raise UserError(f"{flag}={folder}: {holder} works there; wait until it ends, or name another folder") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {_now()}, {_command()},")
-        file.flush()
+        with errors_naming(folder / LOCK):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {_now()}, {_command()},")
+            file.flush()
         yield
 
 

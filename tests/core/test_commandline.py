@@ -12,7 +12,13 @@ from tests.conftest import ROOT
 def ended(code: str, number: signal.Signals) -> tuple[int, str]:
     """Sends a signal to a process that has printed a line; its exit status and standard error."""
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job would ignore it
     )
     process.stdout.readline()
     process.send_signal(number)

@@ -66,7 +66,7 @@ def unreadable(pcm):
         "no_samples": (riff(chunk(b"fmt ", plain), chunk(b"data", b"")), "no samples"),
         "no_channels": (riff(chunk(b"fmt ", wave_format(PCM, 16, 0)), chunk(b"data", pcm)), "0 channels"),
         "one_hertz": (riff(chunk(b"fmt ", wave_format(PCM, rate=1)), chunk(b"data", pcm)), "1 Hz"),
-        "adpcm": (riff(chunk(b"fmt ", wave_format(2, 4)), chunk(b"data", pcm)), "codec 0x0002"),
+        "a_codec_of_nobody": (riff(chunk(b"fmt ", wave_format(0x7777, 4)), chunk(b"data", pcm)), "codec 0x7777"),
         "not_a_number": (riff(chunk(b"fmt ", wave_format(FLOAT, 32)), chunk(b"data", b"\0\0\xc0\x7f" * 200)), "NaN"),
         "beyond_any_sense": (riff(chunk(b"fmt ", wave_format(FLOAT, 64)), chunk(b"data", struct.pack("<d", 1e18))), "up to 1e"),
         "integers_as_floats": (

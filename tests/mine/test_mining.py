@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.lock import LOCK
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.mine.journal import DESCRIPTION, FIRINGS
 from s3rl_jax.mine.mining import mine
@@ -40,15 +41,20 @@ def test_what_fires_is_a_corpus_of_negatives(chain, mined):
         assert len(audio) <= 2.5 * 16_000
 
 
+def files(folder: str) -> dict[Path, bytes]:
+    """All files but the lock, which names the last command."""
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file() and path.name != LOCK}
+
+
 def test_what_is_finished_is_done(chain, mined):
     out, printed = mined
-    before = {path: path.read_bytes() for path in Path(out).rglob("*") if path.is_file()}
+    before = files(out)
     arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={out}", "--threshold=0.01")
     done = run_module("mine", *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout == printed
     assert f"{out} is finished already" in done.stderr
-    assert {path: path.read_bytes() for path in Path(out).rglob("*") if path.is_file()} == before
+    assert files(out) == before
     fewer = run_module("mine", *arguments, "--most=1")
     assert fewer.returncode == 2
     assert f"--out={out}: holds" in fewer.stderr
@@ -65,9 +71,9 @@ def test_an_output_that_cannot_be_written_is_one_line(chain, tmp_path):
 
 
 def test_a_full_disk_is_one_line_and_the_search_goes_on(chain, mined, tmp_path):
-    """By a limit on the size of files: the description fits, the journal does not."""
+    """By a limit on the size of files: description and lock fit, the journal does not."""
     arguments = (f"--workdir={chain['detector']}", f"--corpus={chain['corpus']}", f"--out={tmp_path}/m", "--threshold=0.01")
-    limit = 1 + len((Path(mined[0]) / DESCRIPTION).read_bytes())
+    limit = 100 + max(len((Path(mined[0]) / name).read_bytes()) for name in (DESCRIPTION, LOCK))
     assert limit < len((Path(mined[0]) / FIRINGS).read_bytes())
     done = run_module("mine", *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     assert done.returncode == 1, done.stderr
