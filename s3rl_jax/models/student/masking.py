@@ -1,14 +1,15 @@
 """Frames that a student must not see."""
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 
 def hide(
-    x: Float[Array, "batch time width"],
-    embedding: Float[Array, "width"],
-    mask: Bool[Array, "batch time"] | None,
-    valid: Bool[Array, "batch time"] | None,
+    x: Float[ArrayLike, "batch time width"],
+    embedding: Float[ArrayLike, "width"],
+    mask: Bool[ArrayLike, "batch time"] | None,
+    valid: Bool[ArrayLike, "batch time"] | None,
 ) -> Float[Array, "batch time width"]:
     """Replaces masked frames by the embedding and frames that are not valid by zeros; None leaves all as they are."""
     if mask is not None:
