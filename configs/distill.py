@@ -27,8 +27,10 @@ def get_config(variant: str = "") -> ConfigDict:
     shared.add_crops(config)
 
     config.teacher = ConfigDict()
-    # A workdir of a pre-training, or a folder or hub id of a public wav2vec 2.0, HuBERT or WavLM; empty: pre-train one.
+    # A workdir of a pre-training, or a folder or hub id of a public wav2vec 2.0, HuBERT, WavLM or Whisper (openai/whisper-tiny
+    # and so on); empty: pre-train one.
     config.teacher.source = ""
+    config.teacher.revision = ""  # of a hub id: a branch, tag or commit; empty: the newest
     config.teacher.size = "tiny"  # of the teacher that is pre-trained
     config.teacher.layers = "all"  # or a range or list such as 5-8 or 0,4,9-12; 0 is the transformer's input
     config.teacher.dtype = "float32"  # or bfloat16: the type that the teacher computes in

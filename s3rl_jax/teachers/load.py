@@ -21,15 +21,22 @@ FIELD = "config.teacher.source"
 FILES = ("config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json")
 
 
-def load_teacher(source: str | Path, dtype: str) -> Teacher:
-    """Reads a teacher, its parameters in `dtype`, which it then computes in.
+def load_teacher(source: str | Path, dtype: str, revision: str = "") -> Teacher:
+    """Reads a teacher.
+
+    Args:
+      source: `config.teacher.source`.
+      dtype: of its parameters, which it then computes in: float32 or bfloat16.
+      revision: of a model on the hub, a branch, tag or commit; empty: the newest.
 
     Raises:
-      UserError: for a source that is no teacher, or another dtype than float32 and bfloat16.
+      UserError: for a source that is no teacher, a revision of one that is not on the hub, or another dtype.
     """
     dtype = compute_dtype(dtype, "config.teacher.dtype")
     folder = Path(source)
-    teacher = _from_workdir(folder) if _is_workdir(folder) else _from_published(str(source))
+    if revision and folder.is_dir():
+        raise UserError(f"config.teacher.revision={revision}: {FIELD}={source} is a folder; expected a hub id, or no revision")
+    teacher = _from_workdir(folder) if _is_workdir(folder) else _from_published(str(source), revision)
     return teacher._replace(params=jax.tree.map(lambda p: jnp.asarray(p, dtype), teacher.params))
 
 
@@ -48,21 +55,21 @@ def _from_workdir(workdir: Path) -> Teacher:
     return Teacher(pretraining_model(config)[0].config, read_params(workdir, FIELD))
 
 
-def _from_published(source: str) -> Teacher:
-    folder = Path(source) if Path(source).is_dir() else _download(source)
+def _from_published(source: str, revision: str) -> Teacher:
+    folder = Path(source) if Path(source).is_dir() else _download(source, revision)
     try:
         published = read_published(folder)
     except UnsupportedCheckpoint as error:
         raise UserError(
-            f"{FIELD}={source}: {error}. Expected a workdir of pre-training, or a folder or hub id of a wav2vec 2.0, HuBERT or "
-            "WavLM with config.json and model.safetensors"
+            f"{FIELD}={source}: {error}. Expected a workdir of pre-training, or a folder or hub id of a wav2vec 2.0, HuBERT, "
+            "WavLM or Whisper with config.json and model.safetensors"
         ) from error
     if published.ignored:
         LOGGER.info(f"{FIELD}={source}: not part of a teacher, ignored: {', '.join(published.ignored)}")
     return Teacher(published.config, published.params)
 
 
-def _download(source: str) -> Path:
+def _download(source: str, revision: str) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", source) or source.startswith("."):
         raise UserError(
             f"{FIELD}={source}: no such folder, and not a hub id; expected a workdir of pre-training, a folder with "
@@ -73,7 +80,7 @@ def _download(source: str) -> Path:
     except ImportError as error:
         raise UserError(f"{FIELD}={source}: no such folder; to load it from the hub: pip install 's3rl_jax[hub]'") from error
     try:
-        return Path(huggingface_hub.snapshot_download(source, allow_patterns=list(FILES)))
+        return Path(huggingface_hub.snapshot_download(source, revision=revision or None, allow_patterns=list(FILES)))
     # The hub's client raises its own errors, its HTTP library's and the system's; all of them mean that it failed.
     except Exception as error:
         raise UserError(

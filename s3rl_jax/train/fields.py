@@ -57,6 +57,7 @@ DOMAINS: dict[str, Domain] = {
     "validation.batches": POSITIVE_COUNT,
     "model": OneOf(("teacher", "student")),
     "teacher.source": Text(),
+    "teacher.revision": Text(),
     "teacher.size": OneOf(("tiny", "base", "toy")),
     "teacher.layers": Text(filled=True),
     "teacher.dtype": PRECISION,

@@ -54,7 +54,7 @@ class Prerequisites:
     def teacher(self, config: ConfigDict) -> Teacher:
         """`config.teacher.source`; where it is empty, a teacher that is pre-trained in WORKDIR/teacher."""
         source = config.teacher.source or pretrained_teacher(config, self.workdir, self.allow_changed_config, self.pretrain)
-        return load_teacher(source, config.teacher.dtype)
+        return load_teacher(source, config.teacher.dtype, config.teacher.revision)
 
     def codebook(self, config: ConfigDict, teacher: Teacher, crops: Crops) -> KMeansCodebook | None:
         """`config.codebook`: fitted once a corpus, and kept in its folder; None: the teacher's own quantiser."""
@@ -84,7 +84,7 @@ class DryPrerequisites(Prerequisites):
     def teacher(self, config: ConfigDict) -> Teacher:
         """`config.teacher.source`; where it is empty, a random teacher, after the cost of its pre-training."""
         if config.teacher.source:
-            return load_teacher(config.teacher.source, config.teacher.dtype)
+            return load_teacher(config.teacher.source, config.teacher.dtype, config.teacher.revision)
         self.dry_run(pretraining_config(config))
         return untrained_teacher(config.teacher.size, config.teacher.dtype)
 

@@ -54,3 +54,21 @@ def test_a_hub_id_without_a_network_says_what_to_download_and_where_to_put_it(mo
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError, match=r"download config\.json.*model\*\.safetensors.*into one folder"):
         load_teacher("facebook/wav2vec2-base", "float32")
+
+
+def test_the_revision_is_that_of_the_hub(monkeypatch, tmp_path):
+    hub = pytest.importorskip("huggingface_hub")
+    save("wav2vec2-ctc", tmp_path)
+    calls = []
+    monkeypatch.setattr(hub, "snapshot_download", lambda source, **options: calls.append((source, options)) or str(tmp_path))
+    for revision in ("", "v1"):
+        load_teacher("facebook/wav2vec2-base", "float32", revision)
+    assert [(source, options["revision"]) for source, options in calls] == [
+        ("facebook/wav2vec2-base", None),
+        ("facebook/wav2vec2-base", "v1"),
+    ]
+
+
+def test_a_revision_of_a_folder_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"config\.teacher\.revision=v1"):
+        load_teacher(tmp_path, "float32", "v1")
