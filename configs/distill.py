@@ -49,6 +49,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.codebook.seed = 0  # of the first centres of k-means
 
     shared.add_student(config)
+    config.delay_frames = 0  # 20 ms each, by which the student answers later than the teacher
     config.projection = "linear"  # or mlp: from the student's width to the teacher's
 
     # Weights; 0 turns an objective off.

@@ -28,7 +28,7 @@ from s3rl_jax.tasks.objectives.comparison import (
     parameter_key,
     parse_layers,
 )
-from s3rl_jax.tasks.objectives.objective import Objective, StudentPass
+from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, delayed
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES, active_objectives
 from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, gumbel_temperature, loss_weights
 
@@ -114,15 +114,16 @@ class Distillation:
 
         They are one and the same pass, unless `config.mask.separate_pass` gives the others an input without masks.
         """
-        dtype, valid = self.config.get("dtype", "float32"), targets["valid"]
+        dtype, valid, delay = self.config.get("dtype", "float32"), targets["valid"], self.config.get("delay_frames", 0)
         mask = targets["mask"] & weights["masked"] if self.masks else None
         hidden, moved = encode(self.encoder, params, targets["frames"], valid, mask, dtype)
-        masked = clear = StudentPass(hidden, valid, mask)
+        masked = clear = delayed(StudentPass(hidden, valid, mask), delay)
         if self.layers and self.masks and self.config.mask.get("separate_pass", False):
             hidden, moved = encode(self.encoder, params, targets["frames"], valid, None, dtype)
-            clear = StudentPass(hidden, valid, None)
+            clear = delayed(StudentPass(hidden, valid, None), delay)
         if self.layers:
-            clear = clear._replace(comparison=LayerComparison(self.layers, params, hidden, valid, targets, weights))
+            comparison = LayerComparison(self.layers, params, clear.hidden, clear.valid, targets, weights)
+            clear = clear._replace(comparison=comparison)
         return masked, clear, moved
 
 

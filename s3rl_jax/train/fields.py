@@ -71,6 +71,7 @@ DOMAINS: dict[str, Domain] = {
     "student.size": OneOf((*STUDENTS, "")),
     "student.streaming": Switch(),
     "student.block": POSITIVE_COUNT,
+    "delay_frames": Whole(0, 25),
     "projection": OneOf(("linear", "mlp")),
     "loss.dual_view": WEIGHT,
     "loss.gamma": WEIGHT,

@@ -10,6 +10,7 @@ from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
 from s3rl_jax.tasks.objectives.comparison import parse_layers
+from s3rl_jax.tasks.objectives.objective import StudentPass, delayed
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES
 
 TEACHER = SIZES["toy"]
@@ -172,3 +173,22 @@ def test_a_separate_pass_gives_each_objective_the_input_that_it_has_alone(teache
     np.testing.assert_allclose(both["log_feature_view"], values["views"]["log_feature_view"], rtol=1e-6)
     np.testing.assert_allclose(both["codebook"], values["codebook"]["codebook"], rtol=1e-6)
     assert abs(values["one pass"]["log_feature_view"] - values["views"]["log_feature_view"]) > 1e-4
+
+
+def test_a_late_student_answers_frame_t_with_its_output_at_t_plus_the_delay():
+    hidden = jnp.arange(10.0).reshape(1, 5, 2).repeat(2, axis=0)
+    valid, mask = jnp.arange(5) < jnp.array([[5], [4]]), jnp.zeros((2, 5), bool).at[:, 1:4].set(True)
+    late = delayed(StudentPass(hidden, valid, mask), 2)
+    np.testing.assert_array_equal(late.hidden[:, :3], hidden[:, 2:])
+    np.testing.assert_array_equal(late.valid, [[1, 1, 1, 0, 0], [1, 1, 0, 0, 0]])
+    np.testing.assert_array_equal(late.mask, [[0, 1, 1, 0, 0], [0, 1, 0, 0, 0]])
+    assert delayed(late, 0) is late
+
+
+@pytest.mark.parametrize("name", ["dual_view", "gamma", "frame_regression"])
+def test_a_late_student_is_trained_by_each_kind_of_objective(name, teacher, batch, rng):
+    late = config(**{name: 1.0})
+    late.delay_frames = 3
+    (loss, _), gradient = run(build(late, teacher, rng), batch)
+    assert np.isfinite(float(loss))
+    assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(gradient["student"])) > 0

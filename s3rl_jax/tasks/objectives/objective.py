@@ -3,6 +3,7 @@
 import abc
 from typing import Any, ClassVar, NamedTuple
 
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 from ml_collections import ConfigDict
 
@@ -15,8 +16,8 @@ class StudentPass(NamedTuple):
     """One pass of the student over a batch.
 
     Attributes:
-      hidden: its output frames.
-      valid: frames that are not padding.
+      hidden: its answers to the frames.
+      valid: frames that have an answer and are not padding.
       mask: frames that the student could not see; None where no objective masks any.
       comparison: its output beside the teacher's layers; None where no objective compares them.
     """
@@ -25,6 +26,18 @@ class StudentPass(NamedTuple):
     valid: Bool[Array, "batch time"]
     mask: Bool[Array, "batch time"] | None
     comparison: LayerComparison | None = None
+
+
+def delayed(student: StudentPass, frames: int) -> StudentPass:
+    """The pass of a student that answers late: its answer to frame t is its output at t + `frames`.
+
+    Frames whose answer would come after the end of the clip are neither valid nor masked.
+    """
+    if not frames:
+        return student
+    hidden = jnp.pad(student.hidden[:, frames:], ((0, 0), (0, frames), (0, 0)))
+    valid = jnp.pad(student.valid[:, frames:], ((0, 0), (0, frames)))
+    return student._replace(hidden=hidden, valid=valid, mask=None if student.mask is None else student.mask & valid)
 
 
 class Objective(abc.ABC):
