@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import optax
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Int, Integer, Key
 
 
 class TrainState(NamedTuple):
@@ -21,6 +21,6 @@ class TrainState(NamedTuple):
     opt_state: optax.OptState
 
 
-def step_key(seed: int | Int[Array, ""], step: int | Int[Array, ""]) -> Key[Array, ""]:
+def step_key(seed: int | Integer[Array, ""], step: int | Integer[Array, ""]) -> Key[Array, ""]:
     """The random key of one step."""
     return jax.random.fold_in(jax.random.key(seed), step)

@@ -1,7 +1,7 @@
 """The data of a run: its corpus, the batches out of it, the noise and rooms of its augmentation."""
 
 import functools
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int16
@@ -25,6 +25,7 @@ NOISE_PIECES = 4000  # at most: 2 s each, 256 MB on the device
 RESPONSE_SECONDS = 0.5
 
 
+@runtime_checkable
 class Source(Protocol):
     """A source of batches: crops, cached crops or windows. Both methods are pure functions of the step."""
 
