@@ -117,17 +117,17 @@ def digests(root: Path, only: str) -> dict[str, str]:
     for name, arguments in {
         "distill cached": ("--config.teacher.cache=True", "--config.loss.frame_regression=1.0"),
         "distill k-means": ("--config.codebook.kind=kmeans",),
-        "distill conv": ("--config.student.size=conv",),
+        "distill conv": ("--config.init=", "--config.student.size=conv"),
         "distill micro-batches": ("--config.micro_batches=2",),
     }.items():
         if wanted(name):
             train(name, "distill.py", taught, *arguments)
     for name, arguments in {
         "finetune tiny": (f"--config.init={distilled}",),
-        "finetune conv": ("--config.student.size=conv",),
+        "finetune conv": ("--config.init=", "--config.student.size=conv"),
         "finetune frozen": (f"--config.init={distilled}", "--config.encoder=frozen"),
-        "finetune rounded": ("--config.student.size=conv", "--config.quantization_aware=True"),
-        "finetune whole window": ("--config.student.streaming=False",),
+        "finetune rounded": ("--config.init=", "--config.student.size=conv", "--config.quantization_aware=True"),
+        "finetune whole window": ("--config.init=", "--config.student.streaming=False"),
     }.items():
         if not wanted(name):
             continue

@@ -20,13 +20,13 @@ detector() { # detector CORE NAME [arguments of finetune]
 }
 undistilled() {
   for seed in 0 1; do
-    detector 1 "$keyword-tiny-random-$seed" --config.student.size=tiny --config.seed=$seed
+    detector 1 "$keyword-tiny-random-$seed" --config.init= --config.student.size=tiny --config.seed=$seed
   done
 }
 others() {
-  detector 1 "$keyword-conv-random-0" --config.student.size=conv --config.steps=2000 --config.optimizer.learning_rate=4e-3
+  detector 1 "$keyword-conv-random-0" --config.init= --config.student.size=conv --config.steps=2000 --config.optimizer.learning_rate=4e-3
   for seed in 0 1; do
-    detector 1 "$keyword-window-random-$seed" --config.student.size=tiny --config.student.streaming=False --config.seed=$seed
+    detector 1 "$keyword-window-random-$seed" --config.init= --config.student.size=tiny --config.student.streaming=False --config.seed=$seed
   done
 }
 

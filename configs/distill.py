@@ -34,7 +34,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.teacher.size = "tiny"  # of the teacher that is pre-trained
     config.teacher.layers = "all"  # or a range or list such as 5-8 or 0,4,9-12; 0 is the transformer's input
     config.teacher.dtype = "float32"  # or bfloat16: the type that the teacher computes in
-    config.teacher.cache = False  # run the teacher once over fixed crops, keep its outputs, and distil from them
+    config.teacher.cache = False  # run the teacher once over the corpus, keep its outputs, and distil from them
     config.teacher.cache_dir = ""  # of these outputs, to share them between runs; empty: WORKDIR/teacher_targets
     pretraining = pretrain.get_config()
     # How the teacher is pre-trained: the fields of configs/pretrain.py, without those that follow from this config.
@@ -50,6 +50,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
     shared.add_student(config)
     config.delay_frames = 0  # 20 ms each, by which the student answers later than the teacher
+    config.layer_weights = "learned"  # of the layers that the views and regressions mix; or equal
     config.projection = "linear"  # or mlp: from the student's width to the teacher's
 
     # Weights; 0 turns an objective off.
@@ -62,6 +63,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.batch_view = 0.0  # cross-correlation over the batch alone
     config.loss.frame_regression = 0.0  # distance to the teacher's features at each frame
     config.loss.utterance_regression = 0.0  # distance to the mean of the teacher's features over time
+    config.loss.layer_regression = 0.0  # distance at each frame to each layer by a head of its own, standardised
     config.loss.alpha = 5e-3  # weight of the feature view's off-diagonal
     config.loss.beta = 5e-3  # weight of the batch view's off-diagonal
     config.loss.cosine = 1.0  # weight of the regressions' cosine term (lambda in the paper)

@@ -3,7 +3,8 @@
     python -m s3rl_jax.train --config=configs/finetune.py --workdir=runs/alexa --config.data.corpus=corpus \\
         --config.init=runs/distilled --config.keyword=alexa
 
-Without `--config.init` the student begins at random: the "no teacher" baseline. `finetune.py:quantization_aware` with
+Without `--config.init` the student begins with the pretrained one of its size, where there is one; with `--config.init=` at
+random: the "no teacher" baseline. `finetune.py:quantization_aware` with
 `--config.init=runs/alexa` continues the training of a detector with the rounding of an int8 file, so that quantisation
 loses less.
 `finetune.py:mined` continues with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:speech_commands_12`
@@ -28,8 +29,10 @@ def get_config(variant: str = "") -> ConfigDict:
     config = ConfigDict(convert_dict=False)
     config.task = "finetune"
     config.keyword = "alexa"  # one or several, comma-separated
-    # What it starts from: a workdir of distill, of pretrain with model=student, or of finetune to go on from; empty: random.
-    config.init = ""
+    # What it starts from: pretrained, the student of config.student.size that comes with the package, where it fits;
+    # pretrained:tiny and so on; a file of s3rl_jax.pretrained; a workdir of distill, of pretrain with model=student, or of
+    # finetune to go on from; empty: random values.
+    config.init = "pretrained"
     config.encoder = "trained"  # or frozen
     config.measure = "stream"  # how evaluate measures: stream (a detector) or clips (classification)
     config.quantization_aware = False  # round weights and activations as an int8 file does
@@ -52,6 +55,10 @@ def get_config(variant: str = "") -> ConfigDict:
 
     shared.add_student(config)
     config.student.size = ""  # empty: that of init, else tiny; with init, the whole student is what init is
+    config.head = ConfigDict()
+    # How the logits of a window's frames become those of the window: mean, attention (a weighted mean whose weights are
+    # learned), or max (the frame that is surest of the keyword).
+    config.head.pooling = "mean"
     config.loss = ConfigDict()
     config.loss.classification = 1.0  # weight of the cross-entropy
     config.class_weights = ()  # empty: all 1; else one for "no keyword" and one for each keyword
@@ -72,6 +79,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.learning_rate = 1e-3
     config.optimizer.warmup = 0.1
     config.optimizer.weight_decay = 0.05
+    config.optimizer.student_rate = 1.0  # the student's learning rate, times the head's
+    config.optimizer.student_waits = 0.0  # share of the steps, at the beginning, in which the head alone is trained
 
     shared.add_export(config)
     shared.apply_variant(config, "finetune", variant, VARIANTS)

@@ -44,7 +44,7 @@ def add_crops(config: ConfigDict) -> None:
     """How recordings are cut into examples for training without labels."""
     config.data.crop_seconds = 2.015  # 100 teacher frames
     config.data.shortest_seconds = 0.4  # shorter recordings are left out
-    config.data.fixed_crops = False  # crops on a grid instead of anywhere, the same in each epoch; implied by teacher.cache
+    config.data.fixed_crops = False  # crops on a grid instead of anywhere, the same in each epoch
 
 
 def add_student(config: ConfigDict) -> None:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The whole chain on a corpus that a synthesiser speaks, in ten minutes on a laptop:
-#   launch/quickstart.sh [--config.keyword=WORD] [other arguments of s3rl_jax.train]
+# From a word to its detector on a laptop, with a corpus that a synthesiser speaks and the student that comes with the package:
+#   launch/quickstart.sh [--from-scratch] [--config.keyword=WORD] [other arguments of s3rl_jax.train]
+# --from-scratch shows the whole chain: a toy teacher is pre-trained on that corpus, and distilled into the student.
 # Everything lands in quickstart/WORD/. A second run continues where the first one stopped.
 set -euo pipefail
 begun=$SECONDS
@@ -8,14 +9,17 @@ begun=$SECONDS
 source "$(dirname "$0")/install.sh"
 
 keyword=alexa
+init=pretrained:tiny
 both=()
 for argument in "$@"; do
   case $argument in
     --config.keyword=*) keyword=${argument#*=} ;;
+    --from-scratch) init= ;;
     *) both+=("$argument") ;;
   esac
 done
 out=quickstart/${keyword//[^A-Za-z0-9]/_}
+[ -n "$init" ] || out+=_from_scratch
 
 stage() {
   echo >&2
@@ -32,12 +36,15 @@ if [ ! -f "$out/corpus/corpus/2.0.0/summary.json" ]; then
   rm -rf "$out/corpus"
   "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=50 --engines=espeak --out="$out/corpus"
 fi
-stage "2/6 train: pre-train a teacher, distil it into a student"
-"$python" -m s3rl_jax.train --config=configs/distill.py:quickstart --workdir="$out/distilled" \
-  --config.data.corpus="$out/corpus" "${both[@]+"${both[@]}"}"
+if [ -z "$init" ]; then
+  stage "2/6 train: pre-train a teacher, distil it into a student"
+  init=$out/distilled
+  "$python" -m s3rl_jax.train --config=configs/distill.py:quickstart --workdir="$init" \
+    --config.data.corpus="$out/corpus" "${both[@]+"${both[@]}"}"
+fi
 stage "3/6 train: fine-tune the student to detect \"$keyword\""
 "$python" -m s3rl_jax.train --config=configs/finetune.py:quickstart --workdir="$out/detector" \
-  --config.data.corpus="$out/corpus" --config.init="$out/distilled" --config.keyword="$keyword" "${both[@]+"${both[@]}"}"
+  --config.data.corpus="$out/corpus" --config.init="$init" --config.keyword="$keyword" "${both[@]+"${both[@]}"}"
 stage "4/6 evaluate"
 "$python" -m s3rl_jax.evaluate --workdir="$out/detector" --corpus="$out/corpus" --conditions=clean,snr_10,snr_5,snr_0 --out="$out/report"
 stage "5/6 export"

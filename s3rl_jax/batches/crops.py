@@ -22,7 +22,7 @@ class Crops:
     recording. A recording that is shorter than a crop is padded at its end.
 
     A crop lies anywhere in its recording, elsewhere in each epoch; or, if `fixed`, on a grid that covers the recording, the
-    same in each epoch, so that a teacher's targets for it can be cached.
+    same in each epoch.
 
     Attributes:
       clips: the corpus.
@@ -92,10 +92,6 @@ class Crops:
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
         """`audio` int16 [rows, samples] and `length` int32 [rows], read from disk."""
         return read_plan(self.clips, self.plan(step, rows), self.samples)
-
-    def grid_batch(self, numbers: Int[np.ndarray, "rows"]) -> dict[str, np.ndarray]:
-        """The batch of those crops of the grid, read from disk."""
-        return read_plan(self.clips, self.grid_plan(numbers), self.samples)
 
     def _spare(self, recording: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
         """The last sample at which a whole crop of each recording can begin."""

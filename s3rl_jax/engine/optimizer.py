@@ -1,10 +1,13 @@
 """AdamW with warm-up and cosine decay."""
 
 import jax
+import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
+
+STUDENT = "student"  # the name of its parameters, beside those of the head
 
 
 def learning_rate(settings: ConfigDict, steps: int) -> optax.Schedule:
@@ -22,7 +25,8 @@ def optimizer(settings: ConfigDict, steps: int, trainable: tuple[str, ...] | Non
     """Clips the global norm, then AdamW; only arrays of two axes or more decay.
 
     Args:
-      settings: `config.optimizer`: learning_rate, warmup, weight_decay, beta1, beta2, clip.
+      settings: `config.optimizer`: learning_rate, warmup, weight_decay, beta1, beta2, clip; in fine-tuning student_rate and
+        student_waits too.
       steps: of the whole run.
       trainable: top-level names of params that are trained; None is all.
     """
@@ -36,6 +40,10 @@ def optimizer(settings: ConfigDict, steps: int, trainable: tuple[str, ...] | Non
             mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
         ),
     )
+    rate, first = settings.get("student_rate", 1.0), round(settings.get("student_waits", 0.0) * steps)
+    if rate != 1 or first:
+        slower = optax.scale_by_schedule(lambda step: jnp.where(step < first, 0.0, rate))
+        adam = optax.chain(adam, optax.masked(slower, lambda params: {name: name == STUDENT for name in params}))
     if trainable is None:
         return adam
 

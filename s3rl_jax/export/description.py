@@ -19,6 +19,7 @@ from s3rl_jax.export.file_format import FileFormat
 from s3rl_jax.export.microcontroller import arena_estimate
 from s3rl_jax.export.onnx import onnx_operators
 from s3rl_jax.export.signatures import Signature
+from s3rl_jax.pretrained.lineage import inherited_licences
 from s3rl_jax.runs.detector import TrainedDetector
 
 LANGUAGE_IF_UNKNOWN = "en"
@@ -57,7 +58,9 @@ def describe(
         "sha256": sha256(file.content),
         "step": detector.step,
         "languages": keyword_languages(training, detector.keywords),
-        "training_data_licences": sorted({str(licence) for licence in training.columns["licence"] if licence}),
+        "training_data_licences": sorted(
+            {str(licence) for licence in training.columns["licence"] if licence} | inherited_licences(detector.config)
+        ),
         "version": __version__,
         "git_revision": _git_revision(),
     }

@@ -1,4 +1,4 @@
-"""The keyword detector: a student, a linear head at each frame, the mean of its logits over a window."""
+"""The keyword detector: a student, a linear head at each frame, and a pooling of its outputs over a window."""
 
 import dataclasses
 from typing import Any
@@ -6,15 +6,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.core.errors import UserError
-from s3rl_jax.models.ops.dense import Dense
+from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.models.head import POOLINGS, Head, stream_logits, window_logits
 from s3rl_jax.models.quantization_aware import fake_quantise_params, rounding_activations
 from s3rl_jax.models.student.registry import build_student, encode, initialise, variables
 from s3rl_jax.models.student.state import State, append, append_to_silence
@@ -23,17 +22,6 @@ FRAME = 2 * HOP  # samples from one student frame to the next
 OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
 # Scopes of operations, by which an export knows what it must not quantise.
 FRONT_END, AVERAGE = "front_end", "average"
-SILENCE_LOGIT = 5.0  # of "no keyword" before the first frame of a stream; of each keyword, minus this
-
-
-class Head(nn.Module):
-    """Linear: a frame to one logit a class. Class 0 is everything that is no keyword."""
-
-    classes: int
-
-    @nn.compact
-    def __call__(self, hidden: Float[ArrayLike, "*batch width"]) -> Float[Array, "*batch classes"]:
-        return Dense(self.classes, name="linear")(hidden)
 
 
 def student_features(audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch time stacked"]:
@@ -45,14 +33,15 @@ def student_features(audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "
 class KeywordModel:
     """A student and a head as functions of a waveform: what is trained, evaluated and exported.
 
-    The head is linear: the mean of its logits is the logit of the mean frame, so a stream has to remember logits only.
+    A stream remembers a few numbers of each frame of the window, as the pooling asks for: see `s3rl_jax.models.head`.
 
     Attributes:
       student: encodes frames.
       classes: number of keywords, plus one.
-      window: samples over whose frames the logits are averaged.
+      window: samples over whose frames the head's outputs are pooled.
       hop: samples from one score to the next.
       lead: samples before the window in a clip of a streaming student, the past that its attention sees.
+      pooling: of the head, by its name.
     """
 
     student: nn.Module
@@ -60,6 +49,7 @@ class KeywordModel:
     window: int
     hop: int
     lead: int = 0
+    pooling: str = "mean"
 
     @property
     def streaming(self) -> bool:
@@ -73,7 +63,7 @@ class KeywordModel:
     def init(self, rng: Key[Array, ""]) -> dict[str, Any]:
         """Random parameters: `student`, `head`, and `statistics` for a student that has any."""
         student_rng, head_rng = jax.random.split(rng)
-        head = Head(self.classes).init(head_rng, jnp.zeros((1, self.student.width)))["params"]
+        head = self._head_module.init(head_rng, jnp.zeros((1, self.student.width)))["params"]
         return initialise(self.student, student_rng) | {"head": head}
 
     def features(self, audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch frames bands"]:
@@ -110,17 +100,18 @@ class KeywordModel:
             hidden, statistics = self.student.apply(variables(params), frames), {}
         else:
             hidden, statistics = encode(self.student, params, frames, dtype=dtype)
-        return self._head(params, hidden[:, -self._pooled :].mean(axis=1)), statistics
+        return self._window(params, hidden), statistics
 
     def logits(self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch classes"]:
         """Logits of clips of `clip` samples in [-1, 1]."""
         hidden = self.student.apply(variables(params), stack_frames(self.features(audio)))
-        return self._head(params, hidden[:, -self._pooled :].mean(axis=1))
+        return self._window(params, hidden)
 
     def initial_state(self, batch: int) -> State:
         """The state before the first sample of a stream: silence without a keyword. All of it is zero."""
         past = self._pooled - self.hop // FRAME
-        logits = jnp.zeros((batch, past, self.classes))
+        values = jax.eval_shape(POOLINGS[self.pooling].remembered, self._outputs((batch, past))).shape
+        logits = jnp.zeros(values)
         return {"audio": jnp.zeros((batch, OVERLAP)), "logits": logits} | self.student.initial_state(batch)
 
     def step(
@@ -146,27 +137,35 @@ class KeywordModel:
         student_state = {name: state[name] for name in state if name != "logits"}
         hidden, student_state = self.student.apply(variables(params), frames, student_state, method="step")
         with jax.named_scope(AVERAGE):
-            logits, past = self._average(state["logits"], self._head(params, hidden))
+            remembered, past = append(state["logits"], POOLINGS[self.pooling].remembered(self._head(params, hidden)))
+            frames_a_hop = self.hop // FRAME
+            hops = hidden.shape[1] // frames_a_hop
+            logits = stream_logits(self.pooling, remembered, hops, frames_a_hop, self._pooled)
         return logits, {"logits": past} | student_state
-
-    def _average(self, past, new):
-        """Mean over the window at each hop, and the past for the next step: logits minus those of silence."""
-        silence = SILENCE_LOGIT * np.where(np.arange(self.classes) == 0, 1, -1).astype(np.float32)
-        logits, past = append(past, new - silence)
-        frames_per_hop = self.hop // FRAME
-        first = frames_per_hop * np.arange(new.shape[1] // frames_per_hop)[:, None]
-        frame = np.arange(logits.shape[1])
-        # A mean as a matrix product, which converts and quantises where a pooling operator does not.
-        share = ((frame >= first) & (frame < first + self._pooled)) / np.float32(self._pooled)
-        return jnp.einsum("hf,bfc->bhc", share.astype(np.float32), logits) + silence, past
 
     @property
     def _pooled(self) -> int:
         """Frames in a window."""
         return self.window // FRAME if self.streaming else stacked_count(self.window)
 
+    @property
+    def _head_module(self) -> Head:
+        return Head(self.classes, self.pooling)
+
     def _head(self, params, hidden):
-        return Head(self.classes).apply({"params": params["head"]}, hidden).astype(jnp.float32)
+        return self._head_module.apply({"params": params["head"]}, hidden).astype(jnp.float32)
+
+    def _outputs(self, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+        """The shape of the head's outputs at frames of that shape."""
+        return jax.ShapeDtypeStruct((*shape, self.classes + POOLINGS[self.pooling].extra), jnp.float32)
+
+    def _window(self, params, hidden):
+        """Logits of the window at the end of clips. The head of the mean frame is the mean of the head's logits."""
+        hidden = hidden[:, -self._pooled :]
+        if self.pooling == "mean":
+            return self._head(params, hidden.mean(axis=1))
+        with jax.named_scope(AVERAGE):
+            return window_logits(self.pooling, self._head(params, hidden))
 
 
 def keyword_model(config: ConfigDict, classes: int) -> KeywordModel:
@@ -182,7 +181,9 @@ def keyword_model(config: ConfigDict, classes: int) -> KeywordModel:
     window, hop, lead = (
         round(s * SAMPLE_RATE) for s in (seconds.window_seconds, seconds.hop_seconds, seconds.get("lead_seconds", 0))
     )
-    model = KeywordModel(build_student(config.student), classes, window, hop, lead)
+    pooling = config.get("head", {}).get("pooling", "mean")  # of configurations older than the field
+    lookup(POOLINGS, pooling, "config.head.pooling")
+    model = KeywordModel(build_student(config.student), classes, window, hop, lead, pooling)
     if model.streaming and (hop % (FRAME * model.student.block) or hop > window or window % FRAME):
         block = model.student.block * FRAME / SAMPLE_RATE
         raise UserError(

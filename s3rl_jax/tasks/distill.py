@@ -18,7 +18,7 @@ from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.models.student.registry import build_student, encode, initialise
-from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, teacher_targets
+from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, cached_answers, common_frame_count, teacher_targets
 from s3rl_jax.tasks.objectives.comparison import (
     METRIC,
     PROJECTIONS,
@@ -89,7 +89,8 @@ class Distillation:
         if self.masks:
             targets["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
         if config.teacher.cache:
-            answers = {name.removeprefix(CACHED): batch[name] for name in batch if name.startswith(CACHED)}
+            stored = {name.removeprefix(CACHED): batch[name] for name in batch if name.startswith(CACHED)}
+            answers = cached_answers(self.selection, stored, valid)
         else:
             answers = teacher_targets(self.teacher._replace(params=frozen["teacher"]), self.selection, audio, length)
         for objective in self.objectives:
@@ -137,7 +138,7 @@ def distill(
 
     L = sum over the objectives of weight x term, for example L_DVCC + gamma L_code.
 
-    With `config.teacher.cache`, batches bring the teacher's answers (`teacher_means`, ...), and it is not run.
+    With `config.teacher.cache`, batches bring the teacher's answers (`teacher_hidden`, ...), and it is not run.
 
     Args:
       config: configs/distill.py.

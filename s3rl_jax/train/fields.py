@@ -6,6 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.models.head import POOLINGS
 from s3rl_jax.train.domains import Ascending, Dictionary, Domain, Number, OneOf, Several, Switch, Text, Whole
 
 COUNT, POSITIVE_COUNT = Whole(0), Whole(1)
@@ -73,6 +74,7 @@ DOMAINS: dict[str, Domain] = {
     "student.block": POSITIVE_COUNT,
     "delay_frames": Whole(0, 25),
     "projection": OneOf(("linear", "mlp")),
+    "layer_weights": OneOf(("learned", "equal")),
     "loss.dual_view": WEIGHT,
     "loss.gamma": WEIGHT,
     "loss.code_classes": WEIGHT,
@@ -81,6 +83,7 @@ DOMAINS: dict[str, Domain] = {
     "loss.batch_view": WEIGHT,
     "loss.frame_regression": WEIGHT,
     "loss.utterance_regression": WEIGHT,
+    "loss.layer_regression": WEIGHT,
     "loss.alpha": WEIGHT,
     "loss.beta": WEIGHT,
     "loss.cosine": WEIGHT,
@@ -106,6 +109,7 @@ DOMAINS: dict[str, Domain] = {
     "keyword": Text(filled=True),
     "init": Text(),
     "encoder": OneOf(("trained", "frozen")),
+    "head.pooling": OneOf(tuple(POOLINGS)),
     "measure": OneOf(("stream", "clips")),
     "quantization_aware": Switch(),
     "class_weights": Several(WEIGHT),
@@ -136,6 +140,8 @@ DOMAINS: dict[str, Domain] = {
     "optimizer.beta1": SHARE_BELOW_1,
     "optimizer.beta2": SHARE_BELOW_1,
     "optimizer.clip": POSITIVE,
+    "optimizer.student_rate": WEIGHT,
+    "optimizer.student_waits": SHARE_BELOW_1,
     "seeds": Several(COUNT, different=True),
     "members_at_once": COUNT,
     "other_size": OneOf((*STUDENTS, "")),

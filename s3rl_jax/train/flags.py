@@ -13,7 +13,7 @@ from ml_collections import ConfigDict, config_flags
 
 from s3rl_jax.core.commandline import exit_at_once
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.train.config_file import load_config
+from s3rl_jax.runs.config_file import load_config
 from s3rl_jax.train.fields import check_fields
 
 _HELP = flags.DEFINE_bool("help", False, "Show the flags.", short_name="h")

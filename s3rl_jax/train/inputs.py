@@ -51,8 +51,8 @@ def crops_of(config: ConfigDict, clips: Clips) -> Crops:
     """
     samples = _samples(config.data.crop_seconds, "crop_seconds")
     shortest = min(_samples(config.data.shortest_seconds, "shortest_seconds"), samples)
-    fixed = config.data.fixed_crops or (config.task == "distill" and config.teacher.cache)
-    return Crops.of(clips, samples, config.batch_size, data_seed(config), shortest, config.data.mixture, fixed)
+    seed, fixed = data_seed(config), config.data.fixed_crops
+    return Crops.of(clips, samples, config.batch_size, seed, shortest, config.data.mixture, fixed)
 
 
 def inputs_of(config: ConfigDict, clips: Clips, source: Source, validation: Batches | None) -> Inputs:

@@ -4,6 +4,7 @@ import jax
 from ml_collections import ConfigDict
 
 from s3rl_jax.corpus.fake import NAME
+from s3rl_jax.pretrained.student_file import DEFAULT
 
 STEPS, SECONDS, CLUSTERS = 4, 0.8, 8
 
@@ -32,7 +33,7 @@ def shrunk(config: ConfigDict) -> ConfigDict:
         small.codebook = ConfigDict({**config.codebook.to_dict(), "layer": 0, "clusters": CLUSTERS, "batches": STEPS})
     if "validation" in small:
         small.validation = ConfigDict({"every": min(STEPS, config.validation.every), "batches": 1})
-    if "student" in small and not config.get("init"):
+    if "student" in small and config.get("init", "") in ("", DEFAULT):
         size = "conv_toy" if str(config.student.size).startswith("conv") else "toy"
         small.student = ConfigDict({**config.student.to_dict(), "size": size})
     if "teacher" in small:

@@ -5,9 +5,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.engine.sweep_members import Member
 from s3rl_jax.models.student.registry import STATISTICS
+from s3rl_jax.pretrained.student_file import DEFAULT, NAMES, PREFIX, is_student_file, load, read
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 
@@ -19,10 +21,12 @@ def start_of(init: str) -> dict[str, Any] | None:
     """Parameters of a student, and of a head where the run has one; None where `init` is empty.
 
     Raises:
-      UserError: for a workdir without a checkpoint.
+      UserError: for a workdir without a checkpoint, or a student that does not exist.
     """
     if not init:
         return None
+    if is_student_file(init):
+        return read(init).params
     params = read_params(init, "config.init")
     return {name: params[name] for name in ("student", STATISTICS, "head") if name in params}
 
@@ -42,10 +46,28 @@ def adopt_students(config: ConfigDict, members: tuple[Member, ...]) -> None:
         config.student.update(member.config.student)
 
 
+def origin_of(init: str) -> ConfigDict:
+    """The configuration of the run that `config.init` names; of a pretrained student, what its card has of it."""
+    if is_student_file(init):
+        return ConfigDict({"task": "distill", "student": read(init).card["student"]})
+    return read_config(init, "config.init")
+
+
+def _default_init(student: ConfigDict) -> str:
+    """The pretrained student that `config.student` describes; empty where none comes with the package."""
+    name = student.size or DEFAULT_SIZE
+    if name in NAMES and all(load(name).card["student"][field] == student[field] for field in ("streaming", "block")):
+        return f"{PREFIX}{name}"
+    LOGGER.info(f"config.init={DEFAULT}: no pretrained student is {name} with these fields; begins with random values")
+    return ""
+
+
 def _adopt_student(config: ConfigDict) -> None:
+    if config.init == DEFAULT:
+        config.init = _default_init(config.student)
     size = config.student.size
     if config.init:
-        origin = read_config(config.init, "config.init")
+        origin = origin_of(config.init)
         if origin.task not in STUDENTS or origin.get("model") == "teacher":
             raise UserError(f"config.init={config.init}: holds no student")
         if origin.task == "finetune" and parse_keywords(origin.keyword) != parse_keywords(config.keyword):
@@ -55,4 +77,6 @@ def _adopt_student(config: ConfigDict) -> None:
         size = origin.student.size
         config.student.streaming = origin.student.get("streaming", False)
         config.student.block = origin.student.get("block", config.student.block)
+        if origin.task == "finetune":  # its head comes along
+            config.head = ConfigDict({"pooling": origin.get("head", {}).get("pooling", "mean")})
     config.student.size = size or DEFAULT_SIZE

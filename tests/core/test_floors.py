@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "s3rl_jax"
 # From the ground up. `detect` stands on `core` alone: it runs on a device without JAX.
 FLOORS = (
-    *("core", "detect", "demo", "audio", "losses", "models", "corpus", "runs", "batches", "prepare", "teachers"),
-    *("tasks", "engine", "evaluate", "export", "mine", "train", "ablate"),
+    *("core", "detect", "demo", "audio", "losses", "models", "corpus", "runs", "pretrained", "batches", "prepare"),
+    *("teachers", "tasks", "engine", "evaluate", "export", "mine", "train", "ablate"),
 )
 TENSORFLOW = ("prepare", "export")  # the packages that may import it
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from s3rl_jax.evaluate.scoring import stream_scorer
-from s3rl_jax.models.detector import Head, KeywordModel
+from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.models.head import Head
 from s3rl_jax.models.student.registry import build_student, initialise
 from tests.conftest import student_settings
 

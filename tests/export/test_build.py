@@ -18,7 +18,8 @@ from s3rl_jax.export.microcontroller import KERNELS
 from s3rl_jax.export.parity import largest_difference, run_jax, run_signature
 from s3rl_jax.export.preflight import preflight
 from s3rl_jax.export.signatures import Signature
-from s3rl_jax.models.detector import OVERLAP, Head, KeywordModel, student_features
+from s3rl_jax.models.detector import OVERLAP, KeywordModel, student_features
+from s3rl_jax.models.head import Head
 from s3rl_jax.models.student.registry import build_student, initialise
 from s3rl_jax.models.student.state import append
 from tests.conftest import student_settings
@@ -28,10 +29,10 @@ NETWORK = FileFormat("int8", io="int8")
 
 
 @functools.cache
-def untrained(size, streaming=True):
+def untrained(size, streaming=True, pooling="mean"):
     student = build_student(student_settings(size, streaming))
-    model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000)
-    head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
+    model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000, pooling=pooling)
+    head = Head(2, pooling).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
     return model, initialise(student, jax.random.key(0)) | {"head": head}
 
 
@@ -61,6 +62,19 @@ def test_a_file_is_near_jax_on_unseen_sound(size, file_format):
             signature.name,
             error,
         )
+
+
+@pytest.mark.parametrize("file_format", [STREAMED[0], STREAMED[2], NETWORK], ids=str)
+@pytest.mark.parametrize("pooling", ["attention", "max"])
+def test_a_file_of_each_pooling_is_near_jax(pooling, file_format):
+    model, params = untrained("toy", pooling=pooling)
+    exported = build_file(file_format, model, params, clips_for(model, 0))
+    assert exported.parity_error <= 1e-4
+    for signature in signatures_of(file_format, model, params):
+        calls = calls_for(signature, model, clips_for(model, 7))
+        error = largest_difference(run_signature(exported.content, signature, calls), run_jax(signature, calls))
+        rounded = 0.2 if pooling == "attention" and file_format == NETWORK else 0.06  # weights of frames in eight bits
+        assert error <= (rounded if file_format.quantize == "int8" else 1e-4), (signature.name, error)
 
 
 @pytest.mark.parametrize("kind", ["none", "int8"])

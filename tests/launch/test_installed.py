@@ -1,4 +1,4 @@
-"""The package as pip installs it: training starts in an empty folder, from the configs that come with it."""
+"""The package as pip installs it: training starts in an empty folder, from the configs and students that come with it."""
 
 import os
 import shutil
@@ -45,16 +45,14 @@ def empty(tmp_path) -> Path:
     return folder
 
 
-def check_training(python: Path, environment: Path, empty: Path) -> None:
-    run(python, *TRAIN, cwd=empty)
-    assert (empty / "w/checkpoints/4").is_dir()
+def check_configs(python: Path, environment: Path, empty: Path) -> None:
     code = "import s3rl_jax.configs.finetune as c; print(c.get_config('mined').steps, c.__file__)"
     steps, file = run(python, "-c", code, cwd=empty).split()
     assert steps == "400"
     assert Path(file).is_relative_to(environment)
 
 
-def test_a_wheel_trains_from_an_empty_folder(sources, tmp_path, empty):
+def test_a_wheel_holds_all_files_and_the_configs(sources, tmp_path, empty):
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={tmp_path}", ".", cwd=sources)
     (wheel,) = tmp_path.glob("*.whl")
@@ -67,7 +65,7 @@ def test_a_wheel_trains_from_an_empty_folder(sources, tmp_path, empty):
     run(*pip, "install", "--no-deps", "--no-index", f"--target={packages}", str(wheel), cwd=tmp_path)
     # The libraries are those of this environment; its own s3rl_jax is not, because the .pth files in it are not read.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    check_training(environment / "bin/python", environment, empty)
+    check_configs(environment / "bin/python", environment, empty)
 
 
 @pytest.mark.install
@@ -77,4 +75,6 @@ def test_the_extras_alone_are_enough_to_train(sources, tmp_path, empty):
     venv.create(environment, with_pip=True)
     python = environment / "bin/python"
     run(python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", ".[train,export]", cwd=sources)
-    check_training(python, environment, empty)
+    check_configs(python, environment, empty)
+    run(python, *TRAIN, cwd=empty)
+    assert (empty / "w/checkpoints/4").is_dir()

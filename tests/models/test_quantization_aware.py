@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from s3rl_jax.models.detector import Head, KeywordModel
+from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.models.head import Head
 from s3rl_jax.models.quantization_aware import fake_quantise_activation, fake_quantise_kernel
 from s3rl_jax.models.student.registry import build_student, initialise
 from tests.conftest import student_settings

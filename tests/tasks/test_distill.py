@@ -5,6 +5,7 @@ import pytest
 
 from configs import distill as config_file
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.models.student.registry import build_student
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
 from s3rl_jax.models.teacher.targets import Teacher
 from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
@@ -63,8 +64,41 @@ def test_each_objective_alone_reaches_the_student(name, teacher, batch, rng):
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient["student"]["layer_0"]))
     if OBJECTIVES[name].masked:
         assert "layer_logits" not in gradient, "the codebook needs no transformer layers"
+    elif name == "layer_regression":
+        assert not gradient["layer_logits"].any(), "each layer counts alike"
     else:
         assert np.abs(gradient["layer_logits"]).max() > 0
+
+
+def test_equal_weights_of_the_layers_stay_equal(teacher, batch, rng):
+    made = config(dual_view=1.0)
+    made.layer_weights = "equal"
+    (_, metrics), gradient = run(build(made, teacher, rng), batch)
+    assert not gradient["layer_logits"].any()
+    weights = [float(metrics[f"layer_weight_{layer}"]) for layer in range(TEACHER.layers + 1)]
+    np.testing.assert_allclose(weights, 1 / len(weights), rtol=1e-6)
+
+
+def test_layer_regression_is_the_mean_over_the_layers_of_the_distance_to_standardised_features(teacher, batch, rng):
+    task = build(config(layer_regression=1.0), teacher, rng)
+    params = task.init(jax.random.key(0), batch)
+    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    (loss, _), _ = run(task, batch, params)
+    hidden = build_student(config().student).apply(
+        {"params": params["student"]}, targets["frames"], targets["valid"], None, train=True
+    )
+    head, valid = params["layer_heads"], np.asarray(targets["valid"])
+    predicted = np.asarray(hidden, np.float64) @ np.asarray(head["kernel"], np.float64) + np.asarray(head["bias"], np.float64)
+    terms = []
+    for layer in range(TEACHER.layers + 1):
+        answers = np.asarray(targets["hidden"][:, layer], np.float64)
+        frames = answers[valid]
+        expected = (answers - frames.mean(axis=0)) / np.sqrt(frames.var(axis=0) + 1e-6)
+        answer = predicted[..., layer * TEACHER.hidden_size : (layer + 1) * TEACHER.hidden_size]
+        for one, other in zip(expected[valid], answer[valid], strict=True):
+            cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+            terms.append(np.abs(one - other).mean() + np.log1p(np.exp(-cosine)))
+    np.testing.assert_allclose(float(loss), np.mean(terms), rtol=1e-4)
 
 
 def test_weights_are_arrays_that_scale_the_terms(teacher, batch, rng):

@@ -28,4 +28,4 @@ def clips(corpus):
 
 @pytest.fixture(scope="session")
 def crops(clips):
-    return Crops.of(clips, 12_880, 8, 0, 4800, EVENLY, fixed=True)
+    return Crops.of(clips, 12_880, 8, 0, 4800, EVENLY)

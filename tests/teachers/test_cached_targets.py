@@ -5,19 +5,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs import distill as config_file
 from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.batches.crops import Crops
+from s3rl_jax.batches.plan import Pieces
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.loop import train
-from s3rl_jax.models.teacher.targets import TargetSelection, teacher_targets
+from s3rl_jax.models.teacher.targets import TargetSelection, cached_answers, common_frame_count, teacher_targets
+from s3rl_jax.models.teacher.wav2vec2 import SIZES
 from s3rl_jax.tasks.distill import distill, selection_of
 from s3rl_jax.teachers.cached_targets import RECORD, cached_targets
+from s3rl_jax.teachers.stretches import STRETCH_SAMPLES, Stretches
 from tests.teachers.conftest import EVENLY, toy
 
 ALL = TargetSelection((0, 2), means=True, frames=True, codes=True)
+FILE_BYTES = 2 * 2 * 16 * 100  # two layers of 16 numbers of 100 frames: several files
 
 
 @pytest.fixture(scope="module")
@@ -26,36 +32,56 @@ def teacher():
 
 
 def cached(teacher, selection, crops, folder):
-    return cached_targets(teacher, selection, crops, folder, crops_a_shard=16)
+    return cached_targets(teacher, selection, crops, folder, FILE_BYTES)
 
 
-def test_the_cache_holds_the_teachers_targets(teacher, crops, tmp_path):
-    batch = cached(teacher, ALL, crops, tmp_path).batch(3, range(8))
-    live = teacher_targets(teacher, ALL, to_float(jnp.asarray(batch["audio"])), jnp.asarray(batch["length"]))
-    np.testing.assert_array_equal(batch["teacher_index"], live["index"])
-    for name in ("means", "hidden"):
-        kept, reference = np.asarray(batch[f"teacher_{name}"], np.float32), np.asarray(live[name])
-        assert np.abs(kept - reference).max() < 1e-2 * np.abs(reference).max(), name
-    plain = crops.batch(3, range(8))
-    np.testing.assert_array_equal(batch["audio"], plain["audio"])
+def test_the_cache_holds_what_the_teacher_answers_to_the_whole_recording(teacher, crops, tmp_path):
+    source = cached(teacher, ALL, crops, tmp_path)
+    batch, pieces = source.batch(3, range(8)), source.plan(3, range(8))["pieces"]
+    assert len(list(tmp_path.glob("hidden-*.npy"))) > 3
+    assert any(pieces.start[:, 0]), "some crop begins within its recording"
+    for row, (recording, start, _, count) in enumerate(np.stack(pieces, axis=-1)[:, 0].tolist()):
+        whole = crops.clips.audio(recording)
+        np.testing.assert_array_equal(batch["audio"][row, :count], whole[start : start + count])
+        assert batch["length"][row] == count
+        length = jnp.array([len(whole)])
+        live = teacher_targets(teacher, ALL, to_float(jnp.asarray(whole))[None], length)
+        frames, first = common_frame_count(teacher.config, count), start // 320
+        np.testing.assert_array_equal(batch["teacher_index"][row, :frames], live["index"][0, first : first + frames])
+        expected = np.moveaxis(live["hidden"][0, :, first : first + frames], 0, 1)
+        kept = np.asarray(batch["teacher_hidden"][row, :frames], np.float32)
+        assert np.abs(kept - expected).max() < 1e-2 * np.abs(expected).max()
+        assert not batch["teacher_hidden"][row, frames:].any()
+        np.testing.assert_allclose(
+            cached_answers(ALL._replace(codes=False), {"hidden": kept[None]}, np.ones((1, frames), bool))["means"][0],
+            kept.mean(axis=0),
+            atol=1e-5,
+        )
 
 
-def test_fixed_crops_cover_every_recording_and_are_the_same_in_each_epoch(clips):
-    crops = Crops.of(clips, 12_880, 8, 0, 4800, EVENLY, fixed=True)
-    seen, (recordings, _) = {}, crops.index.locate(np.arange(len(crops)))
-    for segment in range(len(crops)):
-        seen.setdefault(int(recordings[segment]), []).append(crops.grid_batch(np.array([segment])))
-    for row, cuts in seen.items():
-        recording = clips.audio(row)
-        if len(recording) > crops.samples:
-            assert np.array_equal(cuts[0]["audio"][0], recording[: crops.samples])
-            assert np.array_equal(cuts[-1]["audio"][0], recording[-crops.samples :])
-    steps = range(0, 2 * len(crops), 8)
-    order = np.concatenate([crops.numbers(step // 8, range(8)) for step in steps])[: 2 * len(crops)]
-    one, other = np.split(order, 2)
-    np.testing.assert_array_equal(np.sort(one), np.arange(len(crops)))
-    np.testing.assert_array_equal(np.sort(other), np.arange(len(crops)))
-    assert not np.array_equal(one, other)
+@given(st.data())
+def test_a_crop_lies_in_one_stretch_and_begins_with_one_of_its_frames(data):
+    length = np.array(data.draw(st.lists(st.integers(6400, 2_000_000), min_size=1, max_size=6)))
+    crop = data.draw(st.integers(6400, 64_000))
+    cropped = np.flatnonzero([data.draw(st.booleans()) for _ in length[1:]] + [True])
+    stretches = Stretches.of(length, cropped, SIZES["toy"], data.draw(st.integers(1, 4000)))
+    assert stretches.samples.max() <= STRETCH_SAMPLES
+    assert np.bincount(stretches.recording, stretches.samples, len(length))[cropped].tolist() == length[cropped].tolist()
+    for file in range(stretches.files):  # a file has a row for each frame of its stretches, and no more
+        here = np.flatnonzero(stretches.file == file)
+        assert stretches.row[here].tolist() == (np.cumsum(stretches.frames[here]) - stretches.frames[here]).tolist()
+        assert len(here)
+    recording = np.array(data.draw(st.lists(st.sampled_from(cropped.tolist()), min_size=1, max_size=5)))
+    start = np.array([data.draw(st.integers(0, max(0, int(length[row]) - crop))) for row in recording])
+    count = np.minimum(length[recording] - start, crop)
+    pieces = Pieces(*(column[:, None] for column in (recording, start, np.zeros_like(start), count)))
+    moved, stretch, frame = stretches.snapped(pieces, crop)
+    begin, end = moved.start[:, 0], moved.start[:, 0] + moved.count[:, 0]
+    assert (moved.recording == pieces.recording).all()
+    assert (stretches.recording[stretch] == recording).all()
+    assert (begin == stretches.start[stretch] + 320 * frame).all()
+    assert (end <= stretches.start[stretch] + stretches.samples[stretch]).all()
+    assert (moved.count[:, 0] >= np.minimum(crop, stretches.samples[stretch]) - 320).all()
 
 
 def test_an_interrupted_pass_goes_on_with_the_shard_that_is_missing(teacher, crops, tmp_path):
@@ -74,19 +100,18 @@ def test_an_interrupted_pass_goes_on_with_the_shard_that_is_missing(teacher, cro
 
 def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, clips, tmp_path):
     cached(teacher, ALL, crops, tmp_path)
-    shorter = Crops.of(clips, 9680, 8, 0, 4800, EVENLY, fixed=True)
+    fewer_stretches = Crops.of(clips, 32_000, 8, 0, 30_000, EVENLY)
     for other, selection, cut, named in (
         (toy(seed=1), ALL, crops, "teacher"),
-        (teacher, ALL._replace(layers=(1,)), crops, "layers"),
-        (teacher, ALL._replace(codes=False), crops, "codes"),
-        (teacher, ALL, shorter, "crop_samples"),
+        (teacher, ALL._replace(layers=(0, 1)), crops, "layers"),
+        (teacher, ALL, fewer_stretches, "stretches"),
     ):
         with pytest.raises(UserError, match=f"{named} was"):
             cached(other, selection, cut, tmp_path)
     fewer = clips.columns["id"].copy()
     fewer[0] = "another.wav"
     other = dataclasses.replace(clips, columns=clips.columns | {"id": fewer})
-    renamed = Crops.of(other, 12_880, 8, 0, 4800, EVENLY, fixed=True)
+    renamed = Crops.of(other, 12_880, 8, 0, 4800, EVENLY)
     with pytest.raises(UserError, match="corpus was"):
         cached(teacher, ALL, renamed, tmp_path)
     (tmp_path / RECORD).write_text("[]")
@@ -94,12 +119,25 @@ def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, 
         cached(teacher, ALL, crops, tmp_path)
 
 
-def test_distilling_from_the_cache_equals_distilling_live(teacher, crops, tmp_path):
+def test_a_folder_serves_runs_that_need_less(teacher, crops, tmp_path):
+    everything = cached(teacher, ALL, crops, tmp_path).batch(1, range(8))
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
+    less = cached(teacher, TargetSelection((2,), means=True), crops, tmp_path).batch(1, range(8))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")} == files
+    np.testing.assert_array_equal(less["teacher_hidden"][:, :, 0], everything["teacher_hidden"][:, :, 1])
+    next(iter(files)).unlink()
+    with pytest.raises(UserError, match="not complete"):
+        cached(teacher, TargetSelection((2,), means=True), crops, tmp_path)
+
+
+def test_distilling_whole_recordings_from_the_cache_equals_distilling_live(teacher, clips, tmp_path):
+    crops = Crops.of(clips, 72_080, 8, 0, 4800, EVENLY)
+    assert clips.columns["samples"].max() <= crops.samples
     config = config_file.get_config()
     config.student.size, config.distractors, config.batch_size = "toy", 10, 8
     config.steps = config.log_every = config.checkpoint_every = 6
     config.loss.frame_regression = config.loss.code_classes = 1.0
-    noises = np.random.default_rng(1).integers(-3000, 3000, (3, 12_880)).astype(np.int16)
+    noises = np.random.default_rng(1).integers(-3000, 3000, (3, 72_080)).astype(np.int16)
     ended, losses = {}, {}
     for from_cache in (False, True):
         config.teacher.cache = from_cache

@@ -8,13 +8,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.core.errors import UserError
-from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.pretrained.lineage import ancestors, corpus_licences, inherited_licences
 from s3rl_jax.runs.detector import TrainedDetector
-from s3rl_jax.runs.workdir import read_config, read_log
+from s3rl_jax.runs.workdir import read_log
 
 MOST_LABELS = 12  # rows of the table of what the split holds
-MOST_GENERATIONS = 10  # runs that are followed back along `init`
 
 
 class LabelCount(NamedTuple):
@@ -53,7 +52,7 @@ def model_card(detector: TrainedDetector, clips: Clips) -> ModelCard:
         ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}; measured after step {detector.step}"),
         ("hears", f"16 kHz mono; a window of {config.data.window_seconds:g} s every {config.data.hop_seconds:g} s"),
         ("trained on", config.data.corpus),
-        ("licences of the training audio", _licences(config.data.corpus)),
+        ("licences of the training audio", _licences(config)),
         ("meant for", "detecting the keyword in audio like the audio that it was trained and measured on"),
         (
             "not shown here",
@@ -61,19 +60,18 @@ def model_card(detector: TrainedDetector, clips: Clips) -> ModelCard:
             "for which its hours are too few",
         ),
     ]
-    return ModelCard(facts, _label_counts(clips), read_log(Path(detector.workdir)), _distillation(config.init))
+    return ModelCard(facts, _label_counts(clips), read_log(Path(detector.workdir)), _distillation(config))
 
 
 def _streams(config: ConfigDict) -> bool:
     return bool(config.student.get("streaming", False)) or config.student.size.startswith("conv")
 
 
-def _licences(corpus: str) -> str:
-    try:
-        clips = read_corpus(corpus, "train")
-    except UserError:
+def _licences(config: ConfigDict) -> str:
+    licences = corpus_licences(config.data.corpus)
+    if licences is None:
         return "unknown: the training corpus is not there any more"
-    return ", ".join(sorted({str(licence) or "not stated" for licence in clips.columns["licence"]}))
+    return ", ".join(sorted(licences | inherited_licences(config))) or "not stated"
 
 
 def _label_counts(clips: Clips) -> list[LabelCount]:
@@ -94,16 +92,6 @@ def _label_counts(clips: Clips) -> list[LabelCount]:
     return rows
 
 
-def _distillation(init: str) -> Path | None:
-    """The first distillation on the way back from run to run along `init`; None where a run is gone."""
-    for _ in range(MOST_GENERATIONS):
-        if not init:
-            return None
-        try:
-            config = read_config(init, "config.init")
-        except UserError:
-            return None
-        if config.task == "distill":
-            return Path(init)
-        init = config.get("init", "")
-    return None
+def _distillation(config: ConfigDict) -> Path | None:
+    """The first distillation on the way back from run to run; None where there is none."""
+    return next((Path(workdir) for workdir, earlier in ancestors(config) if earlier.task == "distill"), None)

@@ -1,13 +1,13 @@
 """Targets of distillation: what a frozen teacher computes of a batch, and no more than the objectives need."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, Int16
+from jaxtyping import Array, Bool, Float, Int, Int16, Shaped
 
 from s3rl_jax.audio.logmel import STACKED_CENTRE, STACKED_HOP, Count, stacked_count, to_float
 from s3rl_jax.audio.masking import masked_mean, valid_frames
@@ -80,12 +80,33 @@ def teacher_targets(
         valid = valid[:, skipped:]
         hidden = [states[layer] for layer in selection.layers]
         if selection.means:
-            targets["means"] = jnp.stack([masked_mean(h, valid) for h in hidden], axis=1)
+            targets["means"] = time_means(hidden, valid)
         if selection.frames:
             targets["hidden"] = jnp.stack(hidden, axis=1)
         if clustered:
             targets["index"] = nearest(states[teacher.codebook.layer], teacher.codebook.centroids)
     return jax.lax.stop_gradient(targets)
+
+
+def time_means(
+    hidden: Sequence[Float[Array, "batch time dim"]], valid: Bool[ArrayLike, "batch time"]
+) -> Float[Array, "batch layers dim"]:
+    """The mean over the valid frames of each layer."""
+    return jnp.stack([masked_mean(layer, valid) for layer in hidden], axis=1)
+
+
+def cached_answers(
+    selection: TargetSelection, stored: dict[str, Shaped[ArrayLike, "batch time ..."]], valid: Bool[ArrayLike, "batch time"]
+) -> dict[str, Array]:
+    """`teacher_targets` out of what a cache keeps: `hidden` [batch, time, layers, dim] and `index`, as selected."""
+    targets = {name: stored[name] for name in stored if name == "index"}
+    if selection.layers:
+        hidden = [jnp.asarray(stored["hidden"][:, :, place], jnp.float32) for place in range(len(selection.layers))]
+        if selection.means:
+            targets["means"] = time_means(hidden, valid)
+        if selection.frames:
+            targets["hidden"] = jnp.stack(hidden, axis=1)
+    return targets
 
 
 def targets_function(

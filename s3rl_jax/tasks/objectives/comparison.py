@@ -42,16 +42,19 @@ class TeacherLayers:
       layers: numbers of the layers that the targets hold; 0 is the transformer's input.
       projection: to the teacher's width.
       centre: whether the views subtract each feature's mean over the batch.
+      learned: whether the weights of the layers are; else all are equal.
     """
 
     layers: tuple[int, ...]
     projection: Projection
     centre: bool
+    learned: bool
 
     @classmethod
     def of(cls, config: ConfigDict, teacher: Teacher, layers: tuple[int, ...]) -> "TeacherLayers":
-        """Reads `config.projection` and `config.centre`."""
-        return cls(layers, Projection(config.projection, teacher.config.hidden_size), config.centre)
+        """Reads `config.projection`, `config.centre` and `config.layer_weights`."""
+        learned = config.get("layer_weights", "learned") == "learned"
+        return cls(layers, Projection(config.projection, teacher.config.hidden_size), config.centre, learned)
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
         """`projection`, and `layer_logits`, all layers alike."""
@@ -85,8 +88,9 @@ class LayerComparison:
 
     @functools.cached_property
     def mixture(self) -> Float[Array, "layers"]:
-        """softmax of the learned logits over the layers that may be mixed."""
-        return jax.nn.softmax(self._params["layer_logits"], where=self._weights["layers"])
+        """softmax of the learned logits over the layers that may be mixed, or equal weights."""
+        logits = self._params["layer_logits"]
+        return jax.nn.softmax(logits if self._layers.learned else jnp.zeros_like(logits), where=self._weights["layers"])
 
     @functools.cached_property
     def utterances(self) -> tuple[Float[Array, "batch dim"], Float[Array, "batch dim"]]:

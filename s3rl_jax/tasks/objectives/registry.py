@@ -4,6 +4,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.tasks.objectives.code_classes import CodeClasses
+from s3rl_jax.tasks.objectives.layer_regression import LayerRegression
 from s3rl_jax.tasks.objectives.objective import Objective
 from s3rl_jax.tasks.objectives.own_codebook import OwnCodebook
 from s3rl_jax.tasks.objectives.regressions import FrameRegression, UtteranceRegression
@@ -21,6 +22,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         OwnCodebook,
         FrameRegression,
         UtteranceRegression,
+        LayerRegression,
     )
 }
 

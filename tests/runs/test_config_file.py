@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.train.config_file import load_config, packaged_configs
+from s3rl_jax.runs.config_file import load_config, packaged_configs
 from tests.conftest import ROOT
 
 NAMES = ("ablation", "distill", "finetune", "pretrain")

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The students that come with the package, distilled from Whisper tiny.en and packed into s3rl_jax/pretrained.
+#   benchmarks/students.sh CORPUS TEACHER RUNS [SIZE...]
+# CORPUS: prepared from the manifest of benchmarks.join_manifests; TEACHER: a folder of openai/whisper-tiny.en. On two cores the
+# teacher hears 25.6 hours in 14 minutes (10 GB in RUNS/targets); then conv takes 16 minutes of a core, tiny 32.
+# A stopped run continues with the same command.
+set -euo pipefail
+corpus=$1 teacher=$2 runs=$3
+shift 3
+python=${PYTHON:-.venv/bin/python}
+
+for size in "${@:-tiny}"; do
+  "$python" -m s3rl_jax.train --config=configs/distill.py --workdir="$runs/$size" --config.data.corpus="$corpus" \
+    --config.teacher.source="$teacher" --config.teacher.layers=2-4 --config.teacher.cache=True \
+    --config.teacher.cache_dir="$runs/targets" --config.student.size="$size" --config.steps=3200 --config.batch_size=48 \
+    --config.loss.layer_regression=1.0 --config.loss.gamma=0.0
+  "$python" -m s3rl_jax.pretrained --workdir="$runs/$size" --out="s3rl_jax/pretrained/$size" \
+    --teacher="the encoder of Whisper tiny.en (OpenAI, MIT), layers 2-4"
+done

@@ -1,0 +1,107 @@
+"""The head of a detector: a linear layer at each frame, and the pooling of its outputs over a window."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from s3rl_jax.models.ops.dense import Dense
+
+SILENCE_LOGIT = 5.0  # of "no keyword" before the first frame of a stream; of each keyword, minus this
+STEEPEST = 3.0  # logarithm of the largest weight of a frame in attention pooling
+
+Values = Float[ArrayLike, "*batch _"]  # at frames, or reduced over the frames of a window
+
+
+class Pooling(NamedTuple):
+    """How outputs at frames become logits of a window: logits = finish(reduction over the window of remembered(outputs)).
+
+    A stream remembers these values of the past frames of its window. Those of silence are 0.
+
+    Attributes:
+      extra: outputs of the linear layer beside one logit a class.
+      reduction: mean or max.
+      remembered: outputs -> the values of a frame that are reduced.
+      finish: reduced values -> logits [*batch, classes].
+    """
+
+    extra: int
+    reduction: str
+    remembered: Callable[[Values], Values]
+    finish: Callable[[Values], Values]
+
+
+def _silence(classes: int) -> Float[np.ndarray, "classes"]:
+    return SILENCE_LOGIT * np.where(np.arange(classes) == 0, 1, -1).astype(np.float32)
+
+
+def _attention_remembered(outputs: Values) -> Values:
+    logits, weight = outputs[..., :-1], jnp.exp(STEEPEST * jnp.tanh(outputs[..., -1:] / STEEPEST))
+    return jnp.concatenate([weight * (logits - _silence(logits.shape[-1])), weight - 1], axis=-1)
+
+
+def _attention_finish(reduced: Values) -> Values:
+    return reduced[..., :-1] / (1 + reduced[..., -1:]) + _silence(reduced.shape[-1] - 1)
+
+
+def _max_finish(reduced: Values) -> Values:
+    margins = reduced - 2 * SILENCE_LOGIT
+    return jnp.concatenate([jnp.zeros_like(margins[..., :1]), margins], axis=-1)
+
+
+POOLINGS = {
+    # The logits of the mean frame, as in the paper.
+    "mean": Pooling(
+        0, "mean", lambda outputs: outputs - _silence(outputs.shape[-1]), lambda mean: mean + _silence(mean.shape[-1])
+    ),
+    # A weighted mean: each frame gives itself a weight of e^-3 to e^3.
+    "attention": Pooling(1, "mean", _attention_remembered, _attention_finish),
+    # The frame that is surest of each keyword, by its logit minus that of "no keyword".
+    "max": Pooling(0, "max", lambda outputs: outputs[..., 1:] - outputs[..., :1] + 2 * SILENCE_LOGIT, _max_finish),
+}
+
+
+class Head(nn.Module):
+    """Linear: a frame to one logit a class, and what the pooling needs beside. Class 0 is everything that is no keyword."""
+
+    classes: int
+    pooling: str = "mean"
+
+    @nn.compact
+    def __call__(self, hidden: Float[ArrayLike, "*batch width"]) -> Float[Array, "*batch outputs"]:
+        return Dense(self.classes + POOLINGS[self.pooling].extra, name="linear")(hidden)
+
+
+def window_logits(pooling: str, outputs: Float[ArrayLike, "batch time outputs"]) -> Float[Array, "batch classes"]:
+    """Logits of one window, of its frames' outputs."""
+    return stream_logits(pooling, POOLINGS[pooling].remembered(outputs), 1, outputs.shape[1], outputs.shape[1])[:, 0]
+
+
+def stream_logits(
+    pooling: str, remembered: Float[ArrayLike, "batch time values"], hops: int, frames_a_hop: int, pooled: int
+) -> Float[Array, "batch {hops} classes"]:
+    """Logits at the end of each hop, over the last `pooled` frames.
+
+    Args:
+      pooling: its name.
+      remembered: values of the frames of the first window, and of those after it.
+      hops: windows, `frames_a_hop` apart.
+      frames_a_hop: frames from one score to the next.
+      pooled: frames of a window.
+    """
+    if POOLINGS[pooling].reduction == "mean":
+        first, frame = frames_a_hop * np.arange(hops)[:, None], np.arange(remembered.shape[1])
+        # A mean as a matrix product, which converts and quantises where a pooling operator does not.
+        share = ((frame >= first) & (frame < first + pooled)) / np.float32(pooled)
+        reduced = jnp.einsum("hf,bfc->bhc", share.astype(np.float32), remembered)
+    elif remembered.shape[1] == pooled:
+        reduced = jnp.max(remembered, axis=1, keepdims=True)
+    else:
+        window, stride = (1, pooled, 1), (1, frames_a_hop, 1)
+        reduced = jax.lax.reduce_window(remembered, -jnp.inf, jax.lax.max, window, stride, "VALID")
+    return POOLINGS[pooling].finish(reduced)

@@ -1,0 +1,59 @@
+"""The files of cached targets: .npy arrays with a row a frame, read in place."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+from jaxtyping import Int, Int16, Shaped, UInt16
+
+from s3rl_jax.core.durable import durably
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetFiles:
+    """The files of a folder of targets.
+
+    Attributes:
+      folder: where they are.
+      names: of the arrays: `hidden`, `index`.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def path(self, file: int, name: str) -> Path:
+        return self.folder / f"{name}-{file:06}.npy"
+
+    def complete(self, file: int) -> bool:
+        return all(self.path(file, name).is_file() for name in self.names)
+
+    def rows(
+        self,
+        name: str,
+        file: Int[np.ndarray, "crops"],
+        first: Int[np.ndarray, "crops"],
+        count: Int[np.ndarray, "crops"],
+        frames: int,
+    ) -> Shaped[np.ndarray, "crops frames ..."]:
+        """One array's rows from `first` on for each crop; zeros behind the last one."""
+        arrays = [_memory_map(self.path(number, name)) for number in file.tolist()]
+        rows = np.zeros((len(arrays), frames, *arrays[0].shape[1:]), arrays[0].dtype)
+        for crop, (array, begin, length) in enumerate(zip(arrays, first.tolist(), count.tolist(), strict=True)):
+            rows[crop, :length] = array[begin : begin + length]
+        return rows.astype(np.int32) if name == "index" else rows.view(ml_dtypes.bfloat16)
+
+    def write(self, file: int, name: str, rows: Shaped[np.ndarray, "frames ..."]) -> None:
+        with durably(self.path(file, name), "wb") as stream:
+            np.save(stream, rows, allow_pickle=False)
+
+
+def packed(name: str, rows: Shaped[np.ndarray, "rows ..."]) -> Int16[np.ndarray, "rows ..."] | UInt16[np.ndarray, "rows ..."]:
+    """Code indices as int16, hidden states as the 16 bits of their bfloat16: .npy files have no bfloat16."""
+    return rows.astype(np.int16) if name == "index" else rows.astype(ml_dtypes.bfloat16).view(np.uint16)
+
+
+@functools.lru_cache(maxsize=4096)
+def _memory_map(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
