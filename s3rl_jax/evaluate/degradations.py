@@ -53,9 +53,12 @@ def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str
     is_speech = np.array([clip.kind == "speech" for clip in stream.clips])
     gains = np.where(is_speech, gains, np.median(gains[is_speech]))
     edges = [(a.stop + b.start) // 2 for a, b in zip(stream.clips[:-1], stream.clips[1:], strict=True)]
-    lengths = np.diff([0, *edges, len(track.audio)])
-    mixed = stream.audio.astype(np.float32) + track.audio * np.repeat(gains, lengths).astype(np.float32)
-    return Stream(to_int16(mixed / 32768), stream.clips, track.starts)
+    bounds, mixed = [0, *edges, len(track.audio)], np.empty_like(stream.audio)
+    # Clip by clip: hours of float32 take gigabytes.
+    for begin, end, gain in zip(bounds[:-1], bounds[1:], gains.astype(np.float32), strict=True):
+        loud = stream.audio[begin:end].astype(np.float32) + track.audio[begin:end] * gain
+        mixed[begin:end] = to_int16(loud / 32768)
+    return Stream(mixed, stream.clips, track.starts)
 
 
 def reverberant(stream: Stream, clips: Clips, seed: int) -> Stream:
