@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Detectors of a word from the students that come with the package, with many hours of other speech, on people held out.
+#   benchmarks/pretrained_word.sh CORPUS HELD RUNS [KEYWORD]
+# CORPUS: one or several, with recordings of the word; HELD: a corpus whose test split holds all held-out recordings. A core a
+# lane: conv takes 6 minutes and 3 of evaluation, tiny 18 and 5; 10 GB of memory each for 33 hours of audio.
+set -euo pipefail
+corpus=$1 held=$2 runs=$3 keyword=${4:-alexa}
+python=${PYTHON:-.venv/bin/python}
+
+detector() { # detector CORE NAME [arguments of finetune]
+  on=()
+  if command -v taskset >/dev/null; then on=(taskset -c "$1"); fi
+  "${on[@]}" "$python" -m s3rl_jax.train --config=configs/finetune.py --workdir="$runs/$2" --config.data.corpus="$corpus" \
+    --config.keyword="$keyword" --config.steps=1500 --config.data.memory_gib=5 --config.data.mixture.keyword=0.15 \
+    --config.data.mixture.negative=0.75 "${@:3}"
+  "${on[@]}" "$python" -m s3rl_jax.evaluate --workdir="$runs/$2" --corpus="$held" --out="$runs/$2/report" --conditions=clean,snr_10,snr_5
+}
+
+detector 0 tiny-max --config.init=pretrained:tiny --config.head.pooling=max &
+for pooling in max mean; do
+  detector 1 "conv-$pooling" --config.init=pretrained:conv --config.head.pooling=$pooling --config.optimizer.learning_rate=2e-3
+done
+wait
+"$python" -m benchmarks.det_picture "$runs/tiny-max/report" docs/images/det.svg
