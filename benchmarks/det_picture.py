@@ -1,6 +1,6 @@
 """Draws the trade-off of a report: words missed against false accepts an hour, a curve a condition.
 
-    python -m benchmarks.det_picture report docs/images/det.svg
+python -m benchmarks.det_picture report docs/images/det.svg
 """
 
 import csv

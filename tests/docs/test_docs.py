@@ -95,7 +95,7 @@ def _spec(name: str):
 
 
 def _resolves(dotted: str) -> bool:
-    """Whether a module, or a class, function, constant or method in a module, has that name."""
+    """Whether a module, or a class, function, constant, method or import in a module, has that name."""
     parts = dotted.split(".")
     module = next(n for n in range(len(parts), 0, -1) if _spec(".".join(parts[:n])))
     names = parts[module:]
@@ -111,6 +111,8 @@ def _resolves(dotted: str) -> bool:
 def _names(node: ast.AST) -> set[str]:
     if isinstance(node, ast.ClassDef | ast.FunctionDef):
         return {node.name}
+    if isinstance(node, ast.ImportFrom):  # a name that a package passes on
+        return {alias.asname or alias.name for alias in node.names}
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
