@@ -21,36 +21,39 @@ done
 out=quickstart/${keyword//[^A-Za-z0-9]/_}
 [ -n "$init" ] || out+=_from_scratch
 
+number=0
+total=$([ -n "$init" ] && echo 5 || echo 6)
 stage() {
   echo >&2
-  echo "== $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some 9 minutes)" >&2
+  echo "== $number/$total $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some $((total + 2)) minutes)" >&2
+  number=$((number + 1))
 }
 
-stage "0/6 install"
+stage "install"
 install_all
 export TF_CPP_MIN_LOG_LEVEL=3
 python=.venv/bin/python
 
-stage "1/6 prepare: speak a corpus"
+stage "prepare: speak a corpus"
 if [ ! -f "$out/corpus/corpus/2.0.0/summary.json" ]; then
   rm -rf "$out/corpus"
   "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=50 --engines=espeak --out="$out/corpus"
 fi
 if [ -z "$init" ]; then
-  stage "2/6 train: pre-train a teacher, distil it into a student"
+  stage "train: pre-train a teacher, distil it into a student"
   init=$out/distilled
   "$python" -m s3rl_jax.train --config=configs/distill.py:quickstart --workdir="$init" \
     --config.data.corpus="$out/corpus" "${both[@]+"${both[@]}"}"
 fi
-stage "3/6 train: fine-tune the student to detect \"$keyword\""
+stage "train: fine-tune the student to detect \"$keyword\""
 "$python" -m s3rl_jax.train --config=configs/finetune.py:quickstart --workdir="$out/detector" \
   --config.data.corpus="$out/corpus" --config.init="$init" --config.keyword="$keyword" "${both[@]+"${both[@]}"}"
-stage "4/6 evaluate"
+stage "evaluate"
 "$python" -m s3rl_jax.evaluate --workdir="$out/detector" --corpus="$out/corpus" --conditions=clean,snr_10,snr_5,snr_0 --out="$out/report"
-stage "5/6 export"
+stage "export"
 "$python" -m s3rl_jax.export --workdir="$out/detector" --report="$out/report" --out="$out/detector.tflite" --streaming --quantize=int8
 
-stage "6/6 done"
+stage "done"
 "$python" - "$out" <<'END'
 import json, sys
 out = sys.argv[1]

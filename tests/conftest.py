@@ -31,16 +31,18 @@ settings.load_profile("without a clock")
 LONGEST = ("tests/ablate", "notebooks", "tests/launch/test_installed.py", "tests/survival", "tests/train")  # begin first
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]):
     """Puts the tests in the order, and in the groups, in which `-n 2` divides them over processes.
 
-    A file's tests run in one process, so that its fixtures are made once. So do all tests that take the chain.
+    A file's tests run in one process, so that its fixtures are made once. So do all tests that take the chain. A wrapper,
+    because pytest-xdist's hook, which reads the groups, would otherwise be called before this one.
     """
     for item in items:
         group = "chain" if "chain" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=_begins)
+    return (yield)
 
 
 def _begins(item: pytest.Item) -> int:

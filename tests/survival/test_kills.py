@@ -12,8 +12,8 @@ import numpy as np
 from s3rl_jax.runs.params import read_params
 from tests.conftest import ROOT
 
-STEPS, KILLS = 303, 20
-LINES_OF_START, LINES_OF_STEPS = 2000, 6  # of standard error: an import each; a log of three steps each
+STEPS, KILLS = 501, 20
+LINES_OF_START, LINES_OF_STEPS = 2000, 12  # of standard error: an import each; a log of three steps each
 
 
 def start(workdir, *options: str) -> subprocess.Popen:
