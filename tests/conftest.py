@@ -14,6 +14,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # of the first process of the
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 import csv
+import functools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,22 +33,33 @@ settings.load_profile("without a clock")
 LONGEST = ("tests/ablate", "notebooks", "tests/launch/test_installed.py", "tests/survival", "tests/train")  # begin first
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """Puts the tests in the order, and in the groups, in which `-n 2` divides them over processes.
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Divides the tests over processes by file, so that a file's fixtures are made once; all that take the chain as one.
 
-    A file's tests run in one process, so that its fixtures are made once. So do all tests that take the chain. A wrapper,
-    because pytest-xdist's hook, which reads the groups, would otherwise be called before this one.
+    pytest-xdist's own groups (`--dist=loadgroup`) have no effect with pytest 9.
     """
-    for item in items:
-        group = "chain" if "chain" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "chain" if _takes_the_chain(file) else file
+
+    return ByFile(config, log)
+
+
+@functools.cache
+def _takes_the_chain(file: str) -> bool:
+    return re.search(r"\bchain\b", (ROOT / file).read_text(encoding="utf-8")) is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests in the order in which they begin: those that take longest first."""
     items.sort(key=_begins)
-    return (yield)
 
 
 def _begins(item: pytest.Item) -> int:
-    if "chain" in getattr(item, "fixturenames", ()):
+    if _takes_the_chain(item.nodeid.split("::")[0]):
         return 0
     return next((place for place, folder in enumerate(LONGEST, 1) if item.nodeid.startswith(folder)), len(LONGEST) + 1)
 
