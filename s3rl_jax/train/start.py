@@ -44,6 +44,8 @@ def adopt_students(config: ConfigDict, members: tuple[Member, ...]) -> None:
         if member.config.student != members[0].config.student:
             raise UserError(f"config.sweep: {member.name} has another student than {members[0].name}; expected the same one")
         config.student.update(member.config.student)
+    if members and config.init == DEFAULT:
+        config.init = ""  # each member has a start of its own
 
 
 def origin_of(init: str) -> ConfigDict:
