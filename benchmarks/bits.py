@@ -117,7 +117,7 @@ def digests(root: Path, only: str) -> dict[str, str]:
     for name, arguments in {
         "distill cached": ("--config.teacher.cache=True", "--config.loss.frame_regression=1.0"),
         "distill k-means": ("--config.codebook.kind=kmeans",),
-        "distill conv": ("--config.init=", "--config.student.size=conv"),
+        "distill conv": ("--config.student.size=conv",),
         "distill micro-batches": ("--config.micro_batches=2",),
     }.items():
         if wanted(name):

@@ -16,9 +16,9 @@ detector() { # detector CORE NAME [arguments of finetune]
   "${on[@]}" "$python" -m s3rl_jax.evaluate --workdir="$runs/$2" --corpus="$held" --out="$runs/$2/report" --conditions=clean,snr_10,snr_5
 }
 
-detector 0 tiny-max --config.init=pretrained:tiny --config.head.pooling=max &
+detector 0 tiny-max --config.init=pretrained:tiny --config.head.pooling=max & other=$!
 for pooling in max mean; do
   detector 1 "conv-$pooling" --config.init=pretrained:conv --config.head.pooling=$pooling --config.optimizer.learning_rate=2e-3
 done
-wait
+wait "$other"
 "$python" -m benchmarks.det_picture "$runs/tiny-max/report" docs/images/det.svg

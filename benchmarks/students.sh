@@ -9,11 +9,18 @@ corpus=$1 teacher=$2 runs=$3
 shift 3
 python=${PYTHON:-.venv/bin/python}
 
+sources="Recorded by people for Common Voice (50 languages), LibriSpeech, CMU ARCTIC, Rhasspy's voices, Speech Commands, Arabic \
+commands, spoken orders and wake words; share-alike recordings and those without a stated licence were left out, and all validation \
+and test speakers. The noise that was mixed in is counted under the licences too."
+
 for size in "${@:-tiny}"; do
   "$python" -m s3rl_jax.train --config=configs/distill.py --workdir="$runs/$size" --config.data.corpus="$corpus" \
     --config.teacher.source="$teacher" --config.teacher.layers=2-4 --config.teacher.cache=True \
     --config.teacher.cache_dir="$runs/targets" --config.student.size="$size" --config.steps=3200 --config.batch_size=48 \
     --config.loss.layer_regression=1.0 --config.loss.gamma=0.0
   "$python" -m s3rl_jax.pretrained --workdir="$runs/$size" --out="s3rl_jax/pretrained/$size" \
-    --teacher="the encoder of Whisper tiny.en (OpenAI, MIT), layers 2-4"
+    --teacher="the encoder of Whisper tiny.en (OpenAI, MIT), hidden states 2 to 4" --sources="$sources" \
+    --commands="python -m benchmarks.join_manifests --out=/data/free.csv --splits=train --without=\"SA,no licence file,Freesound\" MANIFEST...
+python -m s3rl_jax.prepare --source=/data/free.csv --out=/data/free
+benchmarks/students.sh /data/free whisper-tiny.en runs $size"
 done

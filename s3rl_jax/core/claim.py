@@ -41,7 +41,10 @@ def differences(path: Path, description: Mapping[str, Any], name: str = "") -> l
     Raises:
       UserError: if the record cannot be read.
     """
-    return list(_differing(read_record(path), description, name)) if path.is_file() else []
+    if not path.is_file():
+        return []
+    changes = changed_fields(read_record(path), description, name)
+    return [f"{field} was {before!r}, is {now!r}" for field, before, now in changes]
 
 
 def write_record(path: Path, description: Mapping[str, Any]) -> None:
@@ -51,11 +54,12 @@ def write_record(path: Path, description: Mapping[str, Any]) -> None:
         json.dump(description, file, indent=2)
 
 
-def _differing(recorded: Mapping, description: Mapping, name: str) -> Iterator[str]:
-    for key in sorted(recorded.keys() | description.keys()):
-        before, now = recorded.get(key), description.get(key)
+def changed_fields(before: Mapping, now: Mapping, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Path, value before and value now of each field that differs; None where one of the two has no such field."""
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
         field = f"{name}.{key}" if name else key
-        if isinstance(before, dict) and isinstance(now, dict):
-            yield from _differing(before, now, field)
-        elif before != now:
-            yield f"{field} was {before!r}, is {now!r}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from changed_fields(old, new, field)
+        elif old != new:
+            yield field, old, new

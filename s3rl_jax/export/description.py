@@ -1,7 +1,5 @@
 """The fields of the .json beside an exported model, as detect/description.py defines them."""
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,6 +18,7 @@ from s3rl_jax.export.microcontroller import arena_estimate
 from s3rl_jax.export.onnx import onnx_operators
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.pretrained.lineage import inherited_licences
+from s3rl_jax.runs.code_version import git_revision
 from s3rl_jax.runs.detector import TrainedDetector
 
 LANGUAGE_IF_UNKNOWN = "en"
@@ -62,7 +61,7 @@ def describe(
             {str(licence) for licence in training.columns["licence"] if licence} | inherited_licences(detector.config)
         ),
         "version": __version__,
-        "git_revision": _git_revision(),
+        "git_revision": git_revision(),
     }
 
 
@@ -76,9 +75,3 @@ def keyword_languages(clips: Clips, keywords: tuple[str, ...]) -> list[str]:
 def _shapes(signature: Signature) -> dict[str, Any]:
     """Names and shapes of the inputs, all float32; audio in [-1, 1]; the state of the first call is zeros."""
     return {"inputs": {name: list(shape) for name, shape in signature.inputs.items()}, "state": list(signature.state)}
-
-
-def _git_revision() -> str:
-    folder = Path(__file__).parent
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"

@@ -30,16 +30,16 @@ def inherited_licences(config: ConfigDict) -> set[str]:
     licences: set[str] = set()
     for run in (config, *(earlier for _, earlier in ancestors(config))):
         if run is not config:
-            licences |= corpus_licences(run.data.corpus) or set()
+            licences |= (corpus_licences(run.data.corpus) or set()) - {""}
         if is_student_file(run.get("init", "")):
             licences |= set(read(run.init).card["licences"]) - {""}
     return licences
 
 
 def corpus_licences(corpus: str) -> set[str] | None:
-    """Licences of the training split; None where the corpus is not there any more."""
+    """Licences of the training split, one of them empty if some are not stated; None where the corpus is gone."""
     try:
         clips = read_corpus(corpus, "train")
     except UserError:
         return None
-    return {str(licence) for licence in clips.columns["licence"]} - {""}
+    return {str(licence) for licence in clips.columns["licence"]}

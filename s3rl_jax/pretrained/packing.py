@@ -1,20 +1,22 @@
 """Packs the student of a distillation into a file, with a model card beside it."""
 
 import json
-import subprocess
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.core.claim import changed_fields
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.models.student.registry import STATISTICS
 from s3rl_jax.pretrained.student_file import PREFIX, SUFFIX, Pretrained, write
+from s3rl_jax.runs.code_version import git_revision
 from s3rl_jax.runs.config_file import load_config
 from s3rl_jax.runs.params import read_params_and_step
 from s3rl_jax.runs.workdir import read_config
@@ -52,7 +54,7 @@ def pack(workdir: str, out: str, teacher: str = "", sources: str = "", commands:
         "licences": _licences(clips),
         "steps": step,
         "command": commands or command(config, workdir),
-        "commit": _commit(),
+        "commit": git_revision()[:12],
     }
     student = Pretrained({name: params[name] for name in ("student", STATISTICS) if name in params}, card)
     write(path.with_name(path.name + SUFFIX), student)
@@ -64,13 +66,13 @@ def pack(workdir: str, out: str, teacher: str = "", sources: str = "", commands:
 def command(config: ConfigDict, workdir: str) -> str:
     """The command that trains this configuration: the fields that differ from the default of its task."""
     before, now = (json.loads(each.to_json()) for each in (load_config(config.task), config))
-    flags = [f"--config.{name}={_flag(value)}" for name, value in _differing(before, now)]
+    flags = [f"--{field}={_flag(value)}" for field, _, value in changed_fields(before, now, "config") if value is not None]
     return " ".join(["python -m s3rl_jax.train", f"--config=configs/{config.task}.py", f"--workdir={workdir}", *flags])
 
 
 def model_card(name: str, student: Pretrained) -> str:
     """The card as Markdown."""
-    card, count = student.card, sum(np.size(leaf) for leaf in _leaves(student.params))
+    card, count = student.card, sum(np.size(leaf) for leaf in jax.tree.leaves(student.params))
     amounts = card["licences"].items()
     licences = "\n".join(f"* {hours:.2f} h under {licence or 'no stated licence'}" for licence, hours in amounts)
     commands = "\n".join(f"    {line}" for line in card["command"].splitlines())
@@ -103,25 +105,5 @@ def _licences(clips: Clips) -> dict[str, float]:
     return {licence: round(amount, 2) for licence, amount in sorted(hours.items())}
 
 
-def _differing(before: dict[str, Any], now: dict[str, Any], name: str = ""):
-    for key, value in now.items():
-        path = f"{name}{key}"
-        if isinstance(value, dict):
-            yield from _differing(before.get(key) or {}, value, f"{path}.")
-        elif before.get(key) != value:
-            yield path, value
-
-
 def _flag(value: Any) -> str:
     return f"'{tuple(value)}'" if isinstance(value, list) else str(value)
-
-
-def _leaves(params: dict[str, Any]) -> list[Any]:
-    return [leaf for value in params.values() for leaf in (_leaves(value) if isinstance(value, dict) else [value])]
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"

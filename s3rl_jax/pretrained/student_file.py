@@ -23,7 +23,8 @@ class Pretrained(NamedTuple):
 
     Attributes:
       params: `student`, and `statistics` where it has any, float32.
-      card: `student` (its configuration), `teacher`, `data` (hours and licences of each source), `steps`, `command`, `commit`.
+      card: `student` (its configuration), `teacher`, `sources`, `hours`, `speakers`, `languages`, `licences` (hours
+        under each), `steps`, `command`, `commit`.
     """
 
     params: dict[str, Any]

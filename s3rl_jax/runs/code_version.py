@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib.metadata
+import subprocess
 from pathlib import Path
 
 import s3rl_jax
@@ -21,3 +22,10 @@ def code_version() -> dict[str, str]:
     files = [file for file in files if file.parts[0] not in NOT_TRAINING]
     digests = {str(file): hashlib.sha256((root / file).read_bytes()).hexdigest()[:12] for file in files}
     return digests | {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def git_revision() -> str:
+    """The commit of the checkout that the package is in; "unknown" outside of one."""
+    folder = Path(s3rl_jax.__file__).parent
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

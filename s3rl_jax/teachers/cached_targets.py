@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from s3rl_jax.audio.logmel import STACKED_HOP
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.crops import Crops
 from s3rl_jax.batches.plan import read_plan
@@ -26,7 +27,7 @@ from s3rl_jax.teachers.stretches import Stretches
 from s3rl_jax.teachers.target_files import TargetFiles
 
 FILE_BYTES = 256 << 20  # of an array, roughly
-FRAMES_A_SECOND = 50
+FRAMES_A_SECOND = SAMPLE_RATE // STACKED_HOP
 RECORD = "targets.json"
 
 

@@ -71,7 +71,7 @@ def _licences(config: ConfigDict) -> str:
     licences = corpus_licences(config.data.corpus)
     if licences is None:
         return "unknown: the training corpus is not there any more"
-    return ", ".join(sorted(licences | inherited_licences(config))) or "not stated"
+    return ", ".join(sorted({licence or "not stated" for licence in licences} | inherited_licences(config)))
 
 
 def _label_counts(clips: Clips) -> list[LabelCount]:
