@@ -43,7 +43,7 @@ def load(name: str) -> Pretrained:
       UserError: for a name that does not exist.
     """
     if name not in NAMES:
-        raise UserError(f"{PREFIX}{name}: expected one of {', '.join(NAMES)}")
+        raise UserError(f"config.init={PREFIX}{name}: expected one of {', '.join(NAMES)}")
     return read(str(FOLDER / f"{name}{SUFFIX}"))
 
 
