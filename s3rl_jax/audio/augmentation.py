@@ -1,7 +1,7 @@
 """Random augmentation of each example of a batch: speed, shift, room, frequency band, other speech, noise, gain, SpecAugment.
 
-Keyed by (seed, step, example), so that an example is the same on any number of devices. A probability of 0 leaves an
-augmentation out of the compiled step.
+The random key of each example depends on (seed, step, example), so an example is the same on any number of devices. An
+augmentation whose probability is 0 is left out of the compiled step.
 """
 
 import jax
@@ -17,14 +17,14 @@ from s3rl_jax.audio.timing import change_speed, shift
 def perturb(
     rng: Key[Array, ""], audio: Float[ArrayLike, "batch samples"], length: Int[ArrayLike, "batch"], settings, anchor: int = 0
 ) -> tuple[Float[ArrayLike, "batch samples"], Int[ArrayLike, "batch"]]:
-    """Changes speed and shifts in time. Teacher and student must get the same result: it changes where words are.
+    """Changes speed and shifts in time. This moves words, so teacher and student must get the same result.
 
     Args:
-      rng: keyed by (seed, step).
-      audio: in [-1, 1].
+      rng: key of the step.
+      audio: samples in [-1, 1].
       length: valid samples of each row.
-      settings: `speed_probability`, `speed` (low, high), `shift_seconds` (largest, either way).
-      anchor: the sample that a change of speed leaves in its place; with 0, rows get longer and shorter at their end.
+      settings: `speed_probability`, `speed` (low, high), `shift_seconds` (the largest shift, earlier or later).
+      anchor: the sample that a change of speed leaves in its place; with 0, the end of a row moves.
 
     Returns:
       Audio of the same shape, and the valid samples of each row.
@@ -62,14 +62,14 @@ def augment(
     """Applies a room and a frequency band, other speech, noise, and gain, in this order, each drawn for each example.
 
     Args:
-      rng: keyed by (seed, step).
+      rng: key of the step.
       audio: clean speech in [-1, 1].
       length: valid samples of each row.
-      noises: clips at least as long as the audio; none (0 rows) leaves noise out.
-      responses: impulse responses; none leaves reverberation out.
+      noises: clips of noise, at least as long as the audio; with 0 rows, no noise is added.
+      responses: impulse responses of rooms; with 0 rows, no room is applied.
       settings: `reverb_probability`; `band_probability`, `band_low_hz`, `band_high_hz`; `speech_probability`,
         `speech_snr_db`; `noise_probability`, `snr_db`; `gain_db`. All but probabilities are (low, high).
-      may_be_mixed: which rows may be mixed into others (those without a keyword); None: all.
+      may_be_mixed: rows that may be mixed into others as other speech, those without a keyword; None: all.
     """
     batch, samples = audio.shape
     size = transform_size(samples, responses.shape[1] if len(responses) else samples)
@@ -119,9 +119,15 @@ def spec_augment(
     band_masks: int,
     band_width: int,
 ) -> Float[Array, "batch frames bands"]:
-    """SpecAugment (arXiv 1904.08779): sets stretches of frames and of bands, up to the given widths, to zero.
+    """SpecAugment (arXiv 1904.08779): sets stretches of frames and of bands to zero, the mean of standardised features.
 
-    Zero is the mean of standardised features.
+    Args:
+      rng: key of the step.
+      features: standardised log-mel.
+      time_masks: number of stretches of frames.
+      time_width: frames of the longest stretch.
+      band_masks: number of stretches of bands.
+      band_width: bands of the widest stretch.
     """
 
     def stripes(rng, size, count, width):

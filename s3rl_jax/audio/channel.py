@@ -1,5 +1,4 @@
-"""The acoustic channel from mouth to microphone, as pure functions of one waveform: room, loudspeaker or codec, other sounds,
-gain."""
+"""The acoustic channel from mouth to microphone, as pure functions of one waveform: room, frequency band, other sound, gain."""
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -23,7 +22,7 @@ def add_noise(
     length: Int[ArrayLike, ""],
     snr_db: Scalar,
 ) -> Float[Array, "samples"]:
-    """Adds `noise`, or other speech, scaled so that the signal's first `length` samples stand `snr_db` above it."""
+    """Adds `noise`, scaled so that in the first `length` samples the power of `audio` is `snr_db` decibels above it."""
     scale = jnp.sqrt(power(audio, length) / jnp.maximum(power(noise, length), 1e-12) * 10 ** (-snr_db / 10))
     return audio + scale * noise
 
@@ -34,7 +33,7 @@ def amplify(audio: Waveform, gain_db: Scalar) -> Float[Array, "samples"]:
 
 
 def transform_size(samples: int, taps: int) -> int:
-    """The least power of two at which a circular convolution of `samples` with `taps` does not wrap around."""
+    """Least power of two at which a circular convolution of `samples` samples with `taps` taps does not wrap around."""
     return 1 << (samples + taps - 2).bit_length()
 
 
@@ -44,9 +43,10 @@ def room_spectrum(response: Float[ArrayLike, "taps"], size: int) -> Complex[Arra
 
 
 def band_spectrum(low_hz: Scalar, high_hz: Scalar, size: int) -> Float[Array, "bins"]:
-    """Spectrum of a band-pass: 1 between the two frequencies, falling to 0 over a tenth of each outside.
+    """Spectrum of a band-pass: 1 between the two frequencies; outside, it falls to 0 over a tenth of the frequency.
 
-    It is real, so it adds no delay. `low_hz` 0 keeps the lowest frequencies, `high_hz` of half the sample rate the highest.
+    It is real, so it adds no delay. With `low_hz` 0 the lowest frequencies pass, with `high_hz` half the sample rate the
+    highest.
     """
     frequency = jnp.arange(size // 2 + 1) * (SAMPLE_RATE / size)
 
@@ -59,7 +59,7 @@ def band_spectrum(low_hz: Scalar, high_hz: Scalar, size: int) -> Float[Array, "b
 
 
 def filtered(audio: Waveform, spectrum: Complex[ArrayLike, "bins"] | Float[ArrayLike, "bins"]) -> Float[Array, "samples"]:
-    """Filters by a spectrum, which sets the transform size; keeps the length and the power."""
+    """Multiplies the audio's spectrum by another one of size // 2 + 1 bins; keeps the length and the power."""
     size = 2 * (spectrum.shape[0] - 1)
     wet = jnp.fft.irfft(jnp.fft.rfft(audio, size) * spectrum, size)[: audio.shape[0]]
     loudness = jnp.sum(jnp.square(audio)) / jnp.maximum(jnp.sum(jnp.square(wet)), 1e-12)

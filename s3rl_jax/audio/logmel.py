@@ -15,19 +15,19 @@ HOP = 160  # 10 ms
 FFT = 512
 BANDS = 64
 STACKED_HOP = 2 * HOP  # 20 ms: from one student frame to the next
-STACKED_CENTRE = (WINDOW + HOP - 1) / 2  # of student frame 0, in samples: two windows, HOP apart
+STACKED_CENTRE = (WINDOW + HOP - 1) / 2  # sample at the centre of student frame 0, which spans two windows, HOP apart
 LOG_FLOOR = 1e-7  # below the noise floor of 16-bit audio, above float32's rounding of a loud frame
 
 Count = int | np.integer | Integer[np.ndarray, "*any"] | Integer[Array, "*any"]  # one number of samples or frames, or many
 
 
 def frame_count(samples: Count) -> Count:
-    """Whole 25 ms windows, 10 ms apart, in that many samples."""
+    """Number of whole 25 ms windows, 10 ms apart, in `samples` samples."""
     return (samples - WINDOW) // HOP + 1
 
 
 def power_spectrum(frames: Float[Array, "*batch window"]) -> Float[Array, "*batch bins"]:
-    """Squared magnitudes of the Fourier transform of windowed frames, padded to 512 samples."""
+    """Squared magnitude of the Fourier transform of windowed frames, padded to 512 samples: 257 bins."""
     spectrum = jnp.fft.rfft(frames, n=FFT)
     return jnp.square(spectrum.real) + jnp.square(spectrum.imag)
 
@@ -42,25 +42,25 @@ def log_mel(
     power spectrum.
 
     Args:
-      audio: 16 kHz, in [-1, 1], at least 400 samples.
-      spectrum: computes `power_spectrum`; where there is no Fourier transform, in another way.
+      audio: samples in [-1, 1] at 16 kHz, at least 400.
+      spectrum: a function equal to `power_spectrum`; exports without a Fourier transform give another one.
     """
     return jnp.log(spectrum(_windows(audio) * _hann()) @ _mel_filters() + LOG_FLOOR)
 
 
 def standardise(features: Float[ArrayLike, "*any"]) -> Float[ArrayLike, "*any"]:
-    """Shifts and scales log-mel of ordinary speech to about zero mean and unit spread, by constants: no state to stream."""
+    """Shifts and scales log-mel by constants, so that speech has about zero mean and unit variance, without a state."""
     return (features + 8.0) / 4.0
 
 
 def stack_frames(features: Float[ArrayLike, "*batch frames bands"]) -> Float[ArrayLike, "*batch half stacked"]:
-    """Joins each pair of 10 ms frames into one of 20 ms, the teacher's rate. An odd last frame is dropped."""
+    """Joins each pair of 10 ms frames into one frame of 20 ms, the teacher's rate. An odd last frame is dropped."""
     *batch, frames, bands = features.shape
     return features[..., : frames // 2 * 2, :].reshape(*batch, frames // 2, 2 * bands)
 
 
 def stacked_count(samples: Count) -> Count:
-    """Whole 20 ms student frames in that many samples, of which there are at least 25 ms."""
+    """Number of whole 20 ms student frames in `samples` samples, at least 400."""
     return frame_count(samples) // 2
 
 
@@ -89,5 +89,5 @@ def _mel_filters() -> np.ndarray:
 
 
 def to_float(audio: Int16[ArrayLike, "*any"]) -> Float[ArrayLike, "*any"]:
-    """int16 samples to float32 in [-1, 1]."""
+    """Converts int16 samples to float32 in [-1, 1]."""
     return audio.astype(jnp.float32) / 32768.0

@@ -7,17 +7,17 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 
 def valid_frames(count: Int[ArrayLike, "batch"], time: int) -> Bool[Array, "batch time"]:
-    """True at the first `count` frames of each row."""
+    """Mask that is True at the first `count` frames of each row, of `time` frames."""
     return jnp.arange(time) < count[:, None]
 
 
 def span_mask(
     rng: Key[Array, ""], valid: Bool[ArrayLike, "batch time"], probability: float, span: int
 ) -> Bool[Array, "batch time"]:
-    """Masks spans of `span` frames; each valid frame starts one with `probability` (wav2vec 2.0, section 3.1).
+    """Mask of spans of `span` frames; each valid frame starts a span with `probability` (wav2vec 2.0, section 3.1).
 
-    Spans may overlap and are cut at the end of the utterance. Every utterance gets at least one, so that an objective over
-    masked frames is never empty.
+    Spans may overlap, and are cut at the end of the utterance. Every utterance gets at least one span, so that an objective
+    over masked frames is never empty.
     """
     starts_rng, forced_rng = jax.random.split(rng)
     starts = jax.random.bernoulli(starts_rng, probability, valid.shape)
@@ -32,6 +32,6 @@ def span_mask(
 def masked_mean(
     values: Float[ArrayLike, "batch time *dims"], mask: Bool[ArrayLike, "batch time"]
 ) -> Float[Array, "batch *dims"]:
-    """Mean over the time steps where `mask` holds; zero where none does."""
+    """Mean over the frames at which `mask` is True; zero if there are none."""
     weights = mask.astype(values.dtype).reshape(mask.shape + (1,) * (values.ndim - 2))
     return (values * weights).sum(axis=1) / jnp.maximum(weights.sum(axis=1), 1)

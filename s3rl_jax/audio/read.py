@@ -1,4 +1,4 @@
-"""Reads audio files of any rate and channel count as int16 at 16 kHz, mono."""
+"""Reads audio files of any rate and number of channels as int16 at 16 kHz, mono."""
 
 import os
 import stat
@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this package
-FILE_RATES = (4_000, 384_000)  # Hz; a header that claims 1 Hz would make a minute of four samples
-MAX_HOURS = 24.0  # of a file
+FILE_RATES = (4_000, 384_000)  # Hz; a header that claims 1 Hz would turn sixty samples into a minute
+MAX_HOURS = 24.0  # length of a file
 MAX_SAMPLE = 65536.0  # times full scale; a resampler turns 1e18 into NaN
 BLOCK = 1 << 18  # frames decoded at a time, so that hours of stereo at 48 kHz do not take gigabytes
 
@@ -23,19 +23,19 @@ def read_audio(path: str | os.PathLike, channel: int | None = None) -> Int16[np.
 
     Args:
       path: the file.
-      channel: the channel to keep; None averages all. (An average of an impulse response's channels would be comb-filtered.)
+      channel: the channel to keep; None: the mean of all. (For impulse responses keep one: their mean is comb-filtered.)
 
     Returns:
-      int16 samples at 16 kHz. 16-bit files at 16 kHz come through unchanged.
+      Samples at 16 kHz. Those of a 16-bit file at 16 kHz are unchanged.
 
     Raises:
-      UnreadableAudio: for a file that is not a regular file or not audio, is empty, cut off or longer than MAX_HOURS, or has
-        a rate or samples beyond sense.
+      UnreadableAudio: for a path that is not a regular file, and a file that is not audio, is empty, is cut off, is longer
+        than MAX_HOURS, or has a rate outside FILE_RATES, samples that are not finite, or samples above MAX_SAMPLE.
     """
     import soundfile
 
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a fifo or a device would be waited for
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a fifo or a device could wait for ever
             raise UnreadableAudio("not a regular file")
     except OSError as error:
         raise UnreadableAudio(f"not readable as audio: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Cuts examples out of a corpus that is kept on the accelerator."""
+"""Cuts examples out of a corpus that the accelerator holds in its memory."""
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,12 @@ def splice(
     """Copies the pieces of each example out of `corpus`; the rest of the example is silence.
 
     Args:
-      corpus: with at least `samples` columns of padding before and after all pieces.
-      row: row of each piece.
-      column: column of its first sample.
-      at: its first sample in the example.
-      count: its number of samples; pieces of an example do not overlap.
-      samples: length of an example.
+      corpus: rows of samples; each piece has at least `samples` columns before and after it.
+      row: row of each piece in the corpus.
+      column: column of the piece's first sample.
+      at: index of the piece's first sample in the example.
+      count: samples of the piece; the pieces of an example do not overlap.
+      samples: samples of an example.
     """
     position = jnp.arange(samples)
 

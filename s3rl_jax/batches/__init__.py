@@ -1,1 +1,1 @@
-"""Batches of training examples out of a corpus, as pure functions of seed, step and host."""
+"""Batches of training examples from a corpus, as pure functions of seed, step and rows of the batch."""

@@ -1,4 +1,4 @@
-"""The noise and the rooms of a corpus as two arrays, which augmentation holds on the accelerator."""
+"""The noise and the impulse responses of a corpus as two arrays, which stay on the accelerator for augmentation."""
 
 import numpy as np
 from jaxtyping import Float, Int16
@@ -7,9 +7,10 @@ from s3rl_jax.corpus.corpus import Clips
 
 
 def noise_bank(clips: Clips, samples: int, max_pieces: int) -> Int16[np.ndarray, "pieces {samples}"]:
-    """Cuts the corpus's noise into pieces of `samples`; a shorter recording is repeated.
+    """Cuts the corpus's noise into pieces of `samples` samples. A recording that is shorter is repeated.
 
-    Of more than `max_pieces` pieces, evenly spaced ones are taken; only their recordings are read.
+    If there are more than `max_pieces` pieces, evenly spaced ones are used, and only their recordings are read. Pieces of
+    digital silence are left out.
     """
     rows = clips.rows(clips.columns["kind"] == "noise")
     ends = np.cumsum(np.maximum(1, clips.columns["samples"][rows] // samples))
@@ -17,15 +18,18 @@ def noise_bank(clips: Clips, samples: int, max_pieces: int) -> Int16[np.ndarray,
     chosen = np.linspace(0, total - 1, min(max_pieces, total)).astype(int)
     bank, recording, audio = np.zeros((len(chosen), samples), np.int16), -1, np.zeros(0, np.int16)
     for piece, place in zip(bank, chosen, strict=True):
-        if (here := int(np.searchsorted(ends, place, side="right"))) != recording:
-            recording, audio = here, clips.audio(rows[here])
-        first = (place - (ends[here - 1] if here else 0)) * samples
+        if (current := int(np.searchsorted(ends, place, side="right"))) != recording:
+            recording, audio = current, clips.audio(rows[current])
+        first = (place - (ends[current - 1] if current else 0)) * samples
         piece[:] = np.resize(audio, samples) if len(audio) < samples else audio[first : first + samples]
     return bank[bank.any(axis=1)]  # digital silence cannot be scaled to an SNR
 
 
 def response_bank(clips: Clips, taps: int) -> Float[np.ndarray, "rooms {taps}"]:
-    """The corpus's impulse responses from the direct sound on, cut or padded to `taps` samples, with unit energy."""
+    """Reads the corpus's impulse responses, cut or padded to `taps` samples and scaled to unit energy.
+
+    They begin with the direct sound, as prepare stores them.
+    """
     rows = clips.rows(clips.columns["kind"] == "impulse_response")
     bank = np.zeros((len(rows), taps), np.float32)
     for response, row in zip(bank, rows, strict=True):

@@ -21,18 +21,18 @@ class Crops:
     `rows` are the rows of the global batch that one host needs. An epoch has a crop for each `samples` samples of a
     recording. A recording that is shorter than a crop is padded at its end.
 
-    A crop lies anywhere in its recording, elsewhere in each epoch; or, if `fixed`, on a grid that covers the recording, the
-    same in each epoch.
+    A crop lies at a random position in its recording, a new one in each epoch; or, if `fixed`, on a grid that covers the
+    recording, the same in each epoch.
 
     Attributes:
-      clips: the corpus.
-      samples: length of a crop.
-      batch_size: of the global batch.
-      seed: keys the order and the places of the crops.
+      clips: the corpora.
+      samples: samples of a crop.
+      batch_size: rows of the global batch.
+      seed: seed of the order and the positions of the crops.
       fixed: whether crops lie on a grid.
       index: all crops of an epoch, corpus after corpus.
-      bounds: the number of the first crop of each corpus, and the number of all crops.
-      mixture: of the corpora.
+      bounds: the number of the first crop of each corpus, then the total number of crops.
+      mixture: shares of the corpora.
     """
 
     clips: Clips
@@ -48,7 +48,16 @@ class Crops:
     def of(
         cls, clips: Clips, samples: int, batch_size: int, seed: int, shortest: int, settings: ConfigDict, fixed: bool = False
     ) -> "Crops":
-        """Takes the speech recordings of at least `shortest` samples; `settings` is `config.data.mixture`.
+        """Indexes the crops of all speech recordings of at least `shortest` samples.
+
+        Args:
+          clips: the corpora.
+          samples: samples of a crop.
+          batch_size: rows of the global batch.
+          seed: seed of the order and the positions of the crops.
+          shortest: samples below which a recording is left out.
+          settings: `config.data.mixture`.
+          fixed: whether crops lie on a grid.
 
         Raises:
           UserError: if there is no such recording, or for weights of corpora that are out of range.
@@ -57,7 +66,7 @@ class Crops:
         usable = clips.rows((clips.columns["kind"] == "speech") & (length >= shortest))
         if not len(usable):
             raise UserError("config.data.corpus: no speech recordings long enough to crop; prepare a corpus with some")
-        # The last two crops of a grid overlap, so that it covers the whole recording. Crops anywhere need no remainder.
+        # A grid covers the whole recording: its last two crops overlap. Random crops need not cover the remainder.
         counts = -(-length[usable] // samples) if fixed else np.maximum(1, length[usable] // samples)
         amounts = np.bincount(clips.columns["corpus"][usable], counts, minlength=clips.corpora).astype(int)
         weights = corpus_weights(settings, amounts)
@@ -66,17 +75,17 @@ class Crops:
         return cls(clips, samples, batch_size, seed, fixed, index, bounds, Mixture.of(weights.tolist(), seed))
 
     def __len__(self) -> int:
-        """The number of crops of an epoch."""
+        """Number of crops in an epoch."""
         return len(self.index)
 
     def numbers(self, step: int, rows: range) -> Int[np.ndarray, "rows"]:
-        """The numbers, in the epoch, of the crops that stand in those rows of a step's batch."""
+        """Numbers in `index` of the crops in the given rows of a step's batch."""
         positions = step * self.batch_size + np.arange(rows.start, rows.stop)
         corpus, number = self.mixture.records_at(positions, np.diff(self.bounds).tolist())
         return np.array(self.bounds)[corpus] + number
 
     def plan(self, step: int, rows: range) -> Plan:
-        """`pieces`, one an example, and `length` int32 [rows]."""
+        """Plans rows of a step's batch: `pieces`, one for each example, and `length` int32 [rows]."""
         numbers = self.numbers(step, rows)
         if self.fixed:
             return self.grid_plan(numbers)
@@ -85,16 +94,16 @@ class Crops:
         return self._plan(recording, (drawn * (self._spare(recording) + 1)).astype(np.int64))
 
     def grid_plan(self, numbers: Int[np.ndarray, "rows"]) -> Plan:
-        """The plan of those crops of the grid."""
+        """Plans a batch of the grid's crops with the given numbers."""
         recording, place = self.index.locate(numbers)
         return self._plan(recording, np.minimum(place * self.samples, self._spare(recording)))
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """`audio` int16 [rows, samples] and `length` int32 [rows], read from disk."""
+        """Reads rows of a step's batch from disk: `audio` int16 [rows, samples] and `length` int32 [rows]."""
         return read_plan(self.clips, self.plan(step, rows), self.samples)
 
     def _spare(self, recording: Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
-        """The last sample at which a whole crop of each recording can begin."""
+        """Last sample of each recording at which a whole crop can begin."""
         return np.maximum(self.clips.columns["samples"][recording] - self.samples, 0)
 
     def _plan(self, recording: Int[np.ndarray, "rows"], start: Int[np.ndarray, "rows"]) -> Plan:

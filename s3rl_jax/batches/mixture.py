@@ -1,8 +1,7 @@
-"""Mixes pools of recordings by weights: which pool each example of an endless stream is drawn from.
+"""Mixes pools of recordings by weights: chooses the pool of each example in an endless stream.
 
-A pool is a group of records that examples are drawn from with one weight: a corpus, or the noise of a corpus. The shares
-are exact over every CYCLE examples. tf.data's `sample_from_datasets` draws pools at random and has to be iterated from the
-start to resume.
+A pool is a group of recordings with one weight: a corpus, or the noise of a corpus. The shares of the pools are exact over
+every CYCLE examples. tf.data's `sample_from_datasets` draws pools at random, and to resume has to be iterated from the start.
 """
 
 import dataclasses
@@ -19,10 +18,14 @@ CYCLE = 1000  # examples
 
 @dataclasses.dataclass(frozen=True)
 class Mixture:
-    """Each cycle of CYCLE examples has `counts` examples of each pool, in an order that is drawn anew for each cycle.
+    """A stream in cycles of CYCLE examples, each with `counts` examples of each pool, in a new random order.
 
-    The pools of any positions, and the number of earlier examples of the same pool, are therefore pure functions of the
-    position: there is no iterator state to save.
+    The pool at a position, and the number of earlier examples of that pool, are pure functions of the position: there is no
+    iterator state to save.
+
+    Attributes:
+      counts: examples of each pool in a cycle.
+      seed: seed of the orders.
     """
 
     counts: tuple[int, ...]
@@ -30,7 +33,7 @@ class Mixture:
 
     @classmethod
     def of(cls, weights: list[float], seed: int) -> "Mixture":
-        """Divides a cycle by largest remainders; a pool of any weight gets at least one example.
+        """Divides a cycle by the weights, with largest remainders; a pool with a weight above 0 gets at least one example.
 
         Raises:
           UserError: for a negative weight, or if all are 0.
@@ -46,39 +49,46 @@ class Mixture:
         return cls(tuple(counts.tolist()), seed)
 
     def pools_at(self, positions: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """The pool of each position of the stream, and the number of earlier examples of that pool."""
+        """Pool at each position of the stream, and the number of earlier examples of that pool."""
         cycles, places = np.divmod(np.asarray(positions, np.int64), CYCLE)
         pools, ranks = np.empty_like(places), np.empty_like(places)
         for cycle in np.unique(cycles):
-            here = cycles == cycle
+            in_cycle = cycles == cycle
             order = np.random.default_rng((self.seed, int(cycle))).permutation(CYCLE)
             pool = np.empty(CYCLE, np.int64)
             pool[order] = np.repeat(np.arange(len(self.counts)), self.counts)
-            # The examples of a pool are numbered 0, 1, 2 ... in the order of their places in the cycle.
+            # The examples of a pool are numbered 0, 1, 2 ... in the order in which they stand in the cycle.
             rank = np.empty(CYCLE, np.int64)
             rank[np.argsort(pool, kind="stable")] = np.concatenate([np.arange(count) for count in self.counts])
-            pools[here] = pool[places[here]]
-            ranks[here] = rank[places[here]] + cycle * np.array(self.counts)[pools[here]]
+            pools[in_cycle] = pool[places[in_cycle]]
+            ranks[in_cycle] = rank[places[in_cycle]] + cycle * np.array(self.counts)[pools[in_cycle]]
         return pools, ranks
 
     def records_at(
         self, positions: Int[np.ndarray, "n"], sizes: list[int]
     ) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """The pool of each position, and which of the pool's `sizes` records stands there, in shuffled epochs."""
+        """Pool at each position of the stream, and the record of that pool. A pool runs through its records in shuffled epochs.
+
+        Args:
+          positions: positions in the stream.
+          sizes: number of records in each pool.
+        """
         pools, ranks = self.pools_at(positions)
         records = np.empty_like(ranks)
         for pool in np.unique(pools).tolist():
-            here = pools == pool
-            records[here] = records_at((self.seed, pool), ranks[here], sizes[pool])
+            in_pool = pools == pool
+            records[in_pool] = records_at((self.seed, pool), ranks[in_pool], sizes[pool])
         return pools, records
 
 
 def corpus_weights(
     settings: ConfigDict, amounts: Int[np.ndarray, "corpora"] | Float[np.ndarray, "corpora"]
 ) -> Float[np.ndarray, "corpora"]:
-    """The weight of each corpus: `config.data.mixture.corpora`, or, where that is empty, the corpus's amount of audio.
+    """Weights of the corpora: `config.data.mixture.corpora`, or `amounts` if that is empty; 0 where the amount is 0.
 
-    A corpus with nothing has weight 0.
+    Args:
+      settings: `config.data.mixture`.
+      amounts: amount of audio in each corpus, in any unit.
 
     Raises:
       UserError: if there are more or fewer weights than corpora.

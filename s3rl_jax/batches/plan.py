@@ -1,7 +1,7 @@
-"""A plan of a batch: which pieces of which recordings fill each example.
+"""The plan of a batch: which pieces of which recordings fill each example.
 
-A plan is small and needs no audio. It is carried out here, from disk, or on the accelerator, from the corpus that is held
-there (`s3rl_jax.batches.resident`).
+A plan is small and contains no audio. `read_plan` reads its audio from disk; `s3rl_jax.batches.resident` cuts it out of a
+corpus on the accelerator.
 """
 
 from typing import Any, NamedTuple
@@ -11,19 +11,19 @@ from jaxtyping import Int
 
 from s3rl_jax.corpus.corpus import Clips
 
-Plan = dict[str, Any]  # `pieces`, and arrays with a row an example
+Plan = dict[str, Any]  # `pieces`, and arrays with a row for each example
 
 
 class Pieces(NamedTuple):
-    """The pieces of recordings that fill each example, in samples. What no piece fills is silence.
+    """The pieces of recordings that fill each example. Samples that no piece fills are silence.
 
-    Pieces of an example do not overlap. A piece of no samples is ignored.
+    Pieces of an example do not overlap. A piece of 0 samples is ignored.
 
     Attributes:
-      recording: row of the corpus.
-      start: of the piece in its recording.
-      at: of the piece in the example.
-      count: length of the piece.
+      recording: row of the recording in the corpus.
+      start: first sample of the piece in its recording.
+      at: first sample of the piece in the example.
+      count: samples of the piece.
     """
 
     recording: Int[np.ndarray, "examples pieces"]
@@ -33,7 +33,12 @@ class Pieces(NamedTuple):
 
 
 def read_plan(clips: Clips, plan: Plan, samples: int) -> dict[str, np.ndarray]:
-    """Reads the pieces of a plan from disk.
+    """Reads the audio of a plan from disk.
+
+    Args:
+      clips: the corpus.
+      plan: the plan.
+      samples: samples of an example.
 
     Returns:
       `audio` int16 [examples, samples], and the other entries of the plan.

@@ -1,4 +1,4 @@
-"""A corpus held on the accelerator as one int16 array, out of which examples are cut inside the compiled step."""
+"""A corpus on the accelerator, as one int16 array. The compiled step cuts examples out of it."""
 
 import dataclasses
 
@@ -10,21 +10,21 @@ from s3rl_jax.batches.plan import Plan
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.corpus import Clips
 
-ROW_SAMPLES = 1 << 22  # rows and columns then stay far below 2^31, the limit of int32
+ROW_SAMPLES = 1 << 22  # keeps indices of rows and of columns far below 2^31, the limit of int32
 
 
 @dataclasses.dataclass(frozen=True)
 class Resident:
-    """The recordings side by side in the rows of an array, each wholly in one row, with silence at both ends of a row.
+    """An array whose rows hold the recordings one after the other, each within one row, with silence at both ends of a row.
 
-    A plan names recordings. `locate` turns them into places of the array, on the host; `cut` cuts the examples out, on the
+    A plan names recordings. `locate` replaces them by indices of the array, on the host; `cut` cuts the examples out, on the
     accelerator.
 
     Attributes:
       audio: all recordings.
-      row: of each recording.
-      column: of each recording's first sample.
-      samples: length of an example.
+      row: row of each recording.
+      column: column of each recording's first sample.
+      samples: samples of an example.
     """
 
     audio: Int16[np.ndarray, "rows width"]
@@ -34,7 +34,7 @@ class Resident:
 
     @classmethod
     def of(cls, clips: Clips, samples: int, row_samples: int = ROW_SAMPLES) -> "Resident":
-        """Reads the whole corpus into rows of `row_samples`, or of the longest recording if that is longer."""
+        """Reads the whole corpus into rows of `row_samples` samples, or of the longest recording if that is longer."""
         length = clips.columns["samples"]
         width = max(min(row_samples, int(length.sum())), int(length.max()))
         row, column = _places(length, width)
@@ -47,7 +47,7 @@ class Resident:
         return cls(audio, row, column + samples, samples)
 
     def locate(self, plan: Plan) -> dict[str, np.ndarray]:
-        """The plan with `row`, `column`, `at` and `count` [examples, pieces] in place of its `pieces`."""
+        """Replaces the `pieces` of a plan by `row`, `column`, `at` and `count`, int32 [examples, pieces]."""
         recording, start, at, count = plan["pieces"]
         places = {"row": self.row[recording], "column": self.column[recording] + start, "at": at, "count": count}
         return {name: place.astype(np.int32) for name, place in places.items()} | {
@@ -55,11 +55,14 @@ class Resident:
         }
 
     def cut(self, audio: Int16[Array, "rows width"], located: dict[str, Array]) -> dict[str, Array]:
-        """The batch of a located plan: `audio` int16 [examples, samples] and the plan's other entries. To be compiled.
+        """Cuts out the batch of a located plan, inside a compiled function.
 
         Args:
-          audio: the array of that name, on the accelerator.
-          located: what `locate` returns.
+          audio: `self.audio`, on the accelerator.
+          located: the result of `locate`.
+
+        Returns:
+          `audio` int16 [examples, samples], and the plan's other entries.
         """
         places = {name: located[name] for name in ("row", "column", "at", "count")}
         rest = {name: value for name, value in located.items() if name not in places}
@@ -69,12 +72,12 @@ class Resident:
 def _places(
     length: Int[np.ndarray, "recordings"], width: int
 ) -> tuple[Int[np.ndarray, "recordings"], Int[np.ndarray, "recordings"]]:
-    """The row and column of each recording: one after the other, in the next row where one does not fit."""
+    """Row and column of each recording: one after the other, in the next row where one does not fit."""
     row, column = np.zeros(len(length), np.int64), np.zeros(len(length), np.int64)
-    here, free = 0, 0
+    current, free = 0, 0
     for clip, samples in enumerate(length.tolist()):
         if free + samples > width:
-            here, free = here + 1, 0
-        row[clip], column[clip] = here, free
+            current, free = current + 1, 0
+        row[clip], column[clip] = current, free
         free += samples
     return row, column

@@ -1,4 +1,4 @@
-"""Sorts the recordings of a corpus into the pools that labelled windows are drawn from: keywords, other speech, noise."""
+"""Sorts the recordings of a corpus into pools from which labelled windows are drawn: keywords, other speech, noise."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import SILENCE, keyword_labels, partial_warning
 
-NAMED_LABELS = 12  # of the corpus's labels, in an error
+NAMED_LABELS = 12  # the most labels of the corpus that an error lists
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +21,11 @@ class WindowPools:
     """The class of each recording, and the pools that windows are drawn from.
 
     Attributes:
-      classes: 1 + the keyword's place; 0 for other speech and for noise; -1 for what is used for nothing.
-      labels: the class that a window of the recording is given: as `classes`, but noise has the class of SILENCE if that
-        is one of the keywords.
-      pools: recordings of a keyword, other speech, noise, each of one corpus.
-      mixture: of the pools.
-      negatives: other speech of all corpora, which surrounds recordings that do not fill their window.
+      classes: 1 + index of the keyword; 0 for other speech and for noise; -1 for recordings that are not used.
+      labels: label of a window of the recording: as `classes`, but noise has the class of SILENCE if that is a keyword.
+      pools: each pool is the keywords, the other speech, or the noise of one corpus.
+      mixture: shares of the pools.
+      negatives: other speech of all corpora, which fills windows around short recordings.
     """
 
     classes: Int[np.ndarray, "recordings"]
@@ -36,11 +35,11 @@ class WindowPools:
     negatives: CropIndex
 
     def recordings_at(self, positions: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
-        """The recording at each position of the endless stream of windows."""
+        """Recording at each position of the endless stream of windows."""
         pools, numbers = self.mixture.records_at(positions, [len(pool) for pool in self.pools])
         recordings = np.empty_like(numbers)
-        for place, pool in enumerate(self.pools):
-            recordings[pools == place], _ = pool.locate(numbers[pools == place])
+        for i, pool in enumerate(self.pools):
+            recordings[pools == i], _ = pool.locate(numbers[pools == i])
         return recordings
 
 
@@ -48,15 +47,16 @@ def sort_recordings(clips: Clips, keywords: tuple[str, ...], samples: int, seed:
     """Classifies the recordings and divides them into pools.
 
     Args:
-      clips: a training split.
-      keywords: lower case.
-      samples: of a window.
-      seed: keys every choice.
-      settings: `config.data`: `context_probability`, `keyword_clips`, and `mixture`, which has a weight for `keyword`,
-        `negative` and `noise`, and weights for the `corpora` within each of them.
+      clips: the training split.
+      keywords: the keywords, in lower case.
+      samples: samples of a window.
+      seed: seed of all choices.
+      settings: `config.data`: `context_probability`, `keyword_clips`, and `mixture`, which has weights for `keyword`,
+        `negative` and `noise`, and for the `corpora` within each of them.
 
     Raises:
-      UserError: if there is no recording of a keyword, or none of other speech, or for weights out of range.
+      UserError: if there is no recording of a keyword, or none of other speech where it is needed, or for weights out of
+        range.
     """
     kind = clips.columns["kind"]
     classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
@@ -71,19 +71,19 @@ def sort_recordings(clips: Clips, keywords: tuple[str, ...], samples: int, seed:
             "config.data.corpus: no other speech than the keyword; negatives are needed, unless "
             "config.data.mixture.negative and config.data.context_probability are 0"
         )
-    # A word counts once however long its recording is; of other audio, a minute counts as a minute.
+    # A recording of a keyword is drawn once an epoch; other recordings once for each window that they could fill.
     counts = np.where(classes > 0, 1, np.maximum(1, clips.columns["samples"] // samples))
     members = {"keyword": classes > 0, "negative": negative, "noise": kind == "noise"}
     pools, weights = _pools(clips, members, counts, settings.mixture)
-    # Without negatives context_probability is 0: those that are drawn then fill no samples.
-    around = clips.rows(negative if negative.any() else classes > 0)
-    return WindowPools(classes, labels, pools, Mixture.of(weights, seed), CropIndex.of(around, counts[around]))
+    # Without negatives context_probability is 0, and the recordings that are drawn as context fill no samples.
+    context = clips.rows(negative if negative.any() else classes > 0)
+    return WindowPools(classes, labels, pools, Mixture.of(weights, seed), CropIndex.of(context, counts[context]))
 
 
 def _check_keywords(clips: Clips, classes: Int[np.ndarray, "recordings"], keywords: tuple[str, ...]) -> None:
     kind = clips.columns["kind"]
-    for place, keyword in enumerate(keywords):
-        if not (classes == place + 1).any() and not (keyword == SILENCE and (kind == "noise").any()):
+    for i, keyword in enumerate(keywords):
+        if not (classes == i + 1).any() and not (keyword == SILENCE and (kind == "noise").any()):
             labels = sorted({str(label) for label in clips.columns["label"][kind == "speech"] if label})
             raise UserError(
                 f"config.keyword={keyword}: no recording in the train split has that label; the corpus has "
@@ -92,7 +92,7 @@ def _check_keywords(clips: Clips, classes: Int[np.ndarray, "recordings"], keywor
 
 
 def _limited(clips: Clips, classes: Int[np.ndarray, "n"], count: int, seed: int) -> Int[np.ndarray, "n"]:
-    """The classes with at most `count` recordings of each keyword of the first corpus, the others -1; 0: all are kept.
+    """Keeps `count` recordings of each keyword in the first corpus, and sets the class of the others to -1; 0 keeps all.
 
     Raises:
       UserError: for a negative count.
@@ -109,13 +109,20 @@ def _limited(clips: Clips, classes: Int[np.ndarray, "n"], count: int, seed: int)
 def _pools(
     clips: Clips, members: dict[str, Bool[np.ndarray, "n"]], counts: Int[np.ndarray, "n"], mixture: ConfigDict
 ) -> tuple[tuple[CropIndex, ...], list[float]]:
-    """A pool for each kind of `members` and each corpus that has some, and the weights of the pools."""
+    """Creates the pools: one for each kind of recording (a key of `members`) and each corpus that has such recordings.
+
+    Returns:
+      The pools, and their weights.
+
+    Raises:
+      UserError: if all corpora with recordings of a kind have weight 0.
+    """
     pools, weights = [], []
     for name, chosen in members.items():
         amounts = np.bincount(clips.columns["corpus"][chosen], counts[chosen], minlength=clips.corpora)
         share = corpus_weights(mixture, amounts)
         if amounts.any() and not share.any():
-            raise UserError(f"config.data.mixture.corpora: every corpus that has any {name} has weight 0")
+            raise UserError(f"config.data.mixture.corpora: every corpus with {name} recordings has weight 0")
         for corpus in np.flatnonzero(share):
             rows = clips.rows(chosen & (clips.columns["corpus"] == corpus))
             pools.append(CropIndex.of(rows, counts[rows]))

@@ -1,4 +1,4 @@
-"""Labelled windows for fine-tuning, cut as a device would meet them: the word anywhere, other sounds around it."""
+"""Labelled windows for fine-tuning, as a device meets them: the word at any position, other sound around it."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from s3rl_jax.batches.window_pools import WindowPools, sort_recordings
 from s3rl_jax.batches.word_bounds import word_bounds
 from s3rl_jax.corpus.corpus import Clips
 
-SHORTEST_WORD, LONGEST_WORD = 0.3, 0.8  # of the window
+SHORTEST_WORD, LONGEST_WORD = 0.3, 0.8  # shares of the window
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,20 +21,20 @@ class Windows:
 
     `rows` are the rows of the global batch that one host needs.
 
-    Positives and negatives come from recordings of different length, format and silence. So that nothing but the word
-    tells them apart, both are cut by one rule: a stretch of the recording (the word; or, in a negative, any stretch that
-    is as long as words are) is put at a random place of the window, and what the recording does not fill is silence or
-    another negative recording, drawn alike for both.
+    Recordings of positives and negatives differ in length, format and silence. So that the word alone distinguishes them,
+    both are cut by one rule. A stretch of the recording (of a positive, the word; of a negative, any stretch as long as
+    words are) is placed at random in the window. The rest of the window is filled with the rest of the recording; beyond
+    its ends, with silence or another negative recording, by the same probability for both.
 
     Attributes:
-      clips: the corpus.
-      samples: length of an example: the lead and the window.
+      clips: the corpora.
+      samples: samples of an example: the lead and the window.
       lead: samples before the window; the word is inside the window.
-      batch_size: of the global batch.
-      seed: keys every choice.
-      context_probability: how often a gap is filled with another negative recording.
+      batch_size: rows of the global batch.
+      seed: seed of all choices.
+      context_probability: probability that another negative recording fills a gap.
       pools: the recordings by class.
-      words: where the word of a positive begins and ends.
+      words: first sample of each positive's word, and one past its last.
     """
 
     clips: Clips
@@ -57,10 +57,19 @@ class Windows:
         settings: ConfigDict,
         lead: int = 0,
     ) -> "Windows":
-        """Sorts the recordings of a training split; `settings` is `config.data`, `keywords` are lower case.
+        """Sorts the recordings of a training split.
+
+        Args:
+          clips: the training split.
+          keywords: the keywords, in lower case.
+          samples: samples of an example: the lead and the window.
+          batch_size: rows of the global batch.
+          seed: seed of all choices.
+          settings: `config.data`.
+          lead: samples before the window.
 
         Raises:
-          UserError: if there is no recording of a keyword, or none of other speech, or for weights out of range.
+          UserError: as `sort_recordings`.
         """
         pools = sort_recordings(clips, keywords, samples, seed, settings)
         words = word_bounds(clips, pools.classes > 0, int(LONGEST_WORD * (samples - lead)))
@@ -68,16 +77,17 @@ class Windows:
 
     @property
     def window(self) -> int:
-        """Length of the window, the last samples of an example."""
+        """Samples of the window, which ends an example."""
         return self.samples - self.lead
 
     def plan(self, step: int, rows: range) -> Plan:
-        """`pieces`, `length` int32 [rows] and `label` int32 [rows]."""
+        """Plans rows of a step's batch: `pieces`, `length` int32 [rows] and `label` int32 [rows]."""
         recording = self.pools.recordings_at(step * self.batch_size + np.arange(rows.start, rows.stop))
         size, place, shift, before, fill_before, after, fill_after = uniforms(self.seed, step, self.batch_size, rows, 7).T
         length = self.clips.columns["samples"][recording]
         start, stop = self._stretches(recording, length, size, place)
-        first = start - self.lead - _integers(shift, self.window - (stop - start))  # of the example, in the recording
+        # The sample of the recording at which the example begins; it may be negative.
+        first = start - self.lead - _integers(shift, self.window - (stop - start))
         low, high = np.maximum(first, 0), np.minimum(first + self.samples, length)
         pieces = [
             (recording, low, low - first, high - low),
@@ -91,7 +101,7 @@ class Windows:
         }
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """`audio` int16 [rows, samples], `length` int32 [rows], `label` int32 [rows], read from disk."""
+        """Reads rows of a step's batch from disk: `audio` int16 [rows, samples], `length` and `label` int32 [rows]."""
         return read_plan(self.clips, self.plan(step, rows), self.samples)
 
     def _stretches(
@@ -101,29 +111,36 @@ class Windows:
         size: Float[np.ndarray, "rows"],
         place: Float[np.ndarray, "rows"],
     ) -> Int[np.ndarray, "2 rows"]:
-        """Begin and end of what must be inside the window: the word, or a stretch of drawn size and place."""
+        """Begin and end of the stretch that must be inside the window: the word, or a random stretch of a negative.
+
+        `size` and `place` are uniform in [0, 1), and decide length and position of the random stretch.
+        """
         share = SHORTEST_WORD + (LONGEST_WORD - SHORTEST_WORD) * size
         count = np.minimum(length, (share * self.window).astype(np.int64))
         start = _integers(place, length - count)
         return np.where(self.pools.classes[recording] > 0, self.words[recording].T, [start, start + count])
 
     def _end_of_negative(self, other, fill, gap):
-        """A piece for the gap before the recording: the end of a negative."""
+        """A piece for the gap before the recording: the end of a random negative."""
         other, samples, count = self._negative(other, fill, gap)
         return other, samples - count, gap - count, count
 
     def _beginning_of_negative(self, other, fill, at):
-        """A piece for the gap from `at` on: the beginning of a negative."""
+        """A piece for the gap after the recording, from sample `at` on: the beginning of a random negative."""
         other, samples, count = self._negative(other, fill, self.samples - at)
         return other, np.zeros_like(samples), at, count
 
     def _negative(self, other, fill, gap):
-        """A drawn negative recording, its length, and how many of its samples go into the gap."""
+        """Draws a negative recording for a gap.
+
+        Returns:
+          The recording, its samples, and how many of them fill the gap: 0 if the gap stays silent.
+        """
         recording, _ = self.pools.negatives.locate(_integers(other, len(self.pools.negatives) - 1))
         samples = self.clips.columns["samples"][recording]
         return recording, samples, np.where(fill < self.context_probability, np.minimum(gap, samples), 0)
 
 
 def _integers(drawn: Float[np.ndarray, "n"], most: Int[np.ndarray, "n"] | int) -> Int[np.ndarray, "n"]:
-    """Uniform integers of 0..most out of uniform numbers of [0, 1)."""
+    """Converts uniform numbers in [0, 1) to uniform integers from 0 to `most`."""
     return (drawn * (most + 1)).astype(np.int64)

@@ -1,6 +1,7 @@
-"""The record of what a folder was begun with, so that a second run with other settings does not mix its results in.
+"""The record of a folder: a JSON object with the settings that its content was produced with.
 
-Workdirs, corpora, cached targets and journals of mining keep one: a JSON object that describes what makes them.
+Workdirs, corpora, cached targets and journals of mining keep one. A later command compares its settings with the record, so
+that a folder never mixes results of different settings.
 """
 
 import json
@@ -13,7 +14,7 @@ from s3rl_jax.core.errors import UserError
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The description in a record.
+    """Reads a record.
 
     Raises:
       UserError: if the file is no JSON object.
@@ -31,12 +32,12 @@ def differences(path: Path, description: Mapping[str, Any], name: str = "") -> l
     """Compares a description with the recorded one, field by field.
 
     Args:
-      path: of the record.
-      description: what the folder is to be continued with.
-      name: what the fields are called in the answer: `name.field`.
+      path: the record.
+      description: the settings of the command that wants to continue in the folder.
+      name: prefix of the field names in the result: `name.field`.
 
     Returns:
-      A text for each field that differs, such as "config.seed was 0, is 1"; none where there is no record.
+      One text for each field that differs, such as "config.seed was 0, is 1"; an empty list where there is no record.
 
     Raises:
       UserError: if the record cannot be read.
@@ -48,14 +49,14 @@ def differences(path: Path, description: Mapping[str, Any], name: str = "") -> l
 
 
 def write_record(path: Path, description: Mapping[str, Any]) -> None:
-    """Writes a description, whole or not at all, and makes its folder."""
+    """Creates the record's folder, and writes the record whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with durably(path) as file:
         json.dump(description, file, indent=2)
 
 
 def changed_fields(before: Mapping, now: Mapping, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Path, value before and value now of each field that differs; None where one of the two has no such field."""
+    """Yields (path, old value, new value) for each field that differs; a value is None where a mapping lacks the field."""
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         field = f"{name}.{key}" if name else key

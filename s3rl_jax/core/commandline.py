@@ -11,21 +11,21 @@ from s3rl_jax.core.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints fit on one line."""
+    """An `argparse` parser that raises `UserError`, so that a wrong flag gives one line."""
 
     def error(self, message: str):
         raise UserError(f"{message} (see --help)")
 
 
 class Terminated(SystemExit):
-    """SIGTERM, as an exception, so that temporary files are removed on the way out."""
+    """SIGTERM as an exception, so that `finally` blocks remove temporary files."""
 
 
 def run(main: Callable[[], None]) -> None:
     """Calls `main`; its failures end in one line on standard error.
 
     Exit status: 2 for a `UserError`, 1 for an error of the operating system (a full disk, a file that cannot be written), 130
-    for Ctrl-C, 143 for SIGTERM; 0 where the reader of standard output has gone.
+    for Ctrl-C, 143 for SIGTERM; 0 where the program that reads standard output has ended.
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:
@@ -51,10 +51,10 @@ def run(main: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def exit_at_once() -> Iterator[None]:
-    """Ends the process in the signal handler itself, for Ctrl-C and SIGTERM while the block inside imports modules.
+    """Makes Ctrl-C and SIGTERM end the process in the signal handler itself, while the block inside imports modules.
 
-    An exception that a handler raises during an import may become an ImportError, or be ignored. Nothing is to be cleaned up
-    as yet.
+    An exception that a handler raises during an import may become an ImportError, or be ignored. During imports there is
+    nothing to clean up.
     """
     endings = {signal.SIGINT: b"interrupted\n", signal.SIGTERM: b"terminated\n"}
 
@@ -75,6 +75,6 @@ def _raise_terminated(number, frame):
 
 
 def _discard_output() -> None:
-    """Sends to nowhere what is still buffered for standard output, which Python would flush, and fail, once more at exit."""
+    """Discards the buffer of standard output; Python would otherwise flush it at exit, and fail a second time."""
     with contextlib.suppress(OSError, ValueError):  # ValueError: a standard output that is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

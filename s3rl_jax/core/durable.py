@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the machine dies."""
+"""Files that exist whole or not at all, even if the machine dies while they are written."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import IO
 
 @contextlib.contextmanager
 def errors_naming(path: Path) -> Iterator[None]:
-    """Names `path` in an OSError that names no file, as that of a full disk."""
+    """Adds `path` to an OSError that names no file, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -21,10 +21,10 @@ def errors_naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def durably(path: Path, mode: str = "w") -> Iterator[IO]:
-    """Opens a file to write, which gets its name when it is closed and on disk.
+    """Opens a temporary file to write to; it is renamed to `path` when it is closed and on disk.
 
-    Several processes, on one machine or on many, may write the same file at once: one of them wins. After an error nothing
-    is left, and what was there stays.
+    Several processes, on one machine or on many, may write the same file at once: the last one to finish wins. After an
+    error the temporary file is removed, and an older file at `path` stays as it was.
     """
     unfinished = path.with_suffix(f".{socket.gethostname()}-{os.getpid()}.tmp")
     try:
@@ -40,13 +40,13 @@ def durably(path: Path, mode: str = "w") -> Iterator[IO]:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Writes several files that belong together: all of them are on disk before the first one gets its name.
+    """Writes several files that belong together: all of them are on disk before the first one is renamed to its path.
 
-    Files that were there are replaced. A crash between two renames leaves new files beside old ones, so that one of them has
+    Older files are replaced. A crash between two renames leaves a new file beside an old one; to notice that, one file has
     to hold a digest of the other.
 
     Raises:
-      OSError: if one cannot be written; then none was replaced, and nothing new is left.
+      OSError: if one cannot be written; then the older files stay, and no temporary file is left.
     """
     unfinished = {path: path.with_name(f"{path.name}.tmp") for path in contents}
     try:

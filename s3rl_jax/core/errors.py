@@ -1,18 +1,23 @@
-"""The one exception that means: the user's input is wrong (exit status 2, one line, no traceback)."""
+"""The exceptions that commands turn into one line and an exit status; `UserError` means that the user's input is wrong."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class UserError(Exception):
-    """Says which flag, field or file is wrong, what was found there and what is expected."""
+    """The user's input is wrong: the message names the flag, field or file, its value, and what is expected."""
 
 
 def lookup(table: Mapping[str, Any], name: str, field: str) -> Any:
-    """The entry of a table that a config field names.
+    """Looks up the entry of a table whose name a config field or flag holds.
+
+    Args:
+      table: the entries by name.
+      name: value of the field.
+      field: name of the field, for the message.
 
     Raises:
-      UserError: listing what there is.
+      UserError: if there is no such entry; lists the names of the table.
     """
     if name not in table:
         raise UserError(f"{field}={name!r}: expected one of {', '.join(table)}")
@@ -20,11 +25,11 @@ def lookup(table: Mapping[str, Any], name: str, field: str) -> Any:
 
 
 class NonFiniteLoss(RuntimeError):
-    """A loss term became NaN or infinite; the last checkpoint is from before."""
+    """A loss term became NaN or infinite. The last checkpoint was saved before that."""
 
 
 class NotSaved(RuntimeError):
-    """A checkpoint or the log could not be written; the checkpoints before are whole."""
+    """A checkpoint or the log could not be written. Earlier checkpoints are whole."""
 
 
 class LostProcess(RuntimeError):
@@ -32,4 +37,4 @@ class LostProcess(RuntimeError):
 
 
 class Preempted(Exception):
-    """SIGTERM; says what was saved before the end."""
+    """SIGTERM ended the run; the message says which step was saved."""

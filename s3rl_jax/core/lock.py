@@ -14,25 +14,25 @@ from s3rl_jax.core.durable import errors_naming
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 
-LOCK = ".lock"  # stays in the folder; without a process that holds it, it locks nothing
+LOCK = ".lock"  # the file stays in the folder; it locks nothing once no process holds it
 
 
 @contextlib.contextmanager
 def locked(folder: Path, flag: str) -> Iterator[None]:
-    """Holds a folder, and makes it, while the block inside runs.
+    """Creates a folder, and locks it while the block inside runs.
 
-    The operating system releases the lock when the process dies, whatever kills it. It is known on one host only, unless the
-    file system shares locks between hosts. Within one process it excludes nothing, and the first of several blocks to end
-    releases it.
+    The operating system releases the lock when the process dies, whatever kills it. Other hosts do not see the lock, unless
+    the file system shares locks between hosts. The lock works between processes, not within one: there, the first of
+    several blocks to end releases it.
 
     Args:
-      folder: that the block writes to.
+      folder: the folder that the block writes to.
       flag: the flag that names the folder, for the message.
 
     Raises:
-      UserError: if another process holds the folder; names the process.
+      UserError: if another process holds the lock; names the process.
     """
-    import fcntl  # not on every system that runs a detector
+    import fcntl  # Windows, on which a detector may run, has no fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a+", encoding="utf-8") as file:

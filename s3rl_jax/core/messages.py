@@ -12,11 +12,11 @@ LOGGER = logging.getLogger("s3rl_jax")
 
 
 class _StandardError(logging.Handler):
-    """Writes to the standard error of the moment, which notebooks and tests replace."""
+    """Writes to `sys.stderr` as it is at each call, because notebooks and tests replace it."""
 
     def __init__(self):
         super().__init__()
-        self._status_is_open = False  # the cursor stands behind a status that has no newline yet
+        self._status_is_open = False  # whether the last line is a status without a newline
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
@@ -41,16 +41,16 @@ LOGGER.propagate = False
 
 
 def show_errors_only() -> None:
-    """For the processes of a run other than process 0, which says the rest for all of them."""
+    """Hides messages below errors: in a run of several processes, process 0 alone prints them."""
     LOGGER.setLevel(logging.ERROR)
 
 
 def show_status(text: str) -> None:
-    """Shows how far a long job is. On a terminal the line is rewritten in place; in a log it is a line of its own."""
+    """Shows the progress of a long job. On a terminal the line is rewritten in place; in a log each call adds a line."""
     if LOGGER.isEnabledFor(logging.INFO):
         _HANDLER.status(text)
 
 
 def close_status() -> None:
-    """Ends a status line, so that what follows stands below it."""
+    """Ends a status line, so that the next message begins on a new line."""
     _HANDLER.close_status()

@@ -12,13 +12,13 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """Counts units of work; to be used in a `with` statement.
+    """Counts units of work; used in a `with` statement.
 
     Args:
-      total: units.
-      unit: their name, plural.
-      title: of the job.
-      clock: seconds.
+      total: number of units in the job.
+      unit: name of a unit, in the plural.
+      title: name of the job.
+      clock: returns the time in seconds.
     """
 
     def __init__(self, total: int, unit: str, title: str, clock: Callable[[], float] = time.monotonic):
@@ -28,7 +28,7 @@ class Progress:
         self._bar = tqdm(total=total, unit=f" {unit}", desc=title, disable=not sys.stderr.isatty())
 
     def advance(self, count: int | float) -> None:
-        """Counts units that are done."""
+        """Adds units that are done."""
         self._done += count
         self._bar.update(count)
         now = self._clock()

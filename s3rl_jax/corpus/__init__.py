@@ -1,1 +1,1 @@
-"""A prepared corpus on disk, and what its labels mean."""
+"""A prepared corpus: its files, reading them, and the meaning of its labels."""

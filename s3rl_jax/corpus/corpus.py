@@ -1,7 +1,7 @@
-"""Reads prepared corpora: columns in memory, audio from disk.
+"""Reads prepared corpora: the columns are held in memory, audio is read from disk when it is needed.
 
-Audio is read without TensorFlow and without parsing: the index says where in the bytes of a record the samples begin, and
-records are stored uncompressed (speech as int16 hardly shrinks).
+Audio is read without TensorFlow and without parsing: the index says at which byte of a record the samples begin, and records
+are not compressed (int16 speech would hardly shrink).
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from s3rl_jax.corpus.layout import (
     shard_name,
 )
 
-OPEN_SHARDS = 512  # at most, below the usual limit of 1024 open files
+OPEN_SHARDS = 512  # the most shards that are open at once, below the usual limit of 1024 open files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,11 @@ class Clips:
     """The recordings of one or several splits and corpora.
 
     Attributes:
-      columns: TEXTS, NUMBERS, ATTRIBUTES, `placed` and `corpus`, the number of the corpus; a value a recording.
+      columns: arrays with a value for each recording: TEXTS, NUMBERS, ATTRIBUTES, `placed`, and `corpus`, the index of the
+        corpus that the recording is from.
       shards: paths of the shards, in the order of the recordings.
-      ends: the number of recordings up to and with each shard.
-      corpora: how many.
+      ends: number of recordings in all shards up to and including each one.
+      corpora: number of corpora.
     """
 
     columns: dict[str, np.ndarray]
@@ -55,11 +56,11 @@ class Clips:
         return float(self.columns["samples"].sum()) / SAMPLE_RATE / 3600
 
     def rows(self, mask: Bool[np.ndarray, "recordings"]) -> Int[np.ndarray, "rows"]:
-        """The rows where the mask holds."""
+        """Indices of the recordings at which `mask` is True."""
         return np.flatnonzero(mask)
 
     def audio(self, row: int | np.integer) -> Int16[np.ndarray, "samples"]:
-        """Reads one recording."""
+        """Reads the samples of one recording at 16 kHz."""
         shard = int(np.searchsorted(self.ends, row, side="right"))
         first = self.ends[shard - 1] if shard else 0
         (record,) = _reader(self.shards[shard]).read([int(row - first)])
@@ -67,10 +68,14 @@ class Clips:
 
 
 def corpus_paths(text: str, flag: str = "config.data.corpus") -> tuple[Path, ...]:
-    """The paths of one corpus or several, comma-separated.
+    """Splits a comma-separated list of corpora.
+
+    Args:
+      text: the list.
+      flag: the flag or field that holds it, for the message.
 
     Raises:
-      UserError: naming `flag`, if there is none.
+      UserError: if the list is empty.
     """
     paths = tuple(Path(name.strip()) for name in text.split(",") if name.strip())
     if not paths:
@@ -79,10 +84,15 @@ def corpus_paths(text: str, flag: str = "config.data.corpus") -> tuple[Path, ...
 
 
 def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
-    """Opens one corpus or several, comma-separated; `split` may join splits with +.
+    """Opens one corpus or several.
+
+    Args:
+      paths: folders that prepare wrote, comma-separated.
+      split: train, validation or test, or several of them joined with +.
+      flag: the flag or field that holds `paths`, for the message.
 
     Raises:
-      UserError: naming `flag`, if there is no corpus or no such split.
+      UserError: if there is no finished corpus in a folder, or it has no such split.
     """
     columns: dict[str, list[np.ndarray]] = {name: [] for name in (*TEXTS, *NUMBERS, *ATTRIBUTES, "placed", "corpus")}
     shards, ends = [], [0]
@@ -108,7 +118,7 @@ def read_corpus(paths: str, split: str, flag: str = "--corpus") -> Clips:
 
 
 def has_speech(paths: str, split: str) -> bool:
-    """Whether all of the corpora that `read_corpus` would open have speech in that split."""
+    """Whether each of the corpora (comma-separated) has speech in the split."""
     summaries = [json.loads((path / NAME / VERSION / SUMMARY).read_text()) for path in corpus_paths(paths)]
     return all(any(row["split"] == split and row["kind"] == "speech" for row in s["splits"]) for s in summaries)
 

@@ -9,14 +9,14 @@ from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.layout import NUMBERS, TEXTS
 
 NAME = "fake"
-SECONDS = 5  # of a recording
+SECONDS = 5  # length of a recording
 KINDS = ("speech", "speech", "speech", "noise")
 LOUDNESS = 2000  # root mean square of the samples
 DEFAULT_HOURS = "0.1"
 
 
 class FakeClips(Clips):
-    """Recordings that are generated when they are read: white noise, keyed by the row."""
+    """Recordings that are generated when they are read: white noise, seeded by the row."""
 
     def audio(self, row: int | np.integer) -> Int16[np.ndarray, "samples"]:
         noise = np.random.default_rng(row).standard_normal(int(self.columns["samples"][row]), np.float32)
@@ -28,10 +28,14 @@ def is_fake(corpus: str) -> bool:
 
 
 def fake_clips(corpus: str, keywords: tuple[str, ...]) -> Clips:
-    """A corpus of HOURS, three quarters of them speech, whose labels are in turn none and each of the keywords.
+    """Creates a corpus of generated noise, three quarters of it marked as speech.
+
+    Args:
+      corpus: fake, or fake:HOURS.
+      keywords: the labels; the recordings get none and each of them in turn.
 
     Raises:
-      UserError: if HOURS is no number above 0.
+      UserError: if HOURS is not a number above 0 and below a million.
     """
     text = corpus.partition(":")[2] or DEFAULT_HOURS
     try:

@@ -1,14 +1,15 @@
-"""The files of a prepared corpus: TFDS's array_record shards of int16 audio, and beside each an index of its records.
+"""The files of a prepared corpus: TFDS's array_record shards of int16 audio, and an index for each shard.
 
 CORPUS/corpus/2.0.0/
   corpus-SPLIT.array_record-00000-of-00016   records, as TFDS writes them, uncompressed
-  index/SPLIT-00000.json                     columns TEXTS and NUMBERS, a value a record; `placed`, ATTRIBUTES if any is
-  dataset_info.json features.json            TFDS's own description
-  plan.json                                  what the corpus was begun with
-  rejected.csv                               recordings that could not be used, and why
+  index/SPLIT-00000.json                     columns TEXTS and NUMBERS, a value for each record; `placed` and ATTRIBUTES
+                                             where a record has one
+  dataset_info.json features.json            TFDS's description
+  plan.json                                  the settings that the corpus was begun with
+  rejected.csv                               recordings that could not be used, with the reason
   summary.json                               written last: a corpus with a summary is finished
 
-Any TFDS user can read it, by random access and as a tf.data pipeline (TFDS's `as_dataset` reads no array_record files):
+TFDS reads it by random access, and tf.data through that (TFDS's `as_dataset` reads no array_record files):
 
     builder = tfds.builder_from_directory("CORPUS/corpus/2.0.0")
     records = builder.as_data_source(split="train")  # records[7]["audio"]: int16 [samples]
@@ -26,8 +27,8 @@ from s3rl_jax.core.errors import UserError
 
 NAME, VERSION = "corpus", "2.0.0"
 TEXTS = ("id", "kind", "label", "speaker", "condition", "lang", "licence")
-NUMBERS = ("speech_start", "speech_end", "samples", "offset")  # offset: of the samples in the bytes of the record
-ATTRIBUTES = ("source", "sex", "age", "accent")  # texts that few corpora have; an index has those that are not empty
+NUMBERS = ("speech_start", "speech_end", "samples", "offset")  # offset: the byte of the record at which the samples begin
+ATTRIBUTES = ("source", "sex", "age", "accent")  # texts that few corpora have; an index omits those that are empty throughout
 INDEX, SUMMARY = "index", "summary.json"
 
 
@@ -36,21 +37,21 @@ class Recording:
     """One recording as it is stored.
 
     Attributes:
-      id: path of its file, with the second at which it begins if it is a segment.
-      audio: at 16 kHz.
+      id: path of the source file; for a segment of it, also the second at which the segment begins.
+      audio: samples at 16 kHz.
       kind: speech, noise or impulse_response.
-      label: word or transcript; of noise, its kind.
-      speaker: identifier.
-      condition: for example playback.
+      label: word or transcript; for noise, the kind of noise.
+      speaker: identifier of the speaker.
+      condition: recording condition, for example playback.
       lang: language.
-      licence: of the audio.
-      speech_start: first sample of the speech; 0 where nothing better is known.
-      speech_end: one past its last sample.
-      placed: whether the speech bounds are those of the keyword in a longer label.
+      licence: licence of the audio.
+      speech_start: first sample of the speech; 0 if it is unknown.
+      speech_end: one past the last sample of the speech.
+      placed: whether the speech bounds are those of the keyword within a longer label.
       source: collection that the recording is from.
-      sex: of the speaker, in the words of the source, as age and accent are.
-      age: of the speaker.
-      accent: of the speaker.
+      sex: sex of the speaker, in the words of the source.
+      age: age of the speaker, in the words of the source.
+      accent: accent of the speaker, in the words of the source.
     """
 
     id: str
@@ -71,10 +72,17 @@ class Recording:
 
 
 def finished_folder(path: Path, flag: str) -> Path:
-    """The folder of the files of a finished corpus.
+    """Finds the files of a finished corpus.
+
+    Args:
+      path: folder that prepare wrote.
+      flag: the flag or field that names it, for the message.
+
+    Returns:
+      The folder that holds the shards.
 
     Raises:
-      UserError: naming `flag`, if there is no corpus, or one that is not finished.
+      UserError: if there is no corpus, or it is not finished.
     """
     folder = path / NAME / VERSION
     if not (folder / SUMMARY).is_file():
@@ -89,5 +97,5 @@ def shard_name(split: str, number: int, count: int) -> str:
 
 
 def index_files(folder: Path, split: str) -> list[Path]:
-    """The indices of the finished shards of a split, in order."""
+    """Paths of the index files of a split, in the order of the shards."""
     return sorted(f for f in (folder / INDEX).iterdir() if re.fullmatch(rf"{re.escape(split)}-\d+\.json", f.name))

@@ -1,4 +1,4 @@
-"""A page on loopback that runs a model in the browser, and the server of its files, which serves no other file."""
+"""A web server on loopback for a page that runs a model in the browser; it serves the files of that page alone."""
 
 import http.server
 from pathlib import Path
@@ -14,10 +14,10 @@ MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "applica
 
 
 def files_of(model: str) -> dict[str, Path]:
-    """Maps the paths that the page may request to files.
+    """Maps each path that the page may request to a file.
 
     Raises:
-      UserError: if the model has no signature `stream`, or LiteRT for the web is not installed.
+      UserError: if the file is no .tflite of s3rl_jax.export, has no signature `stream`, or LiteRT for the web is missing.
     """
     path, description = Path(model), Path(model).with_suffix(".json")
     if path.suffix != ".tflite":
@@ -36,14 +36,14 @@ def files_of(model: str) -> dict[str, Path]:
 
 
 def server_of(model: str, port: int) -> http.server.ThreadingHTTPServer:
-    """A server on 127.0.0.1 that serves `files_of(model)` and nothing else.
+    """Creates a server on 127.0.0.1 that serves `files_of(model)` and nothing else.
 
     Args:
-      model: a .tflite, its .json beside it.
-      port: 0 takes a free one.
+      model: a .tflite, with its .json beside it.
+      port: port to listen on; 0: any free one.
 
     Raises:
-      UserError: as `files_of`, and if the port is taken or impossible.
+      UserError: as `files_of`, and if the port is taken or out of range.
     """
     if not 0 <= port <= HIGHEST_PORT:
         raise UserError(f"--port={port}: expected 0 to {HIGHEST_PORT}")

@@ -1,4 +1,4 @@
-"""python -m s3rl_jax.detect M.tflite FILE ... [--scores=FILE.csv]; - reads raw samples or a WAV from standard input."""
+"""python -m s3rl_jax.detect M.tflite FILE ... [--scores=FILE.csv]: prints detections; FILE - is standard input."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from s3rl_jax.detect.recording import open_recording, open_stream
 from s3rl_jax.detect.riff import HIGHEST_CHANNELS
 from s3rl_jax.detect.samples import ENCODINGS, RATES
 
-MICROPHONE = "microphone"  # its name in the detections
+MICROPHONE = "microphone"  # stands for a file name in the detections
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         return
     _check(args)
     detector = Detector(args.model, args.fa_per_hour, channel=args.channel)
-    unheard = []
+    failed = []
     with ExitStack() as stack:
         scores = _score_table(args.scores, stack) if args.scores else None
         for name in [MICROPHONE] if args.microphone else args.files:
@@ -40,30 +40,30 @@ def main() -> None:
                     _detect(detector, name, recording, scores, args)
             except UserError as error:
                 LOGGER.error(str(error))
-                unheard.append(name)
-    if unheard:
-        raise UserError(f"{len(unheard)} of {max(len(args.files), 1)} not heard: {', '.join(unheard)}")
+                failed.append(name)
+    if failed:
+        raise UserError(f"{len(failed)} of {max(len(args.files), 1)} not read: {', '.join(failed)}")
 
 
 def _parser() -> Parser:
     parser = Parser(prog="s3rl_jax.detect", description="Prints a JSON object for each detection.")
     parser.add_argument("model", nargs="?", help="a .tflite or .onnx that s3rl_jax.export wrote, its .json beside it")
     parser.add_argument("files", nargs="*", help="recordings; or - for standard input: raw samples, or a WAV")
-    parser.add_argument("--rate", type=int, default=16_000, help="of raw samples on standard input, in Hz (default 16000)")
-    parser.add_argument("--channels", type=int, default=1, help="of raw samples on standard input (default 1)")
-    parser.add_argument("--format", default="s16le", help=f"of raw samples on standard input: {', '.join(ENCODINGS)}")
-    parser.add_argument("--channel", type=int, help="the channel to listen to, the first is 0 (default: all, mixed)")
+    parser.add_argument("--rate", type=int, default=16_000, help="rate of raw samples on standard input, in Hz (default 16000)")
+    parser.add_argument("--channels", type=int, default=1, help="channels of raw samples on standard input (default 1)")
+    parser.add_argument("--format", default="s16le", help=f"type of raw samples on standard input: {', '.join(ENCODINGS)}")
+    parser.add_argument("--channel", type=int, help="channel to listen to; the first is 0 (default: a mix of all)")
     parser.add_argument("--microphone", action="store_true", help="listen until interrupted (extra: microphone)")
-    parser.add_argument("--device", help="input to listen to: its number in --list-devices, or a part of its name")
+    parser.add_argument("--device", help="microphone to listen to: its number in --list-devices, or a part of its name")
     parser.add_argument("--list-devices", action="store_true", help="print the audio devices, and end")
-    parser.add_argument("--wyoming", help="serve Home Assistant there, such as tcp://127.0.0.1:10400 (extra: wyoming)")
-    parser.add_argument("--scores", help="CSV to write: file, time, label, posterior, a row a hop")
-    parser.add_argument("--fa_per_hour", help="operating point: one of the false accepts an hour in the .json (default 0.5)")
+    parser.add_argument("--wyoming", help="serve Home Assistant at this address: tcp://127.0.0.1:10400 (extra: wyoming)")
+    parser.add_argument("--scores", help="CSV file to write, a row for each hop: file, time, label, posterior")
+    parser.add_argument("--fa_per_hour", help="operating point: a rate of false accepts an hour in the .json (default 0.5)")
     return parser
 
 
 def _serve(args: Namespace) -> None:
-    """Serves all models that are named, where files would be named too."""
+    """Serves all models on the command line; with --wyoming each positional argument is a model."""
     models = [model for model in (args.model, *args.files) if model]
     if not models:
         raise UserError("--wyoming: expected one or several models: the files that s3rl_jax.export wrote")
@@ -75,7 +75,7 @@ def _serve(args: Namespace) -> None:
 
 
 def _check(args: Namespace) -> None:
-    """Raises UserError for flags that make no sense, or none together."""
+    """Raises UserError for flags that are missing, out of range, or exclude one another."""
     if not args.model:
         raise UserError("expected a model: the .tflite that s3rl_jax.export wrote")
     if args.device is not None and not args.microphone:
@@ -93,7 +93,7 @@ def _check(args: Namespace) -> None:
 
 
 def _score_table(path: str, stack: ExitStack) -> Any:
-    """A CSV writer on --scores, its header written; the stack closes the file."""
+    """Opens --scores and writes its header; the stack closes the file."""
     try:
         file = stack.enter_context(open(path, "w", newline="", encoding="utf-8"))  # noqa: SIM115 - the stack closes it
     except OSError as error:
@@ -104,7 +104,7 @@ def _score_table(path: str, stack: ExitStack) -> Any:
 
 
 def _open(name: str, detector: Detector, args: Namespace) -> AbstractContextManager[Recording]:
-    """A recording, standard input or the microphone; the latter two in blocks of a hop, for a quick answer."""
+    """Opens a recording, standard input or the microphone; the latter two in blocks of a hop, for the least delay."""
     hop_seconds = detector.hop / detector.sample_rate
     if args.microphone:
         return open_microphone(detector.sample_rate, hop_seconds, args.device)

@@ -1,6 +1,6 @@
-"""The .json beside an exported model: its one schema, which the export writes and every runtime checks.
+"""The .json beside an exported model: the schema that the export writes and every runtime checks.
 
-`FIELDS` names each field, what it may hold, and whether a runtime needs it. NumPy-free standard library: the device reads it.
+`FIELDS` lists each field, its valid values, and whether a runtime needs it. This module imports the standard library alone.
 """
 
 import hashlib
@@ -18,7 +18,13 @@ HIGHEST_THRESHOLD = 2.0  # a posterior is at most 1; a threshold above it never 
 
 
 class Field(NamedTuple):
-    """One field of the .json: a predicate on its value, the expectation in words, and whether a runtime needs the field."""
+    """One field of the .json.
+
+    Attributes:
+      valid: whether a value is valid.
+      expected: valid values in words, for messages.
+      required: whether a runtime needs the field.
+    """
 
     valid: Callable[[Any], bool]
     expected: str
@@ -105,7 +111,7 @@ class Description:
       hop: samples from one score to the next.
       thresholds: operating point (false accepts an hour, as text) to threshold.
       smoothing_hops: hops over which posteriors are averaged.
-      refractory_seconds: deafness after a firing.
+      refractory_seconds: time after a firing in which the detector does not fire again.
       path: the .json, for messages.
     """
 
@@ -119,7 +125,10 @@ class Description:
     path: str = ""
 
     def threshold(self, operating_point: str | None = None) -> float:
-        """The threshold of an operating point; None: that of 0.5 false accepts an hour, or else the first one.
+        """Returns the threshold of an operating point.
+
+        Args:
+          operating_point: false accepts an hour, as the .json writes it. None: "0.5", or the first one where there is no 0.5.
 
         Raises:
           UserError: if there is no such operating point.
@@ -133,14 +142,14 @@ class Description:
 
 
 def check_fields(fields: Any, path: str) -> Description:
-    """Checks the parsed .json against `FIELDS`. Fields of other names pass: later versions may add some.
+    """Checks the parsed .json against `FIELDS`. Unknown fields pass, because later versions may add some.
 
     Args:
       fields: the parsed JSON.
-      path: the file, for messages.
+      path: path of the file, for messages.
 
     Raises:
-      UserError: naming the first field that is missing or invalid.
+      UserError: if a field is missing or invalid; names the first one.
     """
     if not isinstance(fields, dict):
         raise UserError(f"{path}: not a description that s3rl_jax.export wrote; expected a JSON object")
@@ -170,10 +179,10 @@ def read_model(model: str | Path) -> tuple[bytes, dict[str, Any], Description]:
     """Reads a model and its .json, and checks the .json and the digest in it.
 
     Returns:
-      The model; all fields of the .json as they are written; and those that a runtime needs.
+      The content of the model; all fields of the .json; and the fields that a runtime needs.
 
     Raises:
-      UserError: if the model or its .json is missing, the .json is not as `FIELDS` says, or the digest differs. The .json of
+      UserError: if the model or its .json is missing, the .json does not match `FIELDS`, or the digest differs. The .json of
         an older version has no digest; then the model is not checked.
     """
     try:
@@ -186,14 +195,14 @@ def read_model(model: str | Path) -> tuple[bytes, dict[str, Any], Description]:
     digest = fields.get("sha256")
     if digest is not None and digest != sha256(content):
         raise UserError(
-            f"{model}: not the model that {description.path} describes (its SHA-256 differs): damaged, or of another export; "
+            f"{model}: not the model that {description.path} describes (its SHA-256 differs): damaged, or from another export; "
             "export it again"
         )
     return content, fields, description
 
 
 def sha256(model: bytes) -> str:
-    """The digest that the .json holds."""
+    """Returns the digest that the .json holds, as hexadecimal digits."""
     return hashlib.sha256(model).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Detector: an exported model that is fed a stream of samples. It needs NumPy and LiteRT or ONNX Runtime, and no JAX."""
+"""Detector: runs an exported model on a stream of samples, with NumPy and LiteRT or ONNX Runtime, without JAX."""
 
 import dataclasses
 
@@ -20,8 +20,8 @@ class Detection:
     """One occurrence of a keyword.
 
     Attributes:
-      seconds: audio since the beginning of the stream at the moment of detection.
-      keyword: its label.
+      seconds: time of the detection, from the beginning of the stream.
+      keyword: label of the keyword.
       score: smoothed posterior of any keyword.
     """
 
@@ -38,17 +38,17 @@ class Detector:
 
     Args:
       path: a .tflite or .onnx that s3rl_jax.export wrote, with its .json beside it.
-      operating_point: which threshold of the .json: false accepts an hour, as it is written there ("0.5"). None: that of
-        0.5, or else the first one.
-      rate: Hz, of the samples that `process` is given; None: the model's. Another rate is resampled.
-      channel: of several channels the one to be taken, the first is 0. None: all that carry sound are mixed.
+      operating_point: the threshold to use, by its false accepts an hour as the .json writes them, such as "0.5". None:
+        "0.5", or the first one where there is no 0.5.
+      rate: rate of the samples given to `process`, in Hz; another rate than the model's is resampled. None: the model's.
+      channel: the channel to use where there are several; the first is 0. None: all that carry sound are mixed.
 
     Attributes:
       labels: class k is `labels[k]`; class 0, the empty text, is no keyword.
       sample_rate: Hz, of the model.
       window, hop: samples at `sample_rate`.
-      threshold: a score equal to it fires.
-      posteriors: unsmoothed posteriors of the hops of the last call.
+      threshold: the lowest score that fires.
+      posteriors: unsmoothed posteriors of each hop of the last call, [labels] each.
       score: smoothed posterior of any keyword after the last hop.
 
     Raises:
@@ -71,7 +71,10 @@ class Detector:
         """Returns to the beginning of a stream.
 
         Args:
-          rate: Hz, of the samples to come; None: as before.
+          rate: rate of the new stream in Hz; None: as before.
+
+        Raises:
+          UserError: if the rate is out of range, or soxr is needed and not installed.
         """
         self._rate = self._rate if rate is None else rate
         if not RATES[0] <= self._rate <= RATES[1]:
@@ -89,11 +92,11 @@ class Detector:
         """Scores each whole hop of the samples; the remainder waits for the next call, or for `flush`.
 
         Args:
-          samples: any number of them; floats in [-1, 1], or int16, int32 or uint8, which are scaled by their type.
+          samples: any number; floats in [-1, 1], or int16, int32 or uint8, which are scaled by their type.
 
         Raises:
-          ValueError: for arrays of another shape or type, samples that are not finite or beyond any sense, or a channel that
-            is not there.
+          ValueError: for arrays of another shape or type, samples that are not finite or far beyond full scale, or if the
+            channel does not exist.
         """
         frames = to_float(np.asarray(samples))
         if frames.ndim not in (1, 2) or 0 in frames.shape[1:]:
@@ -102,11 +105,11 @@ class Detector:
         return self._score(self._resampler.process(mono))
 
     def flush(self) -> list[Detection]:
-        """Ends the stream: scores what waits, and then as many hops of silence as the mean over hops takes, so that a word at
-        the very end reaches its score. More silence would be other sound than the model was made for.
+        """Ends the stream: scores the remaining samples, and then one hop of silence for each hop of the smoothing, so that a
+        word at the very end reaches its full score. More silence would be sound that the model was not trained on.
 
-        `posteriors` then holds the hops in which there is still sound. A detection in the silence has the time of the end.
-        The next stream begins with `reset`.
+        `posteriors` then holds the hops that contain samples. A detection in the silence has the time of the stream's end.
+        Call `reset` before the next stream.
         """
         rest = self._resampler.process(self._mixer.flush(), last=True)
         end = self._hops * self.hop + len(self._pending) + len(rest)
@@ -138,10 +141,10 @@ class Detector:
         return [Detection(self._hops * self.hop / self.sample_rate, self.labels[scored.keyword], self.score)]
 
     def _check_model(self, path: str) -> None:
-        """Scores one hop of silence, to compare what the model takes and gives with its .json."""
+        """Scores one hop of silence, to compare the model's inputs and outputs with its .json."""
         try:
             shape = self._model.step(np.zeros(self.hop, np.float32)).shape
         except (ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: does not take what its .json says: {str(error).splitlines()[0]}") from error
+            raise UserError(f"{path}: does not take the input that its .json says: {str(error).splitlines()[0]}") from error
         if shape != (len(self.labels),):
             raise UserError(f"{path}: gives {shape} posteriors; its .json names {len(self.labels)} labels")

@@ -1,7 +1,7 @@
-"""Firing: posteriors, hop by hop, become detections. The one definition of smoothing, threshold and deafness.
+"""Firing: turns the posteriors of each hop into detections. Smoothing, threshold and refractory time are defined here alone.
 
 Evaluation scores a whole stream at once (`keyword_scores`, `firings`); a device steps through it (`FiringState`). Both give
-the same scores and fire at the same hops. NumPy alone: the device has no JAX.
+the same scores and fire at the same hops. This module uses NumPy alone, because the device has no JAX.
 """
 
 from collections import deque
@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 SMOOTHING_HOPS = 3
-# A word stays in a window of 1.5 s for as long, and two hops longer in the mean over three: one utterance fires once.
+# A word stays in a window of 1.5 s for 1.5 s, and in the mean over three hops for two hops longer. The detector does not fire
+# for longer than that, so one utterance fires once.
 REFRACTORY_SECONDS = 2.0
 
 
@@ -31,9 +32,9 @@ def firings(scores: Float[np.ndarray, "hops"], threshold: float | np.floating, r
     """Hops at which a detector fires: the score reaches the threshold, and the last firing is over `refractory` hops ago.
 
     Args:
-      scores: of `keyword_scores`.
-      threshold: a score equal to it fires.
-      refractory: hops.
+      scores: the result of `keyword_scores`.
+      threshold: the lowest score that fires.
+      refractory: hops after a firing in which the detector does not fire again.
     """
     above = np.flatnonzero(scores >= threshold)
     fired: list[int] = []
@@ -45,22 +46,22 @@ def firings(scores: Float[np.ndarray, "hops"], threshold: float | np.floating, r
 
 
 def refractory_hops(hop: int, sample_rate: int, seconds: float = REFRACTORY_SECONDS) -> int:
-    """Hops for which a detector is deaf after a firing.
+    """Hops after a firing in which a detector does not fire again.
 
     Args:
-      hop: samples.
-      sample_rate: Hz.
-      seconds: of deafness.
+      hop: samples from one score to the next.
+      sample_rate: rate in Hz.
+      seconds: refractory time.
     """
     return round(seconds * sample_rate / hop)
 
 
 class ScoredHop(NamedTuple):
-    """One step of a `FiringState`.
+    """The result of one step of a `FiringState`.
 
     Attributes:
-      smoothed: posterior of each class, smoothed.
-      score: smoothed posterior of any keyword, a NumPy scalar: what is compared with the threshold.
+      smoothed: smoothed posterior of each class.
+      score: smoothed posterior of any keyword, which is compared with the threshold.
       keyword: class of the keyword with the highest smoothed posterior if the detector fires at this hop, else None.
     """
 
@@ -78,9 +79,9 @@ class FiringState:
             if hop.keyword is not None: ...
 
     Args:
-      threshold: a score equal to it fires.
-      refractory: hops, as `refractory_hops` gives them.
-      smoothing_hops: over how many hops the mean is taken.
+      threshold: the lowest score that fires.
+      refractory: the result of `refractory_hops`.
+      smoothing_hops: number of hops in the mean.
     """
 
     def __init__(self, threshold: float, refractory: int, smoothing_hops: int = SMOOTHING_HOPS):
@@ -89,7 +90,7 @@ class FiringState:
 
     def reset(self) -> None:
         """Returns to the state before the first hop."""
-        # A posterior of float32 or float64 keeps its type when this zero is added.
+        # float32, because adding it to a posterior of float32 or float64 keeps the posterior's type.
         self._posteriors = deque([np.float32(0)] * self.smoothing_hops, self.smoothing_hops)
         self._scores = deque([np.float32(0)] * self.smoothing_hops, self.smoothing_hops)
         self._hops_since_firing: int | None = None
@@ -101,9 +102,9 @@ class FiringState:
         smoothed, score = _mean(self._posteriors), _mean(self._scores)
         if self._hops_since_firing is not None:
             self._hops_since_firing += 1
-        deaf = self._hops_since_firing is not None and self._hops_since_firing <= self.refractory
+        refractory = self._hops_since_firing is not None and self._hops_since_firing <= self.refractory
         keyword = None
-        if score >= self.threshold and not deaf:
+        if score >= self.threshold and not refractory:
             self._hops_since_firing, keyword = 0, 1 + int(smoothed[1:].argmax())
         return ScoredHop(smoothed, score, keyword)
 
@@ -113,7 +114,7 @@ def _any_keyword(posteriors: Float[np.ndarray, "hops classes"]) -> Float[np.ndar
 
 
 def _mean(terms: Sequence):
-    """Adds from the oldest to the newest, so that both forms round alike."""
+    """Adds from the oldest to the newest hop, so that `smooth` and `FiringState` round alike."""
     total = terms[0]
     for age in range(1, len(terms)):
         total = total + terms[age]

@@ -1,4 +1,4 @@
-"""Files other than WAV: by libsndfile, and what that does not read by PyAV, each where it is installed."""
+"""Reading of files that are not WAV: by libsndfile, else by PyAV, each if it is installed."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,8 +20,9 @@ class Recording(NamedTuple):
 
     Attributes:
       rate: Hz.
-      channels: of each block.
-      blocks: frames in [-1, 1], in order. Raises UserError where the samples cannot be read on or are no sound.
+      channels: number of channels.
+      blocks: the sound in order, [frames, channels] each, in [-1, 1]. Iterating raises UserError where the samples cannot be
+        read any further, or are not sound.
     """
 
     rate: int
@@ -30,14 +31,14 @@ class Recording(NamedTuple):
 
 
 def open_other(path: str, reason: str) -> Recording:
-    """A file that is no WAV of ours.
+    """Opens a file that `s3rl_jax.detect.riff` cannot read.
 
     Args:
       path: the file.
-      reason: why our own reader refuses it, for the message.
+      reason: why `riff` cannot read it, for the message.
 
     Raises:
-      UserError: if nothing that is installed can read it, with the reasons of all.
+      UserError: if no installed library can read it; gives the reason of each.
     """
     try:
         import soundfile
@@ -53,7 +54,7 @@ def open_other(path: str, reason: str) -> Recording:
 
 
 def _soundfile_blocks(file, path: str, reason: str) -> Blocks:
-    """Blocks that libsndfile reads; where it stops with an error, as in some Ogg Opus, PyAV goes on from there."""
+    """Yields blocks from libsndfile. Where it stops with an error, as in some Ogg Opus files, PyAV continues from there."""
     import soundfile
 
     frames = 0

@@ -1,4 +1,4 @@
-"""An exported .tflite run by LiteRT, one hop at a time."""
+"""Runs an exported .tflite with LiteRT, one hop at a time."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,14 +10,14 @@ INPUT = {STREAM: "samples", DETECT: "audio"}
 
 
 class LiteRtModel:
-    """Posteriors after each hop of one stream, from the signature `stream` where the file has it, else from `detect`.
+    """Computes the posteriors after each hop of one stream, by the signature `stream` if the file has it, else by `detect`.
 
-    `stream` carries its state from call to call; `detect` is given the last window at each hop.
+    `stream` takes one hop and a state, and returns the next state; `detect` takes the last window at each hop.
 
     Args:
-      content: of a .tflite that s3rl_jax.export wrote.
+      content: content of a .tflite that s3rl_jax.export wrote.
       window: samples that `detect` takes.
-      path: of the file, for messages.
+      path: path of the file, for messages.
 
     Raises:
       UserError: if the file is no such model.
@@ -45,7 +45,7 @@ class LiteRtModel:
         self._last_window = np.zeros(self._window, np.float32)
 
     def step(self, samples: Float[np.ndarray, "hop"]) -> Float[np.ndarray, "labels"]:
-        """Posteriors after the next hop."""
+        """Returns the posteriors after the next hop."""
         if self._signature == DETECT:
             self._last_window = np.concatenate([self._last_window[len(samples) :], samples])
             return self._run(audio=self._last_window[None])["posteriors"][0]

@@ -1,4 +1,4 @@
-"""Formats that libsndfile has not, such as m4a, webm, amr and wma, by PyAV, whose wheels bring FFmpeg."""
+"""Reading of formats that libsndfile does not support, such as m4a, webm, amr and wma, by PyAV, which contains FFmpeg."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,14 +10,18 @@ from s3rl_jax.detect.samples import RATES
 
 
 class UnreadableMedia(Exception):
-    """A file that PyAV cannot read, or that it is not installed for; the message says why."""
+    """PyAV cannot read a file, or is not installed; the message says which."""
 
 
 def open_media(path: str) -> tuple[int, int, Iterator[Float32[np.ndarray, "frames channels"]]]:
-    """The first audio stream of a file: its rate in Hz, its channels, and its frames, block by block.
+    """Opens the first audio stream of a file.
+
+    Returns:
+      Rate in Hz, number of channels, and the sound in order, block by block.
 
     Raises:
-      UnreadableMedia: if the file has no audio that can be decoded, or PyAV is not installed. So do the blocks.
+      UnreadableMedia: if the file has no audio that can be decoded, or PyAV is not installed. Iterating over the blocks raises
+        it too.
     """
     try:
         import av
@@ -44,7 +48,7 @@ def open_media(path: str) -> tuple[int, int, Iterator[Float32[np.ndarray, "frame
 def _blocks(container: Any, stream: Any) -> Iterator[Float32[np.ndarray, "frames channels"]]:
     import av
 
-    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)  # of the format alone
+    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)  # changes the sample format alone
     with container:
         try:
             for frame in container.decode(stream):

@@ -18,15 +18,16 @@ HIGHEST_CHANNELS = 2
 
 @contextlib.contextmanager
 def open_microphone(sample_rate: int, block_seconds: float, device: str | None = None) -> Iterator[Recording]:
-    """Opens an input: at the rate that the model needs, one channel, if the input gives that; else as the input is.
+    """Opens a microphone, with one channel at the rate of the model if the microphone supports that, else with its default.
 
     Args:
-      sample_rate: Hz.
+      sample_rate: rate of the model in Hz.
       block_seconds: length of a block.
-      device: its number in `devices`, or a part of its name; None: the default input.
+      device: number of the microphone in `devices`, or a part of its name; None: the default one.
 
     Raises:
-      UserError: if sounddevice is not installed, or there is no such microphone. The blocks raise it when it goes away.
+      UserError: if sounddevice is not installed, or there is no such microphone. Iterating over the blocks raises it if the
+        microphone is unplugged.
     """
     sounddevice = _sounddevice()
     with contextlib.ExitStack() as stack:
@@ -44,7 +45,7 @@ def open_microphone(sample_rate: int, block_seconds: float, device: str | None =
 
 
 def devices() -> str:
-    """The audio inputs and outputs, a line each, with their numbers.
+    """Lists the audio inputs and outputs with their numbers, a line each.
 
     Raises:
       UserError: if sounddevice is not installed.
@@ -53,7 +54,7 @@ def devices() -> str:
 
 
 def meter(samples: Float32[np.ndarray, "frames channels"], score: float, threshold: float) -> str:
-    """One line: the level in dB of full scale, and a bar of the score with a mark at the threshold."""
+    """Formats one line: the level in dB relative to full scale, and a bar of the score with a mark at the threshold."""
     level = 20 * np.log10(max(float(np.sqrt(np.square(samples).mean())), 1e-6))
     loudness = round(METER * min(max(1 - level / FLOOR_DB, 0.0), 1.0))
     filled, mark = round(METER * min(score, 1.0)), min(round(METER * threshold), METER - 1)
@@ -63,7 +64,7 @@ def meter(samples: Float32[np.ndarray, "frames channels"], score: float, thresho
 
 
 def _settings(sounddevice: Any, sample_rate: int, device: int | str | None) -> tuple[int, int]:
-    """Rate and channels to open an input with: Windows' WASAPI and many USB microphones give their own rate alone."""
+    """Rate and channels to open a microphone with: Windows' WASAPI and many USB microphones support one rate alone."""
     try:
         sounddevice.check_input_settings(device=device, channels=1, dtype="float32", samplerate=sample_rate)
         return sample_rate, 1

@@ -1,23 +1,24 @@
-"""Several channels to one."""
+"""Mixing of several channels to one."""
 
 import numpy as np
 from jaxtyping import Float32
 
 BLOCK_SECONDS = 0.1
-DECAY = 0.99  # of the statistics, a block: they look back about 10 s
-SILENT = 0.01  # energy beside the loudest channel's (-20 dB) below which a channel is left out
-INVERTED = -0.5  # correlation with the loudest channel below which a channel is taken with the opposite sign
+DECAY = 0.99  # factor of the statistics at each block: they cover the last 10 s or so
+SILENT = 0.01  # a channel with less energy than this share of the loudest one's (-20 dB) is left out
+INVERTED = -0.5  # a channel whose correlation with the loudest one is lower is mixed with the opposite sign
 
 
 class Mixer:
-    """Takes one channel, or the mean of all that carry sound, in phase: an inverted channel does not cancel the others, and
-    a silent one does not halve them.
+    """Selects one channel, or averages all channels that carry sound.
 
-    Which channels these are is decided block by block, so that the result does not depend on how the samples arrive.
+    An inverted channel gets the opposite sign, so that it does not cancel the others; a silent one is left out, so that it
+    does not halve them. This is decided for blocks of a fixed length, so that the result does not depend on how many samples
+    each call brings.
 
     Args:
-      rate: Hz.
-      channel: to be taken, the first is 0; None mixes them.
+      rate: rate in Hz.
+      channel: the channel to select; the first is 0. None: average.
     """
 
     def __init__(self, rate: int, channel: int | None = None):
@@ -26,10 +27,10 @@ class Mixer:
         self._products: Float32[np.ndarray, "channels channels"] | None = None
 
     def process(self, frames: Float32[np.ndarray, "frames channels"]) -> Float32[np.ndarray, "samples"]:
-        """Mixes all whole blocks; the rest waits.
+        """Mixes all whole blocks; the remainder waits for the next call.
 
         Raises:
-          ValueError: if there is no such channel, or their number changes.
+          ValueError: if the channel does not exist, or the number of channels changes.
         """
         channels = frames.shape[1]
         if self._channel is not None and not 0 <= self._channel < channels:
@@ -46,7 +47,7 @@ class Mixer:
         return np.concatenate(mixed) if mixed else np.zeros(0, np.float32)
 
     def flush(self) -> Float32[np.ndarray, "samples"]:
-        """Mixes what waits, at the end of a stream."""
+        """Mixes the remainder, at the end of a stream."""
         pending, self._pending = self._pending, None
         return np.zeros(0, np.float32) if pending is None else self._mix(pending)
 

@@ -1,4 +1,4 @@
-"""An exported .onnx run by ONNX Runtime, one hop at a time."""
+"""Runs an exported .onnx with ONNX Runtime, one hop at a time."""
 
 from typing import Any
 
@@ -11,12 +11,14 @@ NEXT = "_next"  # suffix of the output that is the next value of a state
 
 
 class OnnxModel:
-    """Posteriors after each hop of one stream. As `LiteRtModel`, for a graph that takes `samples` and a state, or `audio`.
+    """Computes the posteriors after each hop of one stream, as `LiteRtModel` does.
+
+    The graph takes `samples` (one hop) and a state, or `audio` (the last window).
 
     Args:
-      content: of a .onnx that s3rl_jax.export wrote.
+      content: content of a .onnx that s3rl_jax.export wrote.
       window: samples of `audio`.
-      path: of the file, for messages.
+      path: path of the file, for messages.
 
     Raises:
       UserError: if the file is no such model, or ONNX Runtime is not installed.
@@ -39,7 +41,7 @@ class OnnxModel:
         self._last_window = np.zeros(self._window, np.float32)
 
     def step(self, samples: Float[np.ndarray, "hop"]) -> Float[np.ndarray, "labels"]:
-        """Posteriors after the next hop.
+        """Returns the posteriors after the next hop.
 
         Raises:
           ValueError: if the model does not take such a hop.
@@ -50,9 +52,9 @@ class OnnxModel:
             arrays = self._session.run(self._outputs, {self._input: samples[None], **self._state})
         except Exception as error:  # ONNX Runtime's exceptions have no common class
             raise ValueError(str(error)) from error
-        answer = dict(zip(self._outputs, arrays, strict=True))
-        self._state = {name: answer[name + NEXT] for name in self._state}
-        return answer["posteriors"][0]
+        outputs = dict(zip(self._outputs, arrays, strict=True))
+        self._state = {name: outputs[name + NEXT] for name in self._state}
+        return outputs["posteriors"][0]
 
 
 def _open(content: bytes, path: str) -> Any:
@@ -64,5 +66,5 @@ def _open(content: bytes, path: str) -> Any:
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # as above
+    except Exception as error:  # ONNX Runtime's exceptions have no common class
         raise UserError(f"{path}: not a model that s3rl_jax.export wrote: {str(error).splitlines()[0]}") from error

@@ -1,4 +1,4 @@
-"""Recordings, block by block, from files and from pipes."""
+"""Reads recordings block by block, from files and from pipes."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ STANDARD_INPUT = "standard input"
 
 @contextlib.contextmanager
 def open_recording(path: str) -> Iterator[Recording]:
-    """Opens a file; memory does not grow with its length.
+    """Opens a file. Memory does not grow with its length, because its blocks are read one by one.
 
     Raises:
-      UserError: naming the file, if it cannot be read or is no sound.
+      UserError: if the file cannot be read or is not sound; names the file.
     """
     if Path(path).exists() and not Path(path).is_file():
         raise UserError(f"{path}: not a file; expected a recording (a stream can be piped to -)")
@@ -34,7 +34,19 @@ def open_recording(path: str) -> Iterator[Recording]:
 def open_stream(
     stream: BufferedIOBase, encoding: Encoding, rate: int, channels: int, block_seconds: float, name: str = STANDARD_INPUT
 ) -> Recording:
-    """Samples from a pipe: raw, as the arguments say, or a WAV, as its header says."""
+    """Opens a pipe that brings raw samples or a WAV.
+
+    Args:
+      stream: the pipe.
+      encoding: type of raw samples.
+      rate: rate of raw samples in Hz.
+      channels: channels of raw samples.
+      block_seconds: length of a block.
+      name: name of the pipe, for messages.
+
+    Raises:
+      UserError: for a WAV that cannot be read.
+    """
     head = stream.read(HEAD_BYTES)
     if is_wave(head):
         try:
@@ -64,7 +76,7 @@ def _open_wave_or_other(file: BufferedIOBase, path: str) -> Recording:
 
 
 def _wave(stream: BufferedIOBase, name: str, block_seconds: float) -> Recording:
-    """A WAV of which the first `HEAD_BYTES` have been read."""
+    """Opens a WAV whose first `HEAD_BYTES` have been read."""
     wave_format, length = read_header(stream)
     encoding, channels, rate = wave_format
     pieces = sample_bytes(stream, wave_format, length, round(block_seconds * rate), _warner(name))
@@ -72,7 +84,7 @@ def _wave(stream: BufferedIOBase, name: str, block_seconds: float) -> Recording:
 
 
 def _checked(blocks: Blocks, name: str) -> Blocks:
-    """The blocks, if there are any, all of them finite and within the range of sound."""
+    """Yields the blocks; raises UserError if there are none, or samples that are not finite or far beyond full scale."""
     empty = True
     try:
         for block in blocks:

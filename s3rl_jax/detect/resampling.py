@@ -1,4 +1,4 @@
-"""Any sample rate to the model's, by soxr."""
+"""Resampling of a stream to the model's rate, by soxr."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -7,7 +7,11 @@ from s3rl_jax.core.errors import UserError
 
 
 class Resampler:
-    """Resamples one stream; equal rates pass unchanged, and need no soxr.
+    """Resamples one stream. Equal rates pass unchanged, and need no soxr.
+
+    Args:
+      rate: rate of the stream in Hz.
+      target: rate of the result in Hz.
 
     Raises:
       UserError: if soxr is needed and not installed.
@@ -23,5 +27,5 @@ class Resampler:
             self._stream = soxr.ResampleStream(rate, target, 1, dtype="float32")
 
     def process(self, samples: Float32[np.ndarray, "samples"], last: bool = False) -> Float32[np.ndarray, "resampled"]:
-        """The samples that can be computed by now; with `last` all that remain."""
+        """Returns the samples that can be computed so far; with `last`, all that remain."""
         return samples if self._stream is None else self._stream.resample_chunk(samples, last=last)

@@ -1,4 +1,4 @@
-"""WAV from a stream that need not be seekable: RIFF, RF64 and BW64, plain and EXTENSIBLE, with wrong lengths and all.
+"""Reads WAV from a stream that need not be seekable: RIFF, RF64 and BW64, plain and EXTENSIBLE, also with wrong lengths.
 
 The standard library's `wave` reads neither floats nor EXTENSIBLE nor RF64, and trusts the lengths that a file claims.
 """
@@ -18,7 +18,7 @@ UNKNOWN_LENGTH = 0xFFFFFFFF
 LONGEST_FORMAT = 1 << 16  # bytes
 PIECE = 1 << 16  # bytes read at a time where they are skipped
 HIGHEST_CHANNELS = 64
-# Chunks that may follow an empty data chunk. Anything else there is audio: a recorder that was killed wrote no length.
+# Chunks that may follow an empty data chunk. Other bytes there are audio: a recorder that was killed wrote no length.
 KNOWN_CHUNKS = {b"LIST", b"fact", b"bext", b"cue ", b"smpl", b"id3 ", b"ID3 ", b"iXML", b"PEAK", b"JUNK", b"PAD ", b"data"}
 
 
@@ -27,7 +27,7 @@ class WaveError(Exception):
 
 
 class WaveFormat(NamedTuple):
-    """The format chunk: rate in Hz."""
+    """The format chunk: type of the samples, number of channels, rate in Hz."""
 
     encoding: Encoding
     channels: int
@@ -35,18 +35,18 @@ class WaveFormat(NamedTuple):
 
 
 def is_wave(head: bytes) -> bool:
-    """Whether a file that begins with these bytes, at least `HEAD_BYTES`, is a WAV."""
+    """Whether a file is a WAV, by its first `HEAD_BYTES` bytes."""
     return head[:4] in MAGIC and head[8:12] == b"WAVE"
 
 
 def read_header(stream: BufferedIOBase) -> tuple[WaveFormat, int | None]:
-    """Reads up to the first sample, from behind the first `HEAD_BYTES`.
+    """Reads from behind the first `HEAD_BYTES` up to the first sample.
 
     Returns:
-      The format, and how many bytes of samples the file claims to have; None if it does not know.
+      The format, and the number of bytes of samples that the file claims to have; None if it claims none.
 
     Raises:
-      WaveError: if there is no format or no data, or a format of which we know nothing.
+      WaveError: if there is no format or no data, or the format is not supported.
     """
     wave_format, long_length = None, None
     while True:
@@ -68,14 +68,14 @@ def read_header(stream: BufferedIOBase) -> tuple[WaveFormat, int | None]:
 def sample_bytes(
     stream: BufferedIOBase, wave_format: WaveFormat, length: int | None, frames: int, warn: Callable[[str], None]
 ) -> Iterator[bytes]:
-    """The samples of all data chunks, in pieces of whole frames.
+    """Yields the samples of all data chunks, in pieces of whole frames.
 
     Args:
-      stream: behind `read_header`.
-      wave_format: of the samples.
-      length: of the first data chunk, as `read_header` gives it.
-      frames: in a piece.
-      warn: is told in what the file is not as it claims.
+      stream: stands at the first sample, after `read_header`.
+      wave_format: format of the samples.
+      length: bytes of the first data chunk, as `read_header` returns them.
+      frames: frames in a piece.
+      warn: is called with a message where the file differs from its header.
     """
     piece = max(frames, 8) * wave_format.encoding.bytes * wave_format.channels
     per_second = wave_format.rate * wave_format.encoding.bytes * wave_format.channels
@@ -106,7 +106,16 @@ def sample_bytes(
 
 
 def _next_data(stream: BufferedIOBase, head: bytes, warn: Callable[[str], None]) -> int | None:
-    """Skips chunks, beginning with the one of that head, up to the next data chunk: its length; None at the end."""
+    """Skips chunks up to the next data chunk.
+
+    Args:
+      stream: stands behind `head`.
+      head: the first 8 bytes of a chunk: its name and length.
+      warn: is called with a message for bytes that are no chunk.
+
+    Returns:
+      Bytes of the data chunk; None at the end of the file.
+    """
     while len(head) == 8:
         name, length = head[:4], int.from_bytes(head[4:], "little")
         if name == b"data":

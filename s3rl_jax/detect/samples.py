@@ -1,4 +1,4 @@
-"""Samples of any type as float32 in [-1, 1]: arrays by their type, bytes by their encoding."""
+"""Converts samples to float32 in [-1, 1]: arrays by their type, bytes by their encoding."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ RATES = (4000, 384_000)  # Hz, of recordings: the lowest and the highest
 
 
 class Encoding(NamedTuple):
-    """Interleaved little-endian samples.
+    """The type of interleaved little-endian samples.
 
     Attributes:
       kind: `u` unsigned (8 bits alone), `s` signed, `f` float.
-      bits: a sample takes.
+      bits: bits of a sample.
     """
 
     kind: str
@@ -41,7 +41,7 @@ def decode(data: bytes, encoding: Encoding, channels: int) -> Float32[np.ndarray
     frame = encoding.bytes * channels
     data = data[: len(data) // frame * frame]
     if encoding.kind == "f":
-        with np.errstate(over="ignore"):  # to infinity, which is refused
+        with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinity, which `check_range` refuses
             samples = np.frombuffer(data, f"<f{encoding.bytes}").astype(np.float32)
     elif encoding.kind == "u":
         samples = (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
@@ -57,7 +57,7 @@ def to_float(samples: Num[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """Scales integers by the range of their type; floats keep their values.
 
     Raises:
-      ValueError: for types that are no audio (such as int64, whose scale is anybody's guess), and values of `check_range`.
+      ValueError: for other types (the scale of int64, for example, is unknown), and for floats that `check_range` refuses.
     """
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
@@ -72,10 +72,10 @@ def to_float(samples: Num[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
 
 
 def check_range(samples: Float32[np.ndarray, "..."]) -> None:
-    """Refuses samples that are not finite or far beyond full scale: a model would answer, and for long, with nonsense.
+    """Refuses samples that are not finite or far beyond full scale: they would spoil the model's state for seconds.
 
     Raises:
-      ValueError: saying what there is and what is expected.
+      ValueError: if there is such a sample; says what is expected.
     """
     if not samples.size:
         return

@@ -1,4 +1,4 @@
-"""A Wyoming wake-word service, as Home Assistant uses them: models answer over TCP to streams of audio."""
+"""A wake-word service by the Wyoming protocol, for Home Assistant: clients send audio over TCP, and get detections."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ def serve(uri: str, models: Sequence[str], operating_point: str | None = None) -
 
     Args:
       uri: tcp://HOST:PORT or unix://PATH.
-      models: of s3rl_jax.export.
-      operating_point: as `Detector` takes it.
+      models: files that s3rl_jax.export wrote.
+      operating_point: as in `Detector`.
 
     Raises:
-      UserError: for an impossible address, or a file that is no model.
+      UserError: for an invalid or taken address, a file that is no model, or two models with the same file name.
     """
     try:
         if urlparse(uri).scheme not in ("tcp", "unix"):
@@ -45,7 +45,7 @@ def serve(uri: str, models: Sequence[str], operating_point: str | None = None) -
     if len(names) < len(models):
         raise UserError("--wyoming: two models of one name; expected different file names")
     for model in models:
-        Detector(model, operating_point)  # so that a bad one is named before the first client comes
+        Detector(model, operating_point)  # raises UserError for a bad model before the first client connects
     info = Info(wake=[_program(names)]).event()
 
     def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncEventHandler:
@@ -85,7 +85,7 @@ def _program(names: dict[str, str]) -> WakeProgram:
 
 
 class AudioKind(NamedTuple):
-    """The form of a client's audio: rate in Hz, bytes a sample, channels."""
+    """The format of a client's audio: rate in Hz, bytes of a sample, number of channels."""
 
     rate: int
     width: int
@@ -93,14 +93,14 @@ class AudioKind(NamedTuple):
 
 
 class WakeWordClient(AsyncEventHandler):
-    """One client: the models that it asked for, each with a state of its own.
+    """The connection of one client: the models that it chose, each with its own state.
 
     Args:
-      reader: from the client.
-      writer: to the client.
-      names: of the models to their paths.
-      operating_point: as `Detector` takes it.
-      info: the answer to `describe`.
+      reader: reads from the client.
+      writer: writes to the client.
+      names: path of each model, by its name.
+      operating_point: as in `Detector`.
+      info: the reply to a `describe` event.
     """
 
     def __init__(self, reader, writer, names: dict[str, str], operating_point: str | None, info: Event):
@@ -112,16 +112,16 @@ class WakeWordClient(AsyncEventHandler):
         self._begin_ms, self._detected, self._partial_frame = 0, False, b""
 
     async def run(self) -> None:
-        """Handles events until the client goes. What is malformed ends this client, and no other."""
+        """Handles events until the client disconnects. A malformed event disconnects this client, and no other."""
         try:
             await super().run()
-        except (ConnectionError, EOFError):  # it went in the middle of an event
+        except (ConnectionError, EOFError):  # the client disconnected in the middle of an event
             pass
-        except Exception as error:  # whatever an event of any form led to
+        except Exception as error:  # a malformed event may raise anything
             LOGGER.warning(f"a client is disconnected: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
     async def handle_event(self, event: Event) -> bool:
-        """Answers one event; another type than those of wake words is ignored."""
+        """Handles one event; events that do not concern wake words are ignored."""
         if Describe.is_type(event.type):
             await self.write_event(self._info)
         elif Detect.is_type(event.type):
@@ -130,7 +130,7 @@ class WakeWordClient(AsyncEventHandler):
             start = AudioStart.from_event(event)
             self._begin(AudioKind(start.rate, start.width, start.channels), start.timestamp)
         elif AudioChunk.is_type(event.type):
-            await self._hear(AudioChunk.from_event(event))
+            await self._process(AudioChunk.from_event(event))
         elif AudioStop.is_type(event.type) and self._kind:
             await self._end()
         return True
@@ -151,7 +151,7 @@ class WakeWordClient(AsyncEventHandler):
                 self._detectors[name] = Detector(self._paths[name], self._operating_point)
             self._detectors[name].reset(kind.rate)
 
-    async def _hear(self, chunk: AudioChunk) -> None:
+    async def _process(self, chunk: AudioChunk) -> None:
         kind = AudioKind(chunk.rate, chunk.width, chunk.channels)
         if kind != self._kind:  # some clients send no audio-start
             self._begin(kind, chunk.timestamp)
@@ -177,7 +177,7 @@ class WakeWordClient(AsyncEventHandler):
 
 
 class _BoundedReader:
-    """A stream reader that refuses events whose length is beyond any sense, before they fill the memory."""
+    """A stream reader that refuses events longer than `LONGEST_EVENT`, before they fill the memory."""
 
     def __init__(self, reader: asyncio.StreamReader):
         self._reader = reader

@@ -18,8 +18,8 @@ def teacher_codebook(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """- log ( exp(cos(o_t, k_t) / kappa) / sum_{k in {k_t} + K_t} exp(cos(o_t, k) / kappa) ), mean over masked frames t.
 
-    K_t holds the codes of `distractors` other masked frames of the same utterance. A frozen codebook needs no diversity
-    term.
+    o is the student's output, k_t the teacher's code vector. K_t holds the code vectors of `distractors` other masked frames
+    of the same utterance. A frozen codebook needs no diversity term.
 
     Returns:
       The loss, and the share of masked frames at which k_t is the nearest code (accuracy).
@@ -32,7 +32,9 @@ def code_classes(
     index: Int[ArrayLike, "batch time groups"],
     mask: Bool[ArrayLike, "batch time"],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """- log p_t(k_t), summed over the codebook's groups, mean over masked frames t (HuBERT, arXiv 2106.07447, eq. 1).
+    """- log p_t(k_t), summed over the codebook's groups, mean over masked frames t (HuBERT, arXiv 2106.07447, equation 1).
+
+    p_t = softmax(logits), k_t = index.
 
     Returns:
       The loss, and the accuracy over all groups.

@@ -1,4 +1,4 @@
-"""Unit vectors, whose products are cosines."""
+"""Vectors of length 1, whose dot products are cosines."""
 
 import jax
 import jax.numpy as jnp
@@ -7,5 +7,5 @@ from jaxtyping import Array, Float
 
 
 def unit(x: Float[ArrayLike, "*shape"], axis: int = -1) -> Float[Array, "*shape"]:
-    """x / |x| along `axis`; zero stays zero, with a finite gradient."""
+    """x / |x| along `axis`. A zero vector stays zero, and its gradient is finite."""
     return x * jax.lax.rsqrt(jnp.sum(jnp.square(x), axis=axis, keepdims=True) + 1e-12)

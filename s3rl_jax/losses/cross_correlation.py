@@ -1,7 +1,7 @@
 """Dual-view cross-correlation distillation (arXiv 2307.02720, section 3.2).
 
-Both views compare the same two matrices: a vector of the teacher and one of the student for each utterance of the global
-batch.
+Both views compare the same two [batch, dim] matrices, H of the teacher and O of the student: one vector for each utterance of
+the global batch.
 """
 
 import jax
@@ -37,7 +37,7 @@ def batch_view(teacher: Views, student: Views, beta: Scalar) -> Float[Array, ""]
 
 
 def dual_view(feature: Scalar, batch: Scalar) -> Float[Array, ""]:
-    """L_C / sg(L_C) + L_G / sg(L_G), sg: no gradient. Its value is 2, its gradient that of log L_C + log L_G."""
+    """L_C / sg(L_C) + L_G / sg(L_G), where sg stops the gradient: its value is 2, its gradient that of log L_C + log L_G."""
     return _normalised(feature) + _normalised(batch)
 
 

@@ -14,7 +14,7 @@ def frame_regression(
     valid: Bool[ArrayLike, "batch time"],
     cosine_weight: Float[ArrayLike, ""],
 ) -> Float[Array, ""]:
-    """mean_t ( mean_d |h_td - o_td| - lambda log sigmoid(cos(h_t, o_t)) ) over the valid frames."""
+    """mean_t ( mean_d |h_td - o_td| - lambda log sigmoid(cos(h_t, o_t)) ) over valid frames t; lambda is `cosine_weight`."""
     distance = _distance(teacher, student, cosine_weight)
     return jnp.sum(distance * valid) / jnp.maximum(valid.sum(), 1)
 
@@ -22,7 +22,7 @@ def frame_regression(
 def utterance_regression(
     teacher: Float[ArrayLike, "batch dim"], student: Float[ArrayLike, "batch dim"], cosine_weight: Float[ArrayLike, ""]
 ) -> Float[Array, ""]:
-    """The distance of `frame_regression` between the time means H and O, mean over utterances."""
+    """The distance of `frame_regression`, between one vector of the teacher and of the student for each utterance; the mean."""
     return _distance(teacher, student, cosine_weight).mean()
 
 

@@ -1,4 +1,4 @@
-"""The keyword detector: a student, a linear head at each frame, and a pooling of its outputs over a window."""
+"""The keyword detector: a student, a linear head at each frame, and a pooling of the head's outputs over a window."""
 
 import dataclasses
 from typing import Any
@@ -19,8 +19,8 @@ from s3rl_jax.models.student.registry import build_student, encode, initialise, 
 from s3rl_jax.models.student.state import State, append, append_to_silence
 
 FRAME = 2 * HOP  # samples from one student frame to the next
-OVERLAP = WINDOW - HOP  # samples that a step's first window shares with the step before it
-# Scopes of operations, by which an export knows what it must not quantise.
+OVERLAP = WINDOW - HOP  # samples before a step that its first log-mel window reads
+# Names of scopes, by which an export recognises the operations that it must not quantise.
 FRONT_END, AVERAGE = "front_end", "average"
 
 
@@ -31,17 +31,18 @@ def student_features(audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "
 
 @dataclasses.dataclass(frozen=True)
 class KeywordModel:
-    """A student and a head as functions of a waveform: what is trained, evaluated and exported.
+    """A student and a head as functions of a waveform. It is trained, evaluated and exported.
 
-    A stream remembers a few numbers of each frame of the window, as the pooling asks for: see `s3rl_jax.models.head`.
+    The state of a stream holds a few numbers for each frame of the window; the pooling says which: see
+    `s3rl_jax.models.head`.
 
     Attributes:
       student: encodes frames.
       classes: number of keywords, plus one.
-      window: samples over whose frames the head's outputs are pooled.
+      window: samples of the window.
       hop: samples from one score to the next.
       lead: samples before the window in a clip of a streaming student, the past that its attention sees.
-      pooling: of the head, by its name.
+      pooling: a name in `POOLINGS`.
     """
 
     student: nn.Module
@@ -61,13 +62,13 @@ class KeywordModel:
         return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
 
     def init(self, rng: Key[Array, ""]) -> dict[str, Any]:
-        """Random parameters: `student`, `head`, and `statistics` for a student that has any."""
+        """Random parameters: `student`, `head`, and `statistics` for a student with BatchNorm."""
         student_rng, head_rng = jax.random.split(rng)
         head = self._head_module.init(head_rng, jnp.zeros((1, self.student.width)))["params"]
         return initialise(self.student, student_rng) | {"head": head}
 
     def features(self, audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch frames bands"]:
-        """Standardised log-mel of clips in [-1, 1], 10 ms apart; for a streaming student, of clips that follow silence."""
+        """Standardised log-mel of clips in [-1, 1], a frame each 10 ms. For a streaming student, silence precedes a clip."""
         if self.streaming:
             audio, _ = append_to_silence(OVERLAP, audio)
         with jax.named_scope(FRONT_END):
@@ -81,15 +82,18 @@ class KeywordModel:
         rounded: bool = False,
         dtype: str = "float32",
     ) -> tuple[Float[Array, "batch classes"], dict[str, Any]]:
-        """Logits of clips for training, and the student's updated running statistics (`{}` without BatchNorm, or frozen).
+        """Logits of clips for training.
 
         Args:
-          params: `student`, `head`, perhaps `statistics`.
+          params: `student`, `head`, and `statistics` for a student with BatchNorm.
           frames: stacked features of clips.
-          frozen: whether the student is left as it is: no gradient into it, and its statistics are not updated.
+          frozen: whether the student stays as it is: no gradient into it, no update of its statistics.
           rounded: whether weights and activations are rounded as in an int8 file. BatchNorm then uses its running
             statistics, as the file does.
-          dtype: that a student that is trained computes in.
+          dtype: dtype in which the student computes, unless it is frozen or rounded.
+
+        Returns:
+          The logits, and the student's updated running statistics: `{}` without BatchNorm, frozen, or rounded.
         """
         if rounded:
             params = fake_quantise_params(params)
@@ -108,7 +112,7 @@ class KeywordModel:
         return self._window(params, hidden)
 
     def initial_state(self, batch: int) -> State:
-        """The state before the first sample of a stream: silence without a keyword. All of it is zero."""
+        """The state before the first sample of a stream: silence without a keyword. All arrays are zero."""
         past = self._pooled - self.hop // FRAME
         values = jax.eval_shape(POOLINGS[self.pooling].remembered, self._outputs((batch, past))).shape
         logits = jnp.zeros(values)
@@ -120,9 +124,12 @@ class KeywordModel:
         """Logits after each of the next hops of a stream.
 
         Args:
-          params: `student`, `head`, perhaps `statistics`.
-          audio: whole hops.
-          state: that the step before returned, or `initial_state`. Steps of any size give the same as one of all audio.
+          params: `student`, `head`, and `statistics` for a student with BatchNorm.
+          audio: whole hops in [-1, 1].
+          state: the state that the last step returned, or `initial_state`.
+
+        Returns:
+          The logits, and the next state. Steps of any number of hops give the same logits as one step of all audio.
         """
         extended, past_audio = append(state["audio"], audio)
         with jax.named_scope(FRONT_END):
@@ -133,7 +140,7 @@ class KeywordModel:
     def step_frames(
         self, params: dict[str, Any], frames: Float[ArrayLike, "batch time stacked"], state: State
     ) -> tuple[Float[Array, "batch hops classes"], State]:
-        """`step` from stacked features, for a microcontroller with a front end in its firmware; `state` has no `audio`."""
+        """As `step`, from stacked features; `state` has no `audio`. For a microcontroller whose firmware computes log-mel."""
         student_state = {name: state[name] for name in state if name != "logits"}
         hidden, student_state = self.student.apply(variables(params), frames, student_state, method="step")
         with jax.named_scope(AVERAGE):
@@ -145,7 +152,7 @@ class KeywordModel:
 
     @property
     def _pooled(self) -> int:
-        """Frames in a window."""
+        """Number of frames in a window."""
         return self.window // FRAME if self.streaming else stacked_count(self.window)
 
     @property
@@ -156,11 +163,11 @@ class KeywordModel:
         return self._head_module.apply({"params": params["head"]}, hidden).astype(jnp.float32)
 
     def _outputs(self, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
-        """The shape of the head's outputs at frames of that shape."""
+        """The head's outputs as a shape, for frames of a given shape."""
         return jax.ShapeDtypeStruct((*shape, self.classes + POOLINGS[self.pooling].extra), jnp.float32)
 
     def _window(self, params, hidden):
-        """Logits of the window at the end of clips. The head of the mean frame is the mean of the head's logits."""
+        """Logits of the window at the end of clips. The head is linear, so its mean logits are its logits of the mean frame."""
         hidden = hidden[:, -self._pooled :]
         if self.pooling == "mean":
             return self._head(params, hidden.mean(axis=1))
@@ -181,7 +188,7 @@ def keyword_model(config: ConfigDict, classes: int) -> KeywordModel:
     window, hop, lead = (
         round(s * SAMPLE_RATE) for s in (seconds.window_seconds, seconds.hop_seconds, seconds.get("lead_seconds", 0))
     )
-    pooling = config.get("head", {}).get("pooling", "mean")  # of configurations older than the field
+    pooling = config.get("head", {}).get("pooling", "mean")  # configurations older than the field are mean
     lookup(POOLINGS, pooling, "config.head.pooling")
     model = KeywordModel(build_student(config.student), classes, window, hop, lead, pooling)
     if model.streaming and (hop % (FRAME * model.student.block) or hop > window or window % FRAME):

@@ -12,22 +12,23 @@ from jaxtyping import Array, Float
 
 from s3rl_jax.models.ops.dense import Dense
 
-SILENCE_LOGIT = 5.0  # of "no keyword" before the first frame of a stream; of each keyword, minus this
-STEEPEST = 3.0  # logarithm of the largest weight of a frame in attention pooling
+SILENCE_LOGIT = 5.0  # logit of "no keyword" before the first frame of a stream; each keyword's logit is minus this
+STEEPEST = 3.0  # logarithm of a frame's largest weight in attention pooling
 
-Values = Float[ArrayLike, "*batch _"]  # at frames, or reduced over the frames of a window
+Values = Float[ArrayLike, "*batch _"]  # values at frames, or reduced over the frames of a window
 
 
 class Pooling(NamedTuple):
-    """How outputs at frames become logits of a window: logits = finish(reduction over the window of remembered(outputs)).
+    """A pooling of the linear layer's outputs at frames to the logits of a window.
 
-    A stream remembers these values of the past frames of its window. Those of silence are 0.
+    logits = finish(reduction(remembered(outputs))); the reduction is over the frames of the window. The state of a stream
+    holds the remembered values of the window's past frames. For silence they are 0.
 
     Attributes:
-      extra: outputs of the linear layer beside one logit a class.
+      extra: number of outputs of the linear layer in addition to one logit for each class.
       reduction: mean or max.
-      remembered: outputs -> the values of a frame that are reduced.
-      finish: reduced values -> logits [*batch, classes].
+      remembered: function from outputs [*batch, outputs] to the values that are reduced.
+      finish: function from reduced values to logits [*batch, classes].
     """
 
     extra: int
@@ -59,15 +60,15 @@ POOLINGS = {
     "mean": Pooling(
         0, "mean", lambda outputs: outputs - _silence(outputs.shape[-1]), lambda mean: mean + _silence(mean.shape[-1])
     ),
-    # A weighted mean: each frame gives itself a weight of e^-3 to e^3.
+    # A weighted mean: an output of the linear layer gives each frame a weight from e^-3 to e^3.
     "attention": Pooling(1, "mean", _attention_remembered, _attention_finish),
-    # The frame that is surest of each keyword, by its logit minus that of "no keyword".
+    # For each keyword, the frame at which its logit minus that of "no keyword" is highest.
     "max": Pooling(0, "max", lambda outputs: outputs[..., 1:] - outputs[..., :1] + 2 * SILENCE_LOGIT, _max_finish),
 }
 
 
 class Head(nn.Module):
-    """Linear: a frame to one logit a class, and what the pooling needs beside. Class 0 is everything that is no keyword."""
+    """A linear layer: one logit for each class at each frame, and the extra outputs of the pooling. Class 0 is no keyword."""
 
     classes: int
     pooling: str = "mean"
@@ -78,20 +79,20 @@ class Head(nn.Module):
 
 
 def window_logits(pooling: str, outputs: Float[ArrayLike, "batch time outputs"]) -> Float[Array, "batch classes"]:
-    """Logits of one window, of its frames' outputs."""
+    """Logits of one window, from the outputs at its frames."""
     return stream_logits(pooling, POOLINGS[pooling].remembered(outputs), 1, outputs.shape[1], outputs.shape[1])[:, 0]
 
 
 def stream_logits(
     pooling: str, remembered: Float[ArrayLike, "batch time values"], hops: int, frames_a_hop: int, pooled: int
 ) -> Float[Array, "batch {hops} classes"]:
-    """Logits at the end of each hop, over the last `pooled` frames.
+    """Logits of several windows of a stream, one after each hop.
 
     Args:
-      pooling: its name.
-      remembered: values of the frames of the first window, and of those after it.
-      hops: windows, `frames_a_hop` apart.
-      frames_a_hop: frames from one score to the next.
+      pooling: a name in `POOLINGS`.
+      remembered: values of the frames of the first window and of all frames after it.
+      hops: number of windows.
+      frames_a_hop: frames from one window to the next.
       pooled: frames of a window.
     """
     if POOLINGS[pooling].reduction == "mean":

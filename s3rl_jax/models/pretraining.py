@@ -15,10 +15,13 @@ from s3rl_jax.models.teacher import wav2vec2
 
 
 def pretraining_model(config: ConfigDict) -> tuple[nn.Module, Callable[[Count], Count]]:
-    """The model of a `pretrain` config, and the function from a number of samples to its number of frames.
+    """Builds the model of a `pretrain` config.
+
+    Returns:
+      The model, and a function from a number of samples to the model's number of frames.
 
     Raises:
-      UserError: for a model or a size that does not exist.
+      UserError: for a model or a size that does not exist, a student that is not a transformer, or `remat` for a student.
     """
     if config.model == "teacher":
         size = lookup(wav2vec2.SIZES, config.teacher.size, "config.teacher.size")

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-LEVELS = 255  # steps of an activation from its least to its greatest value, with zero on a step
-WEIGHT_LEVELS = 127  # steps of a weight on either side of zero
-SEVERAL_OUTPUT_AXES = ("query", "key", "value")  # dense layers whose kernel, [width, heads, dim], has one axis of inputs
+LEVELS = 255  # steps from the least to the greatest value of an activation; zero is on a step
+WEIGHT_LEVELS = 127  # steps from zero to the greatest weight
+SEVERAL_OUTPUT_AXES = ("query", "key", "value")  # dense layers with kernels [width, heads, dim]: one input axis, two of outputs
 
 
 def straight_through(x: Float[Array, "*shape"], rounded: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -19,7 +19,7 @@ def straight_through(x: Float[Array, "*shape"], rounded: Float[Array, "*shape"])
 
 
 def fake_quantise_activation(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Rounds to 256 levels from the batch's least to its greatest value, one scale for the tensor, zero exact."""
+    """Rounds to 256 levels from the least to the greatest value of the batch, with one scale for the tensor; zero is exact."""
     low, high = jnp.minimum(x.min(), 0.0), jnp.maximum(x.max(), 0.0)
     scale = jnp.maximum(high - low, 1e-6) / LEVELS
     zero = jnp.round(-low / scale)
@@ -27,13 +27,13 @@ def fake_quantise_activation(x: Float[Array, "*shape"]) -> Float[Array, "*shape"
 
 
 def fake_quantise_kernel(name: str, kernel: Float[Array, "*inputs outputs"]) -> Float[Array, "*inputs outputs"]:
-    """Rounds to 255 levels about zero, one scale for each output channel.
+    """Rounds to 255 levels about zero, with one scale for each output channel.
 
     Folding a BatchNorm multiplies each channel of the kernel, and so the channel's scale, by a number: the rounding is the
     same before and after.
 
     Args:
-      name: name of the layer, which tells the axes that are outputs.
+      name: name of the layer, which decides which axes are outputs.
       kernel: kernel of a dense layer or a convolution.
     """
     inputs = (0,) if name in SEVERAL_OUTPUT_AXES else tuple(range(kernel.ndim - 1))
@@ -42,7 +42,7 @@ def fake_quantise_kernel(name: str, kernel: Float[Array, "*inputs outputs"]) -> 
 
 
 def fake_quantise_params(params: Any) -> Any:
-    """The tree of parameters with all its kernels rounded."""
+    """Rounds all kernels in a tree of parameters."""
 
     def rounded(path, leaf):
         keys = [entry.key for entry in path]
@@ -52,12 +52,12 @@ def fake_quantise_params(params: Any) -> Any:
 
 
 def _round_edges(call, args, kwargs, context):
-    """Rounds the input and the output of each matrix product and convolution, which are integer tensors of the file."""
+    """Rounds the input and the output of each matrix product and convolution, as the int8 file does. A Flax interceptor."""
     if context.method_name != "__call__" or not isinstance(context.module, (nn.Dense, nn.DenseGeneral, nn.Conv)):
         return call(*args, **kwargs)
     return fake_quantise_activation(call(fake_quantise_activation(args[0]), *args[1:], **kwargs))
 
 
 def rounding_activations() -> contextlib.AbstractContextManager:
-    """A context in which applied modules round the inputs and outputs of their products."""
+    """Context manager in which Flax modules round the inputs and outputs of their products."""
     return nn.intercept_methods(_round_edges)

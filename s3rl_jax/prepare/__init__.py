@@ -1,1 +1,1 @@
-"""`python -m s3rl_jax.prepare`: audio files, or a speech synthesiser, to a corpus."""
+"""`python -m s3rl_jax.prepare`: writes a corpus from audio files, or from texts that synthesisers speak."""

@@ -11,25 +11,38 @@ from s3rl_jax.prepare.synthesis.script import Script, read_texts
 
 
 def main() -> None:
-    parser = Parser(prog="s3rl_jax.prepare", description="Audio files, or a speech synthesiser, to a corpus.")
-    parser.add_argument(
-        "--source", help="a folder of WAV/FLAC/OGG/MP3 files, a manifest.csv, or tfds:NAME of a set TFDS prepared"
+    parser = Parser(
+        prog="s3rl_jax.prepare", description="Writes a corpus from audio files, or from texts that synthesisers speak."
     )
-    parser.add_argument("--tfds_dir", default="~/tensorflow_datasets", help="where TFDS keeps its sets")
-    parser.add_argument("--synthesize", help="keywords, comma-separated, to be spoken by the embedded synthesiser")
-    parser.add_argument("--minutes", type=float, default=60.0, help="how much speech to synthesise (default 60)")
-    parser.add_argument("--count", type=int, default=0, help="recordings of each keyword; 0: a share of the minutes")
-    parser.add_argument("--language", default="en", help="to speak: an espeak-ng voice, for example de (default en)")
-    parser.add_argument("--texts", help="a UTF-8 file of other things to say, a line each")
-    parser.add_argument("--engines", default="espeak,flite,festival,piper", help="those of them that the machine has")
+    parser.add_argument(
+        "--source", help="a folder of WAV/FLAC/OGG/MP3 files, a manifest.csv, or tfds:NAME for a set that TFDS prepared"
+    )
+    parser.add_argument("--tfds_dir", default="~/tensorflow_datasets", help="folder of the sets that TFDS prepared")
+    parser.add_argument("--synthesize", help="keywords, comma-separated, that synthesisers speak")
+    parser.add_argument("--minutes", type=float, default=60.0, help="minutes of speech to synthesise (default 60)")
+    parser.add_argument("--count", type=int, default=0, help="recordings of each keyword; 0, the default: by --minutes")
+    parser.add_argument("--language", default="en", help="language to speak, an espeak-ng voice such as de (default en)")
+    parser.add_argument("--texts", help="a UTF-8 file of other texts to speak, a line each")
+    parser.add_argument(
+        "--engines",
+        default="espeak,flite,festival,piper",
+        help="synthesisers to use, of those that are installed (default all)",
+    )
     parser.add_argument("--piper_voices", default="", help="a folder of piper's voices (.onnx and .onnx.json)")
-    parser.add_argument("--seed", type=int, default=0, help="of the synthesiser's choices")
-    parser.add_argument("--out", required=True, help="the corpus to write; one that was begun is finished")
-    parser.add_argument("--segment_seconds", type=float, default=20.0, help="longer recordings are cut (default 20)")
-    parser.add_argument("--overlap_seconds", type=float, default=0.0, help="of two segments of a recording (default 0)")
-    parser.add_argument("--workers", type=int, default=0, help="processes; 0, the default: one a core")
-    parser.add_argument("--runner", default="", help="of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner")
-    parser.add_argument("--beam_options", default="", help="of the runner, for example '--project=p --region=r'")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the synthesised corpus (default 0)")
+    parser.add_argument("--out", required=True, help="folder of the corpus; an unfinished corpus there is continued")
+    parser.add_argument(
+        "--segment_seconds",
+        type=float,
+        default=20.0,
+        help="longer recordings are cut into segments of this length (default 20)",
+    )
+    parser.add_argument("--overlap_seconds", type=float, default=0.0, help="overlap of two segments (default 0)")
+    parser.add_argument("--workers", type=int, default=0, help="number of processes; 0, the default: one for each core")
+    parser.add_argument(
+        "--runner", default="", help="runner of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner or SparkRunner"
+    )
+    parser.add_argument("--beam_options", default="", help="options of the runner, for example '--project=p --region=r'")
     args = parser.parse_args()
     if bool(args.source) == bool(args.synthesize):
         raise UserError("expected either --source or --synthesize")

@@ -1,4 +1,4 @@
-"""Completes a corpus whose shards are all written: TFDS's description, the rejected files, and last the summary."""
+"""Completes a corpus whose shards are written: writes TFDS's description, the rejected files, and last the summary."""
 
 import contextlib
 import csv
@@ -16,18 +16,18 @@ REJECTED = "rejected.csv"
 
 
 def complete(folder: Path, shard_counts: dict[str, int], rejected: list[Rejected]) -> dict:
-    """Writes what the shards have in common.
+    """Writes the files that describe the whole corpus. The summary is the last one: a corpus with a summary is finished.
 
     Args:
-      folder: of the corpus's files.
-      shard_counts: the number of shards of each split.
-      rejected: files that were refused before any shard was written.
+      folder: folder of the corpus's files.
+      shard_counts: number of shards of each split.
+      rejected: files that were rejected before any shard was written.
 
     Returns:
-      The summary, which is also in the corpus. It is written last, so a corpus with a summary is finished.
+      The summary.
 
     Raises:
-      UserError: if not a single file could be read.
+      UserError: if no file at all could be read.
     """
     indices = {split: _indices(folder, split, count) for split, count in shard_counts.items()}
     rejected = [*rejected, *(Rejected(*row) for parts in indices.values() for index in parts for row in index["rejected"])]
@@ -44,7 +44,7 @@ def complete(folder: Path, shard_counts: dict[str, int], rejected: list[Rejected
 
 
 def _indices(folder: Path, split: str, shards: int) -> list[dict]:
-    """The indices of a split. The shards of a split without any recording are removed: TFDS has no empty splits."""
+    """Reads the indices of a split. If the split has no recordings, its shards are removed: TFDS has no empty splits."""
     files = index_files(folder, split)
     indices = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     if not any(index["samples"] for index in indices):

@@ -1,8 +1,8 @@
-"""Prepares a corpus: divides the recordings of a source into shards, writes them side by side, and sums them up.
+"""Prepares a corpus: divides the recordings of a source into shards, writes the shards in parallel, and writes a summary.
 
     rows (sources/) -> shard inputs -> shards (shards.py, by workers.py) -> description and summary (completion.py)
 
-A corpus that was begun is continued with the shards that are missing.
+In an unfinished corpus only the missing shards are written.
 """
 
 import dataclasses
@@ -32,12 +32,12 @@ class Options:
 
     Attributes:
       segment_seconds: longer recordings are cut into segments.
-      overlap_seconds: what two segments of a recording share.
-      workers: processes on this machine.
-      runner: of Apache Beam, instead of processes: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner.
-      beam_options: of the runner, as its documentation writes them.
-      min_shard_files: a split of more than so many files gets several shards, so that all cores have one.
-      min_parallel_bytes: less than this is read before a second process has started.
+      overlap_seconds: overlap of two segments of a recording.
+      workers: number of processes on this machine.
+      runner: runner of Apache Beam, instead of processes: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner.
+      beam_options: options of the runner, as its documentation writes them.
+      min_shard_files: a split with more files than this gets several shards, so that all cores have work.
+      min_parallel_bytes: a source with fewer bytes is read in one process, as starting a second one would take longer.
     """
 
     segment_seconds: float = 20.0
@@ -50,16 +50,16 @@ class Options:
 
 
 def prepare(rows: Sequence[ManifestRow], out: str, options: Options = Options()) -> dict:
-    """Reads all files and writes the corpus; continues one that was begun, and leaves alone one that is finished.
+    """Reads all files and writes the corpus. An unfinished corpus is continued; a finished one is left as it is.
 
-    Files that cannot be read are skipped, counted, and listed with the reason in `rejected.csv` in the corpus. Of rows that
-    name the same file the first is taken.
+    Files that cannot be read are skipped, counted, and listed with the reason in `rejected.csv` in the corpus. If several
+    rows name the same file, the first one is used.
 
     Returns:
-      The summary that is also in `summary.json`.
+      The summary, which is also in `summary.json`.
 
     Raises:
-      UserError: if not a single file can be read, or `out` holds another corpus, or another process works on it.
+      UserError: if no file at all can be read, `out` holds another corpus, or another process works on it.
     """
     inputs, rejected = divide_files(rows, options.min_shard_files)
     return prepare_shards(inputs, out, options, rejected)
@@ -68,9 +68,19 @@ def prepare(rows: Sequence[ManifestRow], out: str, options: Options = Options())
 def prepare_shards(
     inputs: Mapping[str, Sequence[ShardInput]], out: str, options: Options, rejected: Sequence[Rejected] = ()
 ) -> dict:
-    """Writes a corpus of recordings that are divided into shards already, for each split.
+    """Writes a corpus of recordings that are already divided into shards.
 
-    Returns and raises what `prepare` does.
+    Args:
+      inputs: the shards of each split.
+      out: folder of the corpus.
+      options: settings.
+      rejected: files that were rejected already.
+
+    Returns:
+      The summary, which is also in `summary.json`.
+
+    Raises:
+      UserError: as `prepare`.
     """
     if not 0 <= options.overlap_seconds < options.segment_seconds:
         raise UserError(
@@ -103,13 +113,20 @@ def _write(
         write_with_processes(missing, options.workers, options.min_parallel_bytes)
     try:
         return complete(folder, {split: len(shards) for split, shards in inputs.items()}, rejected)
-    except UserError:  # nothing can be read: another source may be tried
+    except UserError:  # no file can be read: without the plan, the user may name another source
         (folder / PLAN).unlink()
         raise
 
 
 def _claim(folder: Path, jobs: list[ShardJob], out: str) -> dict | None:
-    """Takes the folder, or checks that it was begun with the same plan; the summary of a corpus that is finished."""
+    """Writes the plan of the corpus, or compares it with the one that is there.
+
+    Returns:
+      The summary if the corpus is finished, else None.
+
+    Raises:
+      UserError: if the folder holds a corpus with another plan.
+    """
     plan = {"shards": len(jobs), "digest": _digest(jobs)}
     same = (folder / PLAN).is_file() and not differences(folder / PLAN, plan)
     if (folder / SUMMARY).is_file():

@@ -1,4 +1,4 @@
-"""Recordings to store, out of the samples of one file: speech bounds, direct sound, segments."""
+"""Turns the samples of a file into the recordings to store: speech bounds, direct sound, segments."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,9 +15,15 @@ BELOW_PEAK_DB = 25.0
 
 
 def recording_of(row: ManifestRow, name: str, audio: Int16[np.ndarray, "samples"]) -> Recording:
-    """The recording of a row, whole, with the row's word or speech bounds or, where it has none, the measured ones.
+    """Creates the whole recording of a row.
 
-    An impulse response begins at its peak, the direct sound.
+    Its speech bounds are the row's word bounds, else the row's speech bounds, else those that `speech_bounds` estimates. An
+    impulse response is cut to begin at its peak, the direct sound.
+
+    Args:
+      row: the row.
+      name: id of the recording.
+      audio: samples of the file at 16 kHz.
     """
     if row.kind == "impulse_response":
         audio = audio[int(np.abs(audio.astype(np.int32)).argmax()) :]
@@ -34,10 +40,10 @@ def recording_of(row: ManifestRow, name: str, audio: Int16[np.ndarray, "samples"
 
 
 def split_recording(recording: Recording, segment: int, overlap: int) -> Iterator[Recording]:
-    """Cuts a long recording into segments of `segment` samples, two of which share `overlap` samples.
+    """Cuts a recording into segments of `segment` samples, which overlap by `overlap` samples.
 
-    Three kinds stay whole: what is no longer than a segment, impulse responses, and labelled speech, in which the words of
-    the label may be anywhere.
+    Recordings no longer than a segment, impulse responses and labelled speech stay whole: the word of a label may be
+    anywhere.
     """
     total = len(recording.audio)
     labelled = recording.kind == "speech" and bool(recording.label)
@@ -52,7 +58,11 @@ def split_recording(recording: Recording, segment: int, overlap: int) -> Iterato
 
 
 def speech_bounds(audio: Int16[np.ndarray, "samples"]) -> tuple[int, int]:
-    """First sample of the first, and end of the last, 20 ms frame whose energy is within 25 dB of the loudest one's."""
+    """Estimates the bounds of speech: from the first to the last 20 ms frame within 25 dB of the loudest one's energy.
+
+    Returns:
+      First sample of the speech, and one past its last.
+    """
     count = len(audio) // FRAME
     if not count:
         return 0, len(audio)

@@ -1,7 +1,7 @@
-"""One shard of a corpus: written by one worker, independent of all others.
+"""Writes one shard of a corpus, independently of all others.
 
-The recordings of a shard are settled before any of them is read, so a shard comes out the same whoever writes it: this
-process, one of several, or a Beam worker. Its index is written last: a shard with an index is finished.
+The list of a shard's recordings is fixed before any of them is read, so a shard has the same content whether this process,
+another one, or a Beam worker writes it. Its index is written last: a shard with an index is finished.
 """
 
 import abc
@@ -22,45 +22,49 @@ from s3rl_jax.prepare.recordings import split_recording
 
 FULL_SCALE = 32767
 OPTIONAL = ("placed", *ATTRIBUTES)  # columns that an index has only if a value is not empty
-CHECKS = ("peak", "clipped", "digest")  # of each recording, for the summary
+CHECKS = ("peak", "clipped", "digest")  # columns of an index for the summary
 
 
 class Rejected(NamedTuple):
-    """A file that cannot be used, and the reason."""
+    """A file that was rejected, and the reason."""
 
     path: str
     reason: str
 
 
 class ShardInput(abc.ABC):
-    """The recordings of one shard, not yet read. A dataclass, so that the plan of a corpus can be compared."""
+    """The recordings of one shard, not yet read. Subclasses are dataclasses, whose fields `identity` compares.
 
-    bytes: int  # about how many are to be read
+    Attributes:
+      bytes: approximate number of bytes to read.
+    """
+
+    bytes: int
 
     @abc.abstractmethod
     def __len__(self) -> int:
-        """The number of recordings."""
+        """Number of recordings."""
 
     @abc.abstractmethod
     def read(self) -> Iterator[Recording | Rejected]:
-        """Whole recordings, in a fixed order."""
+        """Yields whole recordings, in a fixed order."""
 
     def identity(self) -> dict[str, Any]:
-        """An identity of these recordings: equal for two runs that would write the same shard."""
+        """Fields that are equal for two inputs exactly if they give the same shard."""
         return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class ShardJob:
-    """A shard to be written.
+    """A shard to write.
 
     Attributes:
-      folder: of the corpus's files.
-      split: of the shard.
-      number: of the shard in its split.
-      count: the number of shards of the split.
-      recordings: what to write.
-      segment: longer recordings are cut into segments of so many samples.
+      folder: folder of the corpus's files.
+      split: split of the shard.
+      number: index of the shard in its split.
+      count: number of shards in the split.
+      recordings: the recordings to write.
+      segment: samples of a segment; longer recordings are cut.
       overlap: samples that two segments of a recording share.
     """
 
@@ -78,7 +82,7 @@ class ShardJob:
 
 
 def tfds_features() -> Any:
-    """The FeaturesDict of a record. The audio is raw bytes: TFDS's own audio feature takes up to ten bytes a sample."""
+    """TFDS's description of a record. Audio is stored as raw bytes: TFDS's Audio feature takes up to ten bytes a sample."""
     import tensorflow_datasets as tfds
 
     features = {"audio": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes")}
@@ -87,7 +91,7 @@ def tfds_features() -> Any:
 
 
 def write_shard(job: ShardJob) -> None:
-    """Reads the recordings and writes the shard and its index, unless they are there."""
+    """Reads the recordings and writes the shard and its index. A finished shard is left as it is."""
     from array_record.python.array_record_module import ArrayRecordWriter
     from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
@@ -108,13 +112,13 @@ def write_shard(job: ShardJob) -> None:
             for name in OPTIONAL:
                 index[name].append(example.pop(name))
             encoded = serializer.get_tf_example(features.encode_example(example))
-            data = encoded.SerializeToString(deterministic=True)  # else the order of the features varies with the process
+            data = encoded.SerializeToString(deterministic=True)  # otherwise each process orders the features differently
             writer.write(data)
             example |= {"samples": len(recording.audio), "offset": data.index(audio)} | audio_checks(recording.audio)
             for name in (*TEXTS, *NUMBERS, *CHECKS):
                 index[name].append(example[name])
     writer.close()
-    with open(unfinished, "rb") as file:  # on disk before an index names it
+    with open(unfinished, "rb") as file:  # the shard must be on disk before its index is
         os.fsync(file.fileno())
     for name in OPTIONAL:
         if not any(index[name]):
@@ -125,7 +129,7 @@ def write_shard(job: ShardJob) -> None:
 
 
 def audio_checks(audio: Int16[np.ndarray, "samples"]) -> dict[str, int | str]:
-    """`peak`, `clipped` (the number of samples at full scale) and `digest`, which is equal for equal audio."""
+    """Computes `peak`, `clipped` (number of samples at full scale) and `digest` (of the samples, to recognise duplicates)."""
     magnitude = np.abs(audio.astype(np.int32))
     return {
         "peak": int(magnitude.max(initial=0)),

@@ -1,4 +1,4 @@
-"""Counts the recordings of a corpus and the doubtful ones among them, for a person and for `summary.json`."""
+"""The summary of a corpus: counts of recordings and of doubtful recordings, as `summary.json` and as text."""
 
 import collections
 from pathlib import Path
@@ -7,18 +7,19 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.layout import NAME, VERSION
 
 SILENT_PEAK = 33  # -60 dB of full scale
-CLIPPED_SHARE = 1e-3  # of the samples
-MAX_LABELS = 200  # in the summary; transcripts would fill it
-MAX_NAMED = 8  # in a line for a person
+CLIPPED_SHARE = 1e-3  # share of samples at full scale above which a clip counts as clipped
+MAX_LABELS = 200  # labels in summary.json; transcripts would fill it
+MAX_NAMED = 8  # names in a line of text
 
 
 def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
-    """Sums up the indices of the shards of each split.
+    """Computes the summary from the indices of the shards of each split.
 
     Returns:
-      `splits`: for each split and kind the numbers of clips, hours and speakers, the number of clips of each label, and
-      the numbers of clipped and silent clips; `rejected` and `reasons`; `duplicates`: clips whose audio equals another
-      one's, sample for sample, and `duplicates_across_splits`; `speakers_in_several_splits`.
+      `splits`: for each split and kind the numbers of clips, hours and speakers, the number of clips of each label, and the
+      numbers of clipped and silent clips; `rejected`: number of rejected files, and `reasons`: that number for each reason;
+      `duplicates`: number of clips whose samples equal those of an earlier one, and `duplicates_across_splits`;
+      `speakers_in_several_splits`: their names.
     """
     rows = []
     splits_of = {"speaker": collections.defaultdict(set), "digest": collections.defaultdict(set)}
@@ -50,7 +51,7 @@ def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
 
 
 def describe(summary: dict, out: str) -> str:
-    """The summary as lines for a person, what is doubtful last."""
+    """Formats the summary as lines of text; doubtful recordings come last."""
     lines = []
     for row in summary["splits"]:
         line = (
@@ -64,14 +65,14 @@ def describe(summary: dict, out: str) -> str:
         reasons = _listed([f"{reason} ({count})" for reason, count in summary["reasons"].items()])
         lines.append(f"{summary['rejected']} files were skipped: {reasons}; see {Path(out) / NAME / VERSION / 'rejected.csv'}")
     if summary["duplicates"]:
-        lines.append(f"{summary['duplicates']} clips are the same, sample for sample, as another one")
+        lines.append(f"{summary['duplicates']} clips have the same samples as another clip")
     if summary["duplicates_across_splits"]:
         lines.append(
-            f"warning: {summary['duplicates_across_splits']} recordings stand in two splits: what is measured on one was "
-            "trained on in the other"
+            f"warning: {summary['duplicates_across_splits']} recordings are in several splits: an evaluation on one split "
+            "would measure recordings that were trained on"
         )
     if named := summary["speakers_in_several_splits"]:
-        lines.append(f"warning: {len(named)} speakers stand in two splits, so that voices are not new: {_listed(named)}")
+        lines.append(f"warning: {len(named)} speakers are in several splits; their voices are not new to it: {_listed(named)}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The runs and the pretrained student that a run comes from, along `config.init`."""
+"""The runs and the pretrained student from which a run was initialised, along `config.init`."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ MOST_GENERATIONS = 10
 
 
 def ancestors(config: ConfigDict) -> Iterator[tuple[str, ConfigDict]]:
-    """The workdir and configuration of each run before this one, latest first; ends where a run is gone."""
+    """Yields workdir and configuration of the run that initialised this one, of the run that initialised that, and so on.
+
+    It ends at a run without `config.init`, at a pretrained student, or where a workdir is gone.
+    """
     for _ in range(MOST_GENERATIONS):
         init = config.get("init", "")
         if not init or is_student_file(init):
@@ -26,7 +29,7 @@ def ancestors(config: ConfigDict) -> Iterator[tuple[str, ConfigDict]]:
 
 
 def inherited_licences(config: ConfigDict) -> set[str]:
-    """Licences of the audio that earlier runs and the pretrained student have heard, as far as it is still known."""
+    """Licences of the audio that earlier runs and the pretrained student were trained on, as far as they are known."""
     licences: set[str] = set()
     for run in (config, *(earlier for _, earlier in ancestors(config))):
         if run is not config:
@@ -37,7 +40,7 @@ def inherited_licences(config: ConfigDict) -> set[str]:
 
 
 def corpus_licences(corpus: str) -> set[str] | None:
-    """Licences of the training split, one of them empty if some are not stated; None where the corpus is gone."""
+    """Licences of a corpus's training split; "" stands for a recording without one. None: the corpus is gone."""
     try:
         clips = read_corpus(corpus, "train")
     except UserError:

@@ -28,14 +28,14 @@ def pack(workdir: str, out: str, teacher: str = "", sources: str = "", commands:
     """Writes OUT.safetensors and OUT.md.
 
     Args:
-      workdir: of the run that trained the student.
-      out: a path, without its ending or with it.
-      teacher: what the card calls the teacher; empty: `config.teacher.source`.
-      sources: which audio it was, in a sentence for the card.
-      commands: by which a reader of the card repeats it, a line each; empty: that of the run.
+      workdir: workdir of the run that trained the student.
+      out: a path, with .safetensors or without.
+      teacher: name of the teacher for the card; empty: `config.teacher.source`.
+      sources: a sentence about the audio for the card.
+      commands: commands for the card that repeat the training, a line each; empty: the command of the run.
 
     Raises:
-      UserError: for a run without a student.
+      UserError: for a run that trains no student by itself.
     """
     config = read_config(workdir, "--workdir")
     if config.task not in TASKS or config.get("model") == "teacher":
@@ -64,14 +64,14 @@ def pack(workdir: str, out: str, teacher: str = "", sources: str = "", commands:
 
 
 def command(config: ConfigDict, workdir: str) -> str:
-    """The command that trains this configuration: the fields that differ from the default of its task."""
-    before, now = (json.loads(each.to_json()) for each in (load_config(config.task), config))
-    flags = [f"--{field}={_flag(value)}" for field, _, value in changed_fields(before, now, "config") if value is not None]
+    """The command that trains this configuration. Its flags are the fields that differ from the default of the task."""
+    default, actual = (json.loads(each.to_json()) for each in (load_config(config.task), config))
+    flags = [f"--{field}={_flag(value)}" for field, _, value in changed_fields(default, actual, "config") if value is not None]
     return " ".join(["python -m s3rl_jax.train", f"--config=configs/{config.task}.py", f"--workdir={workdir}", *flags])
 
 
 def model_card(name: str, student: Pretrained) -> str:
-    """The card as Markdown."""
+    """Formats the card as Markdown."""
     card, count = student.card, sum(np.size(leaf) for leaf in jax.tree.leaves(student.params))
     amounts = card["licences"].items()
     licences = "\n".join(f"* {hours:.2f} h under {licence or 'no stated licence'}" for licence, hours in amounts)

@@ -11,18 +11,18 @@ from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 
 FOLDER = Path(__file__).parent
-DEFAULT = "pretrained"  # as `config.init`: the student of `config.student.size`, where one comes with the package
-PREFIX = "pretrained:"  # of `config.init`, before a name
+DEFAULT = "pretrained"  # value of `config.init`: the student of `config.student.size`, where one comes with the package
+PREFIX = "pretrained:"  # before a name in `config.init`
 SUFFIX = ".safetensors"
-NAMES = tuple(sorted(file.stem for file in FOLDER.glob(f"*{SUFFIX}")))  # that come with the package
-CARD = "card"  # in the file's header
+NAMES = tuple(sorted(file.stem for file in FOLDER.glob(f"*{SUFFIX}")))  # students that come with the package
+CARD = "card"  # key of the card in the file's header
 
 
 class Pretrained(NamedTuple):
-    """A student.
+    """A pretrained student.
 
     Attributes:
-      params: `student`, and `statistics` where it has any, float32.
+      params: `student`, and `statistics` for a student with BatchNorm, in float32.
       card: `student` (its configuration), `teacher`, `sources`, `hours`, `speakers`, `languages`, `licences` (hours
         under each), `steps`, `command`, `commit`.
     """
@@ -37,7 +37,7 @@ def is_student_file(init: str) -> bool:
 
 
 def load(name: str) -> Pretrained:
-    """The student of that name that comes with the package.
+    """Reads a student that comes with the package, by its name in `NAMES`.
 
     Raises:
       UserError: for a name that does not exist.
@@ -48,10 +48,10 @@ def load(name: str) -> Pretrained:
 
 
 def read(init: str) -> Pretrained:
-    """The student that `config.init` names: `pretrained:NAME`, or a file.
+    """Reads the student that `config.init` names: `pretrained:NAME`, or a .safetensors file.
 
     Raises:
-      UserError: for a name that does not exist, or a file that is not one of these.
+      UserError: for a name that does not exist, or a file that s3rl_jax.pretrained did not write.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -67,7 +67,7 @@ def read(init: str) -> Pretrained:
 
 
 def write(path: Path, student: Pretrained) -> None:
-    """Writes a student, rounded to float16, whole or not at all."""
+    """Writes a student, rounded to float16; the file is written whole or not at all."""
     from safetensors.numpy import save
 
     tensors = {"/".join(name): np.asarray(value, np.float16) for name, value in flatten_dict(student.params).items()}

@@ -1,1 +1,1 @@
-"""The workdir that a training run leaves, and reading it: configuration, code version, checkpoints."""
+"""The workdir of a training run: configuration, code version, checkpoints."""

@@ -1,4 +1,4 @@
-"""Checkpoints through Orbax: written asynchronously, the newest two kept, each with a checksum."""
+"""Checkpoints, written asynchronously by Orbax. The newest two are kept; each has a checksum."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from s3rl_jax.runs.restore import read_state, stored, stored_shapes
 from s3rl_jax.runs.state import TrainState
 from s3rl_jax.runs.workdir import CHECKPOINTS
 
-UNREADABLE = "checkpoints-unreadable"  # the folder, in the workdir, for checkpoints that cannot be read
+UNREADABLE = "checkpoints-unreadable"  # folder in the workdir for checkpoints that cannot be read
 
 
 class Checkpoints:
@@ -24,21 +24,21 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
 
     def latest(self) -> int | None:
-        """Step of the newest checkpoint."""
+        """Step of the newest checkpoint; None if there is none."""
         return self._manager.latest_step()
 
     def save(self, step: int, state: TrainState) -> None:
-        """Starts writing, after the checkpoint before is written; its failure is raised here or by `wait`."""
+        """Waits until the last checkpoint is written, then starts writing this one. A failure is raised here or by `wait`."""
         if step not in self._manager.all_steps():
             self._manager.save(step, args=ocp.args.StandardSave(stored(state)))
 
     def restore(self, state: TrainState) -> TrainState | None:
-        """The newest checkpoint that can be read, in the shapes and shardings of `state`; None if there is none.
+        """Reads the newest checkpoint that can be read, in the shapes and shardings of `state`; None if there is none.
 
-        A checkpoint that cannot be read is warned of and moved to WORKDIR/checkpoints-unreadable.
+        A checkpoint that cannot be read is moved to WORKDIR/checkpoints-unreadable, with a warning.
 
         Raises:
-          UserError: if there are checkpoints but none can be read, or the newest is of another model.
+          UserError: if there are checkpoints but none can be read, or the newest one is of another model.
         """
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, stored(state))
         shapes = sorted((tuple(leaf.shape), str(leaf.dtype)) for leaf in jax.tree.leaves(target))
@@ -51,10 +51,10 @@ class Checkpoints:
             restored, reason = read_state(self._manager, step, target)
             if not reason:
                 return restored
-            self._put_aside(step)
-            before = self.latest()
-            next_one = f"going on from that of step {before}" if before is not None else "there is no other"
-            LOGGER.warning(f"the checkpoint of step {step} cannot be read ({reason}); {next_one}")
+            self._move_aside(step)
+            earlier = self.latest()
+            consequence = f"going on from that of step {earlier}" if earlier is not None else "there is no other"
+            LOGGER.warning(f"the checkpoint of step {step} cannot be read ({reason}); {consequence}")
         if steps:
             raise UserError(
                 f"--workdir={self._folder.parent}: no checkpoint can be read; they are in {UNREADABLE}/. Name another "
@@ -63,23 +63,23 @@ class Checkpoints:
         return None
 
     def wait(self) -> None:
-        """Blocks until everything is on disk."""
+        """Blocks until all checkpoints are on disk."""
         self._manager.wait_until_finished()
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error) -> None:
-        # After these two, closing would retry the failed write, or block on a dead process.
+        # After NotSaved, closing would retry the failed write; after LostProcess, it would wait for a dead process.
         if kind not in (NotSaved, LostProcess):
             self._manager.close()
 
-    def _put_aside(self, step: int) -> None:
+    def _move_aside(self, step: int) -> None:
         if jax.process_index() == 0:
             aside = self._folder.parent / UNREADABLE
             aside.mkdir(exist_ok=True)
             count = sum(1 for other in aside.iterdir() if other.name.split("-")[0] == str(step))
             (self._folder / str(step)).rename(aside / (f"{step}-{count}" if count else str(step)))
         if jax.process_count() > 1:
-            multihost_utils.sync_global_devices("a checkpoint is put aside")
+            multihost_utils.sync_global_devices("a checkpoint is moved aside")
         self._manager.reload()

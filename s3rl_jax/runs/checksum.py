@@ -9,9 +9,9 @@ from jaxtyping import Array, UInt32
 
 @jax.jit
 def checksum(state: Any) -> UInt32[Array, "leaves"]:
-    """Sums each array's bits, read as unsigned integers, modulo 2^32.
+    """Reads the elements of each array as unsigned integers and sums them modulo 2^32; sorts the sums.
 
-    The sum of an array does not depend on the order of its elements, so not on the mesh either; the sums are sorted.
+    A sum does not depend on the order of the elements, so the checksum does not depend on the mesh.
     """
     return jnp.sort(jnp.stack([_sum_of_bits(leaf) for leaf in jax.tree.leaves(state)]))
 

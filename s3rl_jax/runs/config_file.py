@@ -1,4 +1,4 @@
-"""`--config=NAME`: a config file as a ConfigDict. NAME is a path, or the name of a config that comes with the package."""
+"""Loads the config file of `--config=NAME`. NAME is a path, or the name of a config that comes with the package."""
 
 import importlib.util
 import re
@@ -14,13 +14,13 @@ from s3rl_jax.core.errors import UserError
 
 
 def load_config(name: str) -> ConfigDict:
-    """Calls a config file's `get_config`.
+    """Calls `get_config` of a config file, and locks the result.
 
     Args:
       name: `configs/distill.py`, `distill`, or either with a variant: `distill:quickstart`.
 
     Raises:
-      UserError: for a file or a variant that does not exist, and for a file that gives no ConfigDict.
+      UserError: for a file or a variant that does not exist, and for a file that fails or returns no ConfigDict.
     """
     file, colon, variant = name.partition(":")
     path = Path(file) if file.endswith(".py") else packaged_configs().get(file)
@@ -32,7 +32,7 @@ def load_config(name: str) -> ConfigDict:
         config = get_config(variant) if colon else get_config()
     except UserError as error:
         raise UserError(f"--config={name}: {error}") from error
-    except Exception as error:  # whatever a user's file raises
+    except Exception as error:  # a user's file may raise anything
         line = traceback.extract_tb(error.__traceback__)[-1]
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"--config={name}: {text} ({line.filename}, line {line.lineno})") from error
@@ -42,7 +42,7 @@ def load_config(name: str) -> ConfigDict:
 
 
 def packaged_configs() -> dict[str, Path]:
-    """The configs that come with the package, by name: of an installed package, or of the checkout that it is in."""
+    """Paths of the configs that come with the package, by name: in the installed package, or in the checkout."""
     package = Path(s3rl_jax.__file__).parent
     folder = next((folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()), None)
     files = sorted(folder.glob("*.py")) if folder else []
@@ -50,7 +50,7 @@ def packaged_configs() -> dict[str, Path]:
 
 
 def _module(path: Path) -> types.ModuleType:
-    """The file as a module of its folder, so that it can import its neighbours relatively, wherever it is."""
+    """Imports a file as a module of a package that is its folder, so that it can use relative imports anywhere."""
     folder = path.resolve().parent
     package = types.ModuleType(re.sub(r"\W", "_", f"configs in {folder}"))
     package.__path__ = [str(folder)]

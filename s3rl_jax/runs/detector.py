@@ -10,19 +10,19 @@ from s3rl_jax.models.detector import KeywordModel, keyword_model
 from s3rl_jax.runs.params import read_params_and_step
 from s3rl_jax.runs.workdir import read_config
 
-TRAINED = ("student", "head")  # what counts as parameters: BatchNorm's statistics are not trained
+TRAINED = ("student", "head")  # entries of `params` that are counted as parameters; BatchNorm's statistics are not
 
 
 class TrainedDetector(NamedTuple):
-    """A fine-tuned run.
+    """A detector that was read from the workdir of a fine-tuned run.
 
     Attributes:
-      workdir: where it was read from.
-      config: of the run.
-      keywords: lower case; class k + 1 is keyword k, class 0 is everything else.
-      model: what computes.
-      params: `student`, `head`, perhaps `statistics`, as NumPy arrays.
-      step: of the checkpoint that they were read from.
+      workdir: path of the workdir.
+      config: configuration of the run.
+      keywords: the keywords in lower case; class k + 1 is keyword k, class 0 is no keyword.
+      model: student and head.
+      params: `student`, `head`, and `statistics` for a student with BatchNorm, as NumPy arrays.
+      step: step of the checkpoint.
     """
 
     workdir: str
@@ -34,15 +34,19 @@ class TrainedDetector(NamedTuple):
 
     @property
     def parameters(self) -> int:
-        """The number of trained values."""
+        """Number of trained values."""
         return sum(leaf.size for name in TRAINED for leaf in jax.tree.leaves(self.params[name]))
 
 
 def open_detector(workdir: str, flag: str) -> TrainedDetector:
     """Reads the newest checkpoint of a fine-tuned run.
 
+    Args:
+      workdir: path of the workdir.
+      flag: the flag that names it, for the message.
+
     Raises:
-      UserError: naming `flag`, if the workdir is of another task or has no checkpoint that can be read.
+      UserError: if the workdir is of another task or a sweep, or has no checkpoint that can be read.
     """
     config = read_config(workdir, flag, "finetune")
     keywords = parse_keywords(config.keyword)

@@ -1,4 +1,4 @@
-"""A digest of arrays and their names, which identifies the parameters that something was computed from."""
+"""A digest of parameters, which identifies the model that cached targets or results were computed with."""
 
 import hashlib
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def digest(tree: Any) -> str:
-    """16 hexadecimal digits: the same for equal trees of equal arrays, on any device."""
+    """Digest of the names and arrays of a tree, 16 hexadecimal digits; it does not depend on devices."""
     sha = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         sha.update(jax.tree_util.keystr(path).encode())

@@ -13,20 +13,27 @@ from s3rl_jax.runs.workdir import CHECKPOINTS
 
 
 def read_params(workdir: str | Path, flag: str) -> Any:
-    """The parameters of `read_params_and_step`."""
+    """Reads parameters as `read_params_and_step` does, without the step."""
     return read_params_and_step(workdir, flag)[0]
 
 
 def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
-    """The parameters of a run's newest checkpoint that can be read, as NumPy arrays, and its step.
+    """Reads the newest checkpoint of a run that can be read.
+
+    Args:
+      workdir: path of the workdir.
+      flag: the flag or field that names it, for messages.
+
+    Returns:
+      The parameters as NumPy arrays, and the step.
 
     Raises:
-      UserError: naming `flag`, if there is no checkpoint, or none that can be read.
+      UserError: if there is no checkpoint, or none that can be read.
     """
     folder = Path(workdir) / CHECKPOINTS
     if not folder.is_dir():
         raise UserError(f"{flag}={workdir}: no {CHECKPOINTS}/ there; expected a workdir of python -m s3rl_jax.train")
-    # One device takes each array, whatever the mesh that wrote it.
+    # Places each array on one device, whatever the mesh of the run that wrote it.
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     with ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.StandardCheckpointHandler()) as manager:
         steps = sorted(manager.all_steps(), reverse=True)

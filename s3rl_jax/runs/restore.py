@@ -1,4 +1,4 @@
-"""Reads one checkpoint, or says why it cannot be read."""
+"""Reads one checkpoint, or returns the reason why it cannot be read."""
 
 import contextlib
 import gc
@@ -16,7 +16,7 @@ from s3rl_jax.runs.state import TrainState
 
 
 def stored(state: TrainState) -> dict[str, Any]:
-    """The tree that a checkpoint holds: the state's fields and their checksum."""
+    """The tree that a checkpoint holds: the fields of the state, and their checksum."""
     return {**state._asdict(), "checksum": checksum(state)}
 
 
@@ -24,17 +24,21 @@ def stored_shapes(manager: ocp.CheckpointManager, step: int) -> list[tuple[tuple
     """Shapes and dtypes of the arrays in a checkpoint, sorted; None where its metadata cannot be read."""
     try:
         return sorted((tuple(leaf.shape), str(leaf.dtype)) for leaf in jax.tree.leaves(manager.item_metadata(step).tree))
-    except Exception:  # as in `read_state`, which reports the reason
+    except Exception:  # `read_state` fails with the same error, and reports it
         return None
 
 
 def read_state(manager: ocp.CheckpointManager, step: int, target: Any) -> tuple[TrainState | None, str]:
-    """The state in a checkpoint and "", or None and the reason why it cannot be read. All processes agree on which.
+    """Reads the state in a checkpoint.
 
     Args:
-      manager: of the folder.
-      step: of the checkpoint.
-      target: the tree of shapes and shardings that is read, or one sharding for all arrays.
+      manager: manager of the folder of checkpoints.
+      step: step of the checkpoint.
+      target: a tree of shapes and shardings, or one sharding for all arrays.
+
+    Returns:
+      The state and an empty text; or None and the reason why the checkpoint cannot be read. If one process of several
+      cannot read it, all return None.
     """
     tree, reason = None, ""
     with _silent_finalizers():
@@ -61,7 +65,7 @@ def _target_tree(manager: ocp.CheckpointManager, step: int, target: Any) -> Any:
 
 @contextlib.contextmanager
 def _silent_finalizers() -> Iterator[None]:
-    """Suppresses what Python prints about coroutines that Orbax leaves behind when reading fails (most of it)."""
+    """Suppresses most messages about coroutines that Orbax abandons when reading fails."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         yield

@@ -8,12 +8,12 @@ from jaxtyping import Array, Int, Integer, Key
 
 
 class TrainState(NamedTuple):
-    """The content of a checkpoint. Random keys are derived from the seed and the step, so they are not part of it.
+    """The content of a checkpoint. Random keys follow from the seed and the step, so the state does not contain them.
 
     Attributes:
-      step: how many steps are done.
-      params: what is trained.
-      opt_state: of the optimiser.
+      step: number of finished steps.
+      params: parameters and statistics of the task.
+      opt_state: state of the optimiser.
     """
 
     step: Int[Array, ""]

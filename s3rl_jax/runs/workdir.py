@@ -12,19 +12,19 @@ from s3rl_jax.runs.code_version import code_version
 
 CONFIG, CODE, LOG = "config.json", "code.json", "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
-MEMBERS = "members"  # of a sweep: a workdir each
+MEMBERS = "members"  # folder of a sweep that holds the workdir of each member
 
 
 def read_config(workdir: str | Path, flag: str, task: str | None = None) -> ConfigDict:
-    """The configuration of a run.
+    """Reads the configuration of a run.
 
     Args:
-      workdir: of the run.
+      workdir: workdir of the run.
       flag: the flag or field that names the workdir, for the message.
-      task: that the run must be of; None: any.
+      task: pretrain, distill or finetune, if the run must have that task; None: any.
 
     Raises:
-      UserError: naming `flag`, if this is no workdir, or one of another task, or of a sweep.
+      UserError: if this is no workdir, or the workdir of another task or of a sweep.
     """
     path = Path(workdir) / CONFIG
     if not path.is_file():
@@ -44,16 +44,16 @@ def read_config(workdir: str | Path, flag: str, task: str | None = None) -> Conf
 
 
 def claim(workdir: Path, config: ConfigDict, allow_change: bool, process: int = 0) -> None:
-    """Records what a run is begun with, in config.json and code.json, or compares it with the record.
+    """Compares configuration and code of a run with the records config.json and code.json, and writes the records.
 
     Args:
-      workdir: of the run.
-      config: of the run.
-      allow_change: whether to warn of differences and go on.
-      process: index of this process; only process 0 writes.
+      workdir: workdir of the run.
+      config: configuration of the run.
+      allow_change: whether differences give a warning instead of an error.
+      process: index of this process; process 0 alone writes.
 
     Raises:
-      UserError: if the run was begun with another configuration, or would go on with other code; lists the differences.
+      UserError: if the run was begun with another configuration, or would continue with other code; lists the differences.
     """
     values, code = json.loads(config.to_json()), code_version()
     steps = saved_steps(workdir)
@@ -76,12 +76,12 @@ def claim(workdir: Path, config: ConfigDict, allow_change: bool, process: int = 
 
 
 def saved_steps(workdir: Path) -> list[int]:
-    """The steps of the whole checkpoints, ascending: Orbax gives a checkpoint its name when it is whole."""
+    """Steps of the finished checkpoints, ascending. Orbax renames a checkpoint to its step when it is complete."""
     return sorted(int(entry.name) for entry in (workdir / CHECKPOINTS).glob("*") if entry.name.isdigit())
 
 
 def read_log(workdir: Path) -> list[dict]:
-    """The lines of metrics.jsonl; empty where there is no such file. A last line that a kill has cut is left out."""
+    """Reads the lines of metrics.jsonl up to the first that is cut off (by a kill); empty if there is no such file."""
     path, rows = workdir / LOG, []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:

@@ -18,7 +18,7 @@ from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.models.detector import student_features
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.models.student.registry import build_student, encode, initialise
-from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, cached_answers, common_frame_count, teacher_targets
+from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, targets_from_cache, teacher_targets
 from s3rl_jax.tasks.objectives.comparison import (
     METRIC,
     PROJECTIONS,
@@ -90,7 +90,7 @@ class Distillation:
             targets["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
         if config.teacher.cache:
             stored = {name.removeprefix(CACHED): batch[name] for name in batch if name.startswith(CACHED)}
-            answers = cached_answers(self.selection, stored, valid)
+            answers = targets_from_cache(self.selection, stored, valid)
         else:
             answers = teacher_targets(self.teacher._replace(params=frozen["teacher"]), self.selection, audio, length)
         for objective in self.objectives:

@@ -178,7 +178,7 @@ def test_bad_recordings_get_a_line_each_and_the_others_are_heard(chain, recordin
         (line,) = [line for line in lines[:-1] if line.startswith(f"error: {name}: ")]
         assert re.search(reason, line), line
     assert any("short.wav: 0.013 s, shorter than a hop of 0.16 s" in line for line in lines)
-    assert lines[-1].startswith(f"error: {len(names)} of {len(names) + 2} not heard: ")
+    assert lines[-1].startswith(f"error: {len(names)} of {len(names) + 2} not read: ")
     assert "Traceback" not in done.stderr
     rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()))
     assert [row["time"] for row in rows if row["file"].endswith("short.wav")] == ["0.160"]

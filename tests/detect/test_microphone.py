@@ -95,7 +95,7 @@ def test_detect_ends_with_a_line_when_the_microphone_goes_away(chain, monkeypatc
     blocks = np.zeros((5, 2560), np.float32)
     monkeypatch.setitem(sys.modules, "sounddevice", fake(blocks))
     monkeypatch.setattr(sys, "argv", ["detect", chain["stream.tflite"], "--microphone"])
-    with pytest.raises(UserError, match="1 of 1 not heard: microphone"):
+    with pytest.raises(UserError, match="1 of 1 not read: microphone"):
         detect.main()
     assert "Device unavailable" in capsys.readouterr().err
 

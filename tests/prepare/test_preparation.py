@@ -190,7 +190,7 @@ def test_what_is_doubtful_is_counted_and_said(tmp_path, rng):
     assert summary["rejected"] == 2
     assert summary["reasons"].keys() == {"not readable as audio", "named twice; the first is taken"}
     said = describe(summary, "out")
-    for part in ("1 clipped, 1 silent", "alexa 1", "warning: 1 recordings stand in two splits", "warning: 1 speakers", "bob"):
+    for part in ("1 clipped, 1 silent", "alexa 1", "warning: 1 recordings are in several splits", "warning: 1 speakers", "bob"):
         assert part in said
     assert json.loads((tmp_path / "out" / FOLDER / "summary.json").read_text()) == summary
 

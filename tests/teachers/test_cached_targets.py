@@ -15,7 +15,7 @@ from s3rl_jax.batches.plan import Pieces
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.loop import train
-from s3rl_jax.models.teacher.targets import TargetSelection, cached_answers, common_frame_count, teacher_targets
+from s3rl_jax.models.teacher.targets import TargetSelection, common_frame_count, targets_from_cache, teacher_targets
 from s3rl_jax.models.teacher.wav2vec2 import SIZES
 from s3rl_jax.tasks.distill import distill, selection_of
 from s3rl_jax.teachers.cached_targets import RECORD, cached_targets
@@ -53,7 +53,7 @@ def test_the_cache_holds_what_the_teacher_answers_to_the_whole_recording(teacher
         assert np.abs(kept - expected).max() < 1e-2 * np.abs(expected).max()
         assert not batch["teacher_hidden"][row, frames:].any()
         np.testing.assert_allclose(
-            cached_answers(ALL._replace(codes=False), {"hidden": kept[None]}, np.ones((1, frames), bool))["means"][0],
+            targets_from_cache(ALL._replace(codes=False), {"hidden": kept[None]}, np.ones((1, frames), bool))["means"][0],
             kept.mean(axis=0),
             atol=1e-5,
         )

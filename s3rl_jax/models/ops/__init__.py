@@ -1,1 +1,1 @@
-"""Operations in two forms each: one tuned for CPUs, and the libraries' own for accelerators (see `backend`)."""
+"""Operations that have two forms: one tuned for CPUs, and that of JAX or Flax for accelerators (see `backend`)."""

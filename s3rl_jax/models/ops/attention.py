@@ -1,4 +1,4 @@
-"""Scaled dot-product attention; on a CPU with batch and heads as one leading dimension."""
+"""Scaled dot-product attention; on a CPU, batch and heads are folded into one dimension."""
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,9 @@ def scaled_dot_product(
     attend: Bool[Array, "batch #queries keys"] | None,
     bias: Float[Array, "batch heads queries keys"] | None = None,
 ) -> Float[Array, "batch queries heads dim"]:
-    """softmax(q k / sqrt(dim) + bias) v over the keys that `attend` allows (None: all); the softmax in float32.
+    """softmax(q k / sqrt(dim) + bias) v over the keys at which `attend` is True (None: all); the softmax in float32.
 
-    `jax.nn.dot_product_attention` multiplies over batch and heads apart, which takes twice as long on a CPU.
+    `jax.nn.dot_product_attention` keeps batch and heads as two dimensions of its products, which takes twice as long on a CPU.
     """
     if tuned_for_cpu():
         return _folded_attention(query, key, value, attend, bias)
@@ -33,7 +33,8 @@ def cudnn_applies(
 ) -> bool:
     """Whether cuDNN has a fused kernel, with gradients, for arrays of these shapes [batch, time, heads, dim].
 
-    It computes in 16 bits, for heads of 8, 16, ... 128; with a mask for even times only; and returns no gradient of a bias.
+    cuDNN computes in 16 bits, for heads of 8, 16, ... 128 dimensions. With a mask, the numbers of queries and keys must be
+    even. It has no gradient of a bias.
     """
     sizes_fit = query[-1] % 8 == 0 and query[-1] <= 128
     times_fit = not masked or (query[1] % 2 == 0 and key[1] % 2 == 0)
@@ -61,26 +62,26 @@ def block_attention(
     block: int,
     attend: Bool[Array, "batch keys"] | None,
 ) -> Float[Array, "batch time heads dim"]:
-    """Attention of a stream: each block of frames attends to itself and to the `context` frames before it.
+    """Attention of a stream: each block of frames attends to itself and to the `context = keys - time` frames before it.
 
-    Within a block attention looks both ways: its frames arrive together, so this adds no delay. The cost is linear in the
-    length of the stream.
+    Within a block, frames attend to earlier and later ones: they arrive together, so this adds no delay. The cost is linear
+    in the length of the stream.
 
     Args:
-      query: whole blocks of new frames.
-      key: keys of the `context` frames before the first query, then of the new ones.
-      value: values of the same frames.
-      block: frames; divides context and time.
-      attend: which keys are real; None: all.
+      query: queries of the new frames, whole blocks.
+      key: keys of the `context` frames before the first query, then of the new frames.
+      value: values of the same frames as `key`.
+      block: frames of a block; divides context and time.
+      attend: True at keys of valid frames; None: all.
     """
     time = query.shape[1]
     offsets = range(0, key.shape[1] - time + 1, block)
 
-    def windows(x):  # the keys of each block's queries, blocks folded into the batch
+    def windows(x):  # the keys that each block attends to, blocks folded into the batch
         pieces = [x[:, first : first + time].reshape(-1, block, *x.shape[2:]) for first in offsets]
         return jnp.concatenate(pieces, axis=1)
 
-    if time == block:  # a single step: its queries see all the keys
+    if time == block:  # one block attends to all keys
         return scaled_dot_product(query, key, value, None if attend is None else attend[:, None])
     output = scaled_dot_product(
         query.reshape(-1, block, *query.shape[2:]),

@@ -1,6 +1,6 @@
-"""The switch between operations that are tuned for CPUs and the libraries' own, which accelerators run.
+"""The switch between operations tuned for CPUs and those of JAX and Flax, which accelerators run.
 
-A function takes one of the two forms when JAX traces it; one that is compiled already keeps the form that it has.
+The form of an operation is chosen when JAX traces it. A compiled function keeps its form.
 """
 
 import contextlib
@@ -13,14 +13,14 @@ _OVERRIDE: contextvars.ContextVar[bool | None] = contextvars.ContextVar("tuned_f
 
 
 def tuned_for_cpu() -> bool:
-    """Whether an operation that is traced now takes the form for CPUs: on a CPU, unless `cpu_forms` says otherwise."""
+    """Whether operations take the form for CPUs: True if the backend is a CPU, unless `cpu_forms` overrides it."""
     override = _OVERRIDE.get()
     return jax.default_backend() == "cpu" if override is None else override
 
 
 @contextlib.contextmanager
 def cpu_forms(enabled: bool = True) -> Iterator[None]:
-    """Selects the forms for CPUs within a `with` statement, whatever the backend; with `enabled=False`, the other ones."""
+    """Within a `with` statement, selects the forms for CPUs on any backend; with `enabled=False`, those for accelerators."""
     token = _OVERRIDE.set(enabled)
     try:
         yield

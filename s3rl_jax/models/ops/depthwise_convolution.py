@@ -1,4 +1,4 @@
-"""Depthwise convolution over time; on a CPU it is trained as sums of shifted products."""
+"""Depthwise convolution over time; in training on a CPU, it is a sum of shifted products."""
 
 import functools
 
@@ -14,9 +14,9 @@ def depthwise_convolution(
 ) -> Float[Array, "batch frames width"]:
     """Convolves each channel with its own taps; `padding` is VALID or SAME.
 
-    On a CPU, where a gradient is taken, value and gradients are sums of `taps` shifted products: XLA there takes several
-    times as long for a depthwise convolution and its gradients. Without a gradient it is a convolution in both forms, which
-    TFLite has as one operator.
+    On a CPU, where a gradient is taken, value and gradients are sums of `taps` shifted products: XLA takes several times as
+    long for a depthwise convolution and its gradients. Without a gradient both forms are a convolution, which is one
+    operator in TFLite.
     """
     return _trained_as_shifted_products(x, kernel, padding) if tuned_for_cpu() else _convolution(x, kernel, padding)
 

@@ -1,4 +1,4 @@
-"""Dropout that on a CPU draws eight random bits an element."""
+"""Dropout; on a CPU, it draws eight random bits for each element."""
 
 import flax.linen as nn
 import jax
@@ -9,9 +9,10 @@ from s3rl_jax.models.ops.backend import tuned_for_cpu
 
 
 class Dropout(nn.Module):
-    """`nn.Dropout`; on a CPU, where 32 random bits an element take a sixth of a training step, with the rate in 1/256.
+    """`nn.Dropout`. On a CPU the rate is rounded to a multiple of 1/256, and elements that are kept are scaled accordingly.
 
-    What is kept is scaled by the rate that is used. The rng stream is `dropout`.
+    32 random bits for each element, as in `nn.Dropout`, would take a sixth of a training step there. The rng stream is
+    `dropout`.
     """
 
     rate: float

@@ -12,8 +12,7 @@ def grouped_convolution(
 ) -> Float[Array, "batch time dim"]:
     """Convolves over time in dim // part groups, with as many outputs as inputs and `taps // 2` zeros before the first frame.
 
-    On a CPU XLA's own gradient of the weight, for groups and so many taps, takes ten times as long as ours: a quarter of a
-    step of pre-training.
+    On a CPU, XLA's gradient of the weight takes ten times as long as ours, a quarter of a step of pre-training.
     """
     return _with_product_gradient(x, weight) if tuned_for_cpu() else _convolution(x, weight)
 
@@ -44,7 +43,7 @@ def _backward(residuals, dy):
 
 
 def _weight_gradient(x, dy, taps, part):
-    """dW_kio = sum_bt x_{b,t+k,i} dy_bto: a matrix product for each group, of some taps' shifted inputs at once."""
+    """dW_kio = sum_bt x_{b,t+k,i} dy_bto, as a matrix product for each group; several taps k are computed at once."""
     batch, time, dim = x.shape
     at_once = max(n for n in range(1, 17) if taps % n == 0)
     padded = jnp.pad(x, ((0, 0), (taps // 2, taps - 1 - taps // 2), (0, 0))).reshape(batch, -1, dim // part, part)

@@ -12,7 +12,7 @@ def compute_dtype(name: str, field: str) -> str:
     """Checks the name of the dtype that a model computes in.
 
     Raises:
-      UserError: naming the field, for any but float32 and bfloat16.
+      UserError: for a name other than float32 and bfloat16.
     """
     if name not in ("float32", "bfloat16"):
         raise UserError(f"{field}={name!r}: expected float32 or bfloat16")
@@ -20,5 +20,5 @@ def compute_dtype(name: str, field: str) -> str:
 
 
 def cast(tree: Any, dtype: str) -> Any:
-    """The tree with its floating-point arrays in `dtype`."""
+    """Casts the floating-point arrays of a tree to `dtype`."""
     return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)

@@ -1,4 +1,4 @@
-"""Strided convolution over time; on a CPU its gradients are two matrix products."""
+"""Strided convolution over time; on a CPU, its gradients are two matrix products."""
 
 import functools
 
@@ -14,7 +14,7 @@ def strided_convolution(
 ) -> Float[Array, "batch frames dim"]:
     """Convolves over time without padding, with at most `2 stride` taps.
 
-    On a CPU its gradients are matrix products: XLA's own, convolutions with holes, take half as long again there.
+    On a CPU its gradients are matrix products: XLA's gradients, dilated convolutions, take 1.5 times as long.
     """
     return _with_product_gradients(x, weight, stride) if tuned_for_cpu() else _convolution(x, weight, stride)
 
@@ -42,8 +42,8 @@ def _backward(stride, residuals, dy):
     windows = jnp.concatenate([x[:, k : k + stride * (frames - 1) + 1 : stride] for k in range(taps)], axis=-1)
     flat = dy.reshape(-1, dim)
     dweight = windows.reshape(-1, taps * features).T @ flat
-    # Frame t reads samples [stride t, stride t + taps): its first `stride` taps are block t of the input, the rest of
-    # them lie in block t + 1.
+    # Frame t reads samples [stride t, stride t + taps). Cut the input into blocks of `stride` samples: the first `stride` taps
+    # read block t, the others block t + 1.
     blocks = (flat @ weight.reshape(-1, dim).T).reshape(batch, frames, taps, features)
     blocks = jnp.pad(blocks, ((0, 0), (0, 0), (0, 2 * stride - taps), (0, 0)))
     first, second = blocks[:, :, :stride], blocks[:, :, stride:]

@@ -14,17 +14,17 @@ from s3rl_jax.models.student.state import State, extend
 
 @dataclasses.dataclass(frozen=True)
 class ConvolutionalStudentConfig:
-    """Sizes. `kernels` are in 20 ms frames, one for each block of the model."""
+    """Sizes of the student: `kernels` holds the kernel of each block, in 20 ms frames."""
 
     width: int
     kernels: tuple[int, ...]
 
 
 class SeparableConvolution(nn.Module):
-    """Depthwise over time, then pointwise with BatchNorm, which an export folds away, and ReLU; residual.
+    """A residual block: depthwise convolution over time, pointwise convolution, BatchNorm (which an export folds), ReLU.
 
-    Nothing stands between the two convolutions (as in Xception, arXiv 1610.02357): a scale, a bias and a rounding less for
-    each channel of an integer file.
+    There is no norm or activation between the two convolutions (as in Xception, arXiv 1610.02357), which saves a rounding
+    for each channel of an integer file.
     """
 
     width: int
@@ -37,7 +37,7 @@ class SeparableConvolution(nn.Module):
         """Convolves new frames after those of `past` (None: silence).
 
         Returns:
-          The output, and the last frames of the input, which are the past of the next step.
+          The output, and the last `kernel - 1` frames of the input, which are the past of the next step.
         """
         frames, past = extend(past, x, self.kernel - 1)
         y = nn.Conv(
@@ -54,15 +54,15 @@ class SeparableConvolution(nn.Module):
 
 
 def batch_norm(train: bool, name: str) -> nn.BatchNorm:
-    """BatchNorm over the global batch, because arrays are global; its running statistics are `batch_stats`."""
+    """BatchNorm. Its means are over the global batch, as JAX arrays are global; its running statistics are `batch_stats`."""
     return nn.BatchNorm(use_running_average=not train, momentum=0.98, name=name)
 
 
 class ConvolutionalStudent(nn.Module):
-    """Pointwise projection, then separable convolutions that look back only; the interface is that of `Student`."""
+    """A pointwise projection, then causal separable convolutions. It has the interface of `Student`."""
 
     config: ConvolutionalStudentConfig
-    # Frames of the shortest step. No kernel has a past of 8 frames: a state whose length is a step's would be replaced whole.
+    # Frames of the shortest step. No kernel may need 8 past frames: a step of 8 frames would replace such a state as a whole.
     block: int = 8
 
     @property
@@ -70,7 +70,7 @@ class ConvolutionalStudent(nn.Module):
         return self.config.width
 
     def initial_state(self, batch: int) -> State:
-        """Silence before the first frame."""
+        """The state before the first frame: silence."""
         config = self.config
         return {f"past_{i}": jnp.zeros((batch, kernel - 1, config.width)) for i, kernel in enumerate(config.kernels)}
 
@@ -81,7 +81,7 @@ class ConvolutionalStudent(nn.Module):
         mask: Bool[Array, "batch time"] | None = None,
         train: bool = False,
     ) -> Float[Array, "batch time width"]:
-        """Encodes whole clips; with `train`, by the batch's statistics, and then `batch_stats` must be mutable."""
+        """Encodes whole clips. With `train`, BatchNorm uses the statistics of the batch, and `batch_stats` must be mutable."""
         return self.step(frames, None, valid, mask, train)[0]
 
     @nn.compact
@@ -93,7 +93,7 @@ class ConvolutionalStudent(nn.Module):
         mask: Bool[Array, "batch time"] | None = None,
         train: bool = False,
     ) -> tuple[Float[Array, "batch time width"], State]:
-        """Encodes the next frames of a stream, any number of them; see `Student.step`."""
+        """Encodes the next frames of a stream, any number; the arguments are those of `Student.step`."""
         config = self.config
         x = nn.relu(batch_norm(train, "projection_norm")(Dense(config.width, use_bias=False, name="projection")(frames)))
         embedding = self.param("mask_embedding", nn.initializers.normal(0.1), (config.width,))

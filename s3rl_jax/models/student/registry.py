@@ -1,4 +1,4 @@
-"""The students by name; their parameters and running statistics as parts of a run's parameters."""
+"""The students by name, and their place in a run's parameters: `student`, and `statistics` for BatchNorm."""
 
 import dataclasses
 from typing import Any
@@ -27,7 +27,11 @@ STATISTICS = "statistics"  # BatchNorm's running averages, among a run's paramet
 
 
 def build_student(settings: ConfigDict, field: str = "config.student") -> Student | ConvolutionalStudent:
-    """The student of `config.student`: its `size`, and for a transformer whether it is `streaming`, in steps of `block`.
+    """Builds the student of `config.student`.
+
+    Args:
+      settings: `size`; for a transformer `streaming`, and `block`, the frames of the shortest step.
+      field: name of `settings`, for messages.
 
     Raises:
       UserError: for a size that does not exist, or a block that does not divide the context.
@@ -45,14 +49,14 @@ def build_student(settings: ConfigDict, field: str = "config.student") -> Studen
 
 
 def initialise(student: nn.Module, rng: Key[Array, ""]) -> dict[str, Any]:
-    """Random parameters `student`, and initial `statistics` for a student that has any."""
+    """Random parameters `student`, and initial `statistics` for a student with BatchNorm."""
     initial = student.init(rng, jnp.zeros((1, 16, 2 * BANDS)))
     statistics = {STATISTICS: initial["batch_stats"]} if "batch_stats" in initial else {}
     return {"student": initial["params"]} | statistics
 
 
 def variables(params: dict[str, Any]) -> dict[str, Any]:
-    """Flax's variables out of a run's parameters. Statistics are averaged, and get no gradient."""
+    """Flax variables from a run's parameters. No gradient flows into the statistics, which are running averages."""
     statistics = {"batch_stats": jax.lax.stop_gradient(params[STATISTICS])} if STATISTICS in params else {}
     return {"params": params["student"]} | statistics
 
@@ -65,10 +69,10 @@ def encode(
     mask: Bool[Array, "batch time"] | None = None,
     dtype: str = "float32",
 ) -> tuple[Float[Array, "batch time width"], dict[str, Any]]:
-    """A training pass, computed in `dtype`.
+    """Encodes clips for training, computed in `dtype`. The other arguments are those of `Student.__call__`.
 
     Returns:
-      The student's frames and its updated running statistics (`{}` without BatchNorm), in float32.
+      The student's output and its updated running statistics (`{}` without BatchNorm), in float32.
     """
     narrow = cast(variables(params), dtype)
     hidden, updated = student.apply(narrow, cast(frames, dtype), valid, mask, train=True, mutable=["batch_stats"])

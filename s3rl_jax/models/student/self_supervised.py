@@ -1,4 +1,4 @@
-"""A student that learns a codebook of its input, as wav2vec 2.0 does: the paper's baselines without a teacher's codebook."""
+"""A student that learns a codebook of its input, as wav2vec 2.0 does, for the paper's baselines without a teacher."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from s3rl_jax.models.teacher.quantizer import Quantizer, Temperature
 
 
 class StudentCodebook(nn.Module):
-    """A quantiser of log-mel frames, and projections in which a student's output is compared with the code vectors."""
+    """A quantiser of log-mel frames, and projections of a student's output and the code vectors to one space of `dim`."""
 
     groups: int = 2
     entries: int = 64
@@ -25,7 +25,8 @@ class StudentCodebook(nn.Module):
         hidden: Float[Array, "batch time width"],
         temperature: Temperature,
     ) -> dict[str, Array]:
-        """Projects the student's output (`context`) and the code vectors (`codes`); see `Quantizer` for the rest."""
+        """Returns the projected output (`context`) and code vectors (`codes`), [batch, time, dim], and of the `Quantizer`
+        `probabilities` and `index`."""
         vectors, probabilities, index = Quantizer(self.groups, self.entries, self.dim, name="quantizer")(frames, temperature)
         return {
             "context": Dense(self.dim, name="project_hidden")(hidden),
@@ -36,7 +37,7 @@ class StudentCodebook(nn.Module):
 
 
 class SelfSupervisedStudent(nn.Module):
-    """A student and a codebook of its input frames, with the interface of `Wav2Vec2`."""
+    """A student and a codebook of its input frames. It has the interface of `Wav2Vec2`."""
 
     config: StudentConfig
     codebook_groups: int = 2
@@ -51,7 +52,7 @@ class SelfSupervisedStudent(nn.Module):
         temperature: Temperature = None,
         deterministic: bool = True,
     ) -> dict[str, Any]:
-        """`latents` (the input frames), `hidden` (a list of one), and the outputs of `StudentCodebook`."""
+        """Returns `latents` (the input frames), `hidden` (a list of one array), and the outputs of `StudentCodebook`."""
         frames = student_features(audio)
         hidden = Student(self.config, name="student")(frames, valid, mask)
         codebook = StudentCodebook(self.codebook_groups, self.codebook_entries, name="codebook")

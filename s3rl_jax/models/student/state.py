@@ -1,4 +1,4 @@
-"""The state of a student that is stepped: the past frames that each layer still needs."""
+"""The state of a streaming student: the past frames that each layer still needs."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 State = dict[str, Float[ArrayLike, "batch _ ..."]]
-STATE = "state"  # scope of the operations that carry a state, by which an export keeps them in float
+STATE = "state"  # name of a scope, by which an export recognises operations on a state, to keep them in float
 
 
 def append(
@@ -15,7 +15,7 @@ def append(
     """Joins the past of a stream and its new frames.
 
     Returns:
-      All of them, and the last `past` ones, which are the past of the next step.
+      All frames, and the last `past` ones, which are the past of the next step.
     """
     with jax.named_scope(STATE):
         frames = jnp.concatenate([past, new], axis=1)
@@ -25,7 +25,7 @@ def append(
 def append_to_silence(
     past: int, new: Float[ArrayLike, "batch time *dims"]
 ) -> tuple[Float[Array, "batch {past}+time *dims"], Float[Array, "batch {past} *dims"]]:
-    """`append` at the beginning of a clip, to `past` frames of zeros, which an export then does not have to store."""
+    """As `append`, to `past` frames of zeros, at the beginning of a clip. An export does not have to store the zeros."""
     with jax.named_scope(STATE):
         frames = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
         return frames, frames[:, new.shape[1] :]
@@ -34,5 +34,5 @@ def append_to_silence(
 def extend(
     past: Float[ArrayLike, "batch {frames} *dims"] | None, new: Float[ArrayLike, "batch time *dims"], frames: int
 ) -> tuple[Float[Array, "batch {frames}+time *dims"], Float[Array, "batch {frames} *dims"]]:
-    """`append` to `frames` past frames, or, where `past` is None, to as many of silence."""
+    """As `append`, to `frames` past frames; None stands for frames of zeros."""
     return append_to_silence(frames, new) if past is None else append(past, new)

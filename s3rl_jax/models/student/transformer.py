@@ -15,12 +15,17 @@ from s3rl_jax.models.student.state import State, extend
 
 @dataclasses.dataclass(frozen=True)
 class StudentConfig:
-    """Sizes. `position_kernel`, `context` and `block` are in 20 ms frames.
+    """Sizes of the student.
 
     Attributes:
-      context: frames before its block to which each layer attends, whole blocks. 0 is the paper's student: it attends to
-        the whole clip, both ways, and cannot be stepped.
-      block: frames of the shortest step.
+      width: values of a frame between layers.
+      ffn_size: width of the feed-forward network's hidden layer.
+      heads: attention heads of a layer.
+      layers: transformer layers.
+      position_kernel: 20 ms frames that the positional convolution sees.
+      context: 20 ms frames before a block to which each layer attends, whole blocks. 0 is the paper's student: it attends to
+        the whole clip, earlier and later frames, and cannot run on a stream.
+      block: 20 ms frames of the shortest step of a stream.
     """
 
     width: int
@@ -36,10 +41,10 @@ KeysAndValues = tuple[Float[Array, "batch past heads dim"], Float[Array, "batch 
 
 
 class Layer(nn.Module):
-    """Pre-norm self-attention and feed-forward, without biases.
+    """Pre-norm self-attention and feed-forward network, without biases.
 
-    RMS norm, because it quantises to int8 with less loss than layer norm; the tanh form of GELU, because it is one
-    TFLite operator.
+    The norm is RMS norm, because it loses less than layer norm when quantised to int8; GELU is the tanh form, because that
+    is one operator in TFLite.
     """
 
     config: StudentConfig
@@ -48,10 +53,10 @@ class Layer(nn.Module):
     def __call__(
         self, x: Float[Array, "batch time width"], valid: Bool[Array, "batch time"] | None, past: KeysAndValues | None
     ) -> tuple[Float[Array, "batch time width"], KeysAndValues | None]:
-        """Encodes frames after a past (None: silence).
+        """Encodes frames that follow `past` (None: silence).
 
         Returns:
-          The frames, and the past of the next step; None where there is no context.
+          The encoded frames, and the past of the next step; None where `config.context` is 0.
         """
         config = self.config
         head = (config.heads, config.width // config.heads)
@@ -74,11 +79,11 @@ class Layer(nn.Module):
 
 
 class Student(nn.Module):
-    """Linear projection of stacked frames, a depthwise convolution for position, transformer layers.
+    """Linear projection of stacked frames, a depthwise convolution for relative position, transformer layers.
 
-    The convolution gives relative positions and attention has none, so the output does not depend on where in a stream a
-    frame stands. A clip is a stream from silence: `__call__` is one long `step` from the initial state, in which keys and
-    values are zero, so that a stream needs no mask.
+    Attention knows no positions, so the output does not depend on where in a stream a frame stands. A clip is a stream that
+    begins after silence: `__call__` is one long `step` from the initial state. Its keys and values are zero, so a stream
+    needs no mask.
     """
 
     config: StudentConfig
@@ -89,11 +94,11 @@ class Student(nn.Module):
 
     @property
     def block(self) -> int:
-        """Frames of the shortest step; 0 for a student that cannot be stepped."""
+        """Frames of the shortest step; 0 for a student that cannot run on a stream."""
         return self.config.block if self.config.context else 0
 
     def initial_state(self, batch: int) -> State:
-        """Silence before the first frame; empty for a student that cannot be stepped."""
+        """The state before the first frame: silence. Empty for a student that cannot run on a stream."""
         config = self.config
         if not config.context:
             return {}
@@ -112,9 +117,9 @@ class Student(nn.Module):
 
         Args:
           frames: standardised log-mel, two 10 ms frames side by side.
-          valid: which frames are real; None: all.
-          mask: frames to be replaced by a learned embedding.
-          train: not used by this student.
+          valid: True at frames that are no padding; None: all.
+          mask: True at frames that a learned embedding replaces; None: no frame.
+          train: not used; it is in the interface for students with BatchNorm.
         """
         batch, time = frames.shape[:2]
         spare = -time % self.block if self.block else 0
@@ -132,13 +137,16 @@ class Student(nn.Module):
         valid: Bool[Array, "batch time"] | None = None,
         mask: Bool[Array, "batch time"] | None = None,
     ) -> tuple[Float[Array, "batch time width"], State]:
-        """Encodes the next frames of a stream. Steps of any size give the same as one step of all frames.
+        """Encodes the next frames of a stream. Steps of any number of blocks give the same as one step of all frames.
 
         Args:
-          frames: whole blocks.
-          state: that the step before returned; None: `initial_state`.
-          valid: which frames are real; None: all.
-          mask: frames to be replaced by a learned embedding.
+          frames: standardised log-mel, two 10 ms frames side by side, whole blocks.
+          state: the state that the last step returned; None: `initial_state`.
+          valid: True at frames that are no padding; None: all.
+          mask: True at frames that a learned embedding replaces; None: no frame.
+
+        Returns:
+          The encoded frames, and the next state.
         """
         config = self.config
         streaming = config.context > 0

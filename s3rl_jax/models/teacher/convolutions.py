@@ -1,4 +1,4 @@
-"""The two convolutional parts of a wav2vec-like encoder: samples to latents, and relative positions."""
+"""The two convolutional parts of a wav2vec 2.0 encoder: samples to latents, and relative positions."""
 
 import flax.linen as nn
 import jax
@@ -9,17 +9,19 @@ from s3rl_jax.models.ops.gelu import gelu
 from s3rl_jax.models.ops.grouped_convolution import grouped_convolution
 from s3rl_jax.models.ops.strided_convolution import strided
 
-NORM_EPSILON = 1e-5  # of the norms between convolutions in every published model, whatever that of its other norms is
+NORM_EPSILON = 1e-5  # of the norms between convolutions in every published model, also where its other norms have another one
 
 
 class ConvolutionalEncoder(nn.Module):
     """Seven strided convolutions: 16 kHz samples to latents every 20 ms.
 
     Attributes:
-      dims, kernels, strides: of each convolution.
-      bias: whether the convolutions have one.
-      norm: "group", over time in the first convolution alone (base models), or "layer", per frame in all of them.
-      gradient_scale: factor of the gradient into the convolutions.
+      dims: output channels of each convolution.
+      kernels: taps of each convolution.
+      strides: stride of each convolution.
+      bias: whether the convolutions have a bias.
+      norm: "group": a norm over time after the first convolution (base models); "layer": a norm at each frame after each one.
+      gradient_scale: factor by which the gradient into the convolutions is multiplied.
     """
 
     dims: tuple[int, ...]
@@ -53,7 +55,7 @@ class ConvolutionalEncoder(nn.Module):
 
 
 class PositionalConvolution(nn.Module):
-    """Grouped convolution over time with weight norm per tap: a relative position embedding."""
+    """A relative position embedding: a grouped convolution over time, with weight norm for each tap."""
 
     kernel: int
     groups: int

@@ -12,12 +12,12 @@ from s3rl_jax.models.teacher.registry import FAMILIES
 
 
 class PublishedModel(NamedTuple):
-    """A published model as ours.
+    """A published model, converted to our parameters.
 
     Attributes:
-      config: its sizes.
-      params: float32 parameters.
-      ignored: names of its tensors that are no part of a teacher.
+      config: sizes of the model.
+      params: parameters in float32.
+      ignored: names of the checkpoint's tensors that are no part of a teacher.
     """
 
     config: TeacherConfig
@@ -29,7 +29,8 @@ def read_published(folder: Path) -> PublishedModel:
     """Reads config.json, model.safetensors (or its shards) and, if there is one, preprocessor_config.json.
 
     Raises:
-      UnsupportedCheckpoint: for another architecture, a pickle, a missing, unknown or misshapen tensor, named.
+      UnsupportedCheckpoint: for an unknown architecture, a pickle, and tensors that are missing, unknown or of another shape;
+        names them.
     """
     published = _json(folder / "config.json")
     family = FAMILIES.get(published.get("model_type"))
@@ -43,11 +44,14 @@ def read_published(folder: Path) -> PublishedModel:
 
 
 def _parameters(family: Family, config: TeacherConfig, files: dict[str, Any]) -> tuple[dict, list[str]]:
-    """The tensors of open files as parameters, in float32, and the names of the ignored ones.
+    """Reads the tensors of open files.
+
+    Returns:
+      Parameters in float32, and the names of the tensors that were ignored.
 
     Raises:
-      UnsupportedCheckpoint: naming the tensors that have no place, are missing, or have a shape that does not follow from
-        the configuration.
+      UnsupportedCheckpoint: for tensors that are unknown, missing, or of another shape than the configuration implies; names
+        them.
     """
     expected = traverse_util.flatten_dict(family.parameter_shapes(config))
     params, ignored, errors = {}, [], []
@@ -71,7 +75,7 @@ def _parameters(family: Family, config: TeacherConfig, files: dict[str, Any]) ->
 
 
 def _laid_out(family: Family, config: TeacherConfig, path: ParameterPath, tensor: np.ndarray) -> np.ndarray:
-    """The tensor in our layout; as it is, where its size does not fit."""
+    """Converts a tensor to our layout; returns it unchanged where its size does not fit."""
     try:
         return family.parameter_layout(path, tensor, config)
     except ValueError:
@@ -89,7 +93,7 @@ def _json(path: Path) -> dict:
 
 
 def _open_tensors(folder: Path) -> dict[str, Any]:
-    """The open safetensors file of each tensor's name; a tensor is read when it is taken out."""
+    """Maps the name of each tensor to its open safetensors file. A tensor is read from disk by `file.get_tensor(name)`."""
     from safetensors import SafetensorError, safe_open
 
     index = folder / "model.safetensors.index.json"

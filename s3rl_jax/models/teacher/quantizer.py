@@ -7,16 +7,16 @@ from jaxtyping import Array, Float, Int
 
 from s3rl_jax.models.ops.dense import Dense
 
-Temperature = float | Float[Array, ""] | None  # of the Gumbel softmax
+Temperature = float | Float[Array, ""] | None  # temperature of the Gumbel softmax
 
 
 class Quantizer(nn.Module):
-    """Picks one of `entries` code vectors in each of `groups` and joins them.
+    """Selects one code vector in each group and joins them.
 
     Attributes:
-      groups: G.
-      entries: V.
-      dim: size of the joined code vector, D_q.
+      groups: number of groups, G in the paper.
+      entries: number of code vectors in a group, V in the paper.
+      dim: size of the joined code vector; divisible by `groups`.
     """
 
     groups: int
@@ -27,15 +27,15 @@ class Quantizer(nn.Module):
     def __call__(
         self, latents: Float[Array, "batch time features"], temperature: Temperature = None
     ) -> tuple[Float[Array, "batch time dim"], Float[Array, "batch time groups entries"], Int[Array, "batch time groups"]]:
-        """Picks the code vectors of each frame.
+        """Selects the code vectors of each frame.
 
         Args:
           latents: output of the convolutions.
-          temperature: of the Gumbel softmax, whose noise comes from the rng stream `gumbel` and whose gradient is straight
-            through; None takes the most likely entry, without noise and without a gradient into the logits.
+          temperature: temperature of the Gumbel softmax. Its noise comes from the rng stream `gumbel`; its gradient is
+            straight through. None: the most likely entry, without noise and without a gradient into the logits.
 
         Returns:
-          The joined code vectors, the probabilities of all entries (for the diversity loss), the picked indices.
+          The joined code vectors, the probabilities of all entries (for the diversity loss), the selected indices.
         """
         logits = Dense(
             self.groups * self.entries,

@@ -1,4 +1,4 @@
-"""Targets of distillation: what a frozen teacher computes of a batch, and no more than the objectives need."""
+"""Targets of distillation: the outputs of a frozen teacher that the objectives need."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -20,9 +20,9 @@ class Teacher(NamedTuple):
     """A frozen model and its codebook.
 
     Attributes:
-      config: sizes; its class tells the family.
-      params: parameters, in the dtype that the teacher computes in.
-      codebook: None: the model's own quantiser, if it has one.
+      config: sizes; its class identifies the family.
+      params: parameters, in the dtype in which the teacher computes.
+      codebook: a k-means codebook; None: the quantiser of the model, if it has one.
     """
 
     config: TeacherConfig
@@ -35,7 +35,14 @@ class Teacher(NamedTuple):
 
 
 class TargetSelection(NamedTuple):
-    """The targets that objectives need: hidden states of `layers` as time means or at each frame, and code indices."""
+    """The targets that objectives need.
+
+    Attributes:
+      layers: layers whose hidden states are needed; 0 is the transformer's input.
+      means: whether their means over time are needed.
+      frames: whether their values at each frame are needed.
+      codes: whether code indices are needed.
+    """
 
     layers: tuple[int, ...] = ()
     means: bool = False
@@ -44,12 +51,12 @@ class TargetSelection(NamedTuple):
 
 
 def skipped_frames(config: TeacherConfig) -> int:
-    """Frames of the teacher before the one that stands for the time of the student's first frame, to half a frame."""
+    """Number of the teacher's frames before the one nearest in time to the student's first frame."""
     return round((STACKED_CENTRE - config.frame_centre()) / STACKED_HOP)
 
 
 def common_frame_count(config: TeacherConfig, samples: Count) -> Count:
-    """20 ms frames that both teacher and student have of that many samples, from the student's first one on."""
+    """Number of 20 ms frames that both teacher and student have for `samples` samples, from the student's first frame on."""
     teacher, student = config.frame_count(samples) - skipped_frames(config), stacked_count(samples)
     return min(teacher, student) if isinstance(samples, int) else jnp.minimum(teacher, student)
 
@@ -59,12 +66,18 @@ def teacher_targets(
 ) -> dict[str, Array]:
     """Runs the teacher on clean audio, in the dtype of its parameters, without a gradient.
 
-    Under jit, layers above the highest selected one are not computed, as nothing depends on them; nor is the transformer
-    where the quantiser alone is selected.
+    Under jit, layers above the highest selected one are not computed, because no output depends on them. Nor is the
+    transformer, where only codes of the model's quantiser are selected.
+
+    Args:
+      teacher: the teacher.
+      selection: the outputs to compute.
+      audio: samples in [-1, 1].
+      length: valid samples of each row.
 
     Returns:
-      As selected, `means` [batch, layers, dim] and `hidden` [batch, layers, time, dim] in float32, `index` [batch, time,
-      groups]; time is `common_frame_count` of the batch's samples, frame t of them that of the student's frame t.
+      The selected ones of `means` [batch, layers, dim] and `hidden` [batch, layers, time, dim] in float32, and `index`
+      [batch, time, groups]. time = common_frame_count(config, samples); frame t is nearest in time to the student's frame t.
     """
     config, params, family = teacher.config, teacher.params, family_of(teacher.config)
     skipped = skipped_frames(config)
@@ -91,17 +104,17 @@ def teacher_targets(
 def time_means(
     hidden: Sequence[Float[Array, "batch time dim"]], valid: Bool[ArrayLike, "batch time"]
 ) -> Float[Array, "batch layers dim"]:
-    """The mean over the valid frames of each layer."""
+    """Mean over the valid frames, for each layer."""
     return jnp.stack([masked_mean(layer, valid) for layer in hidden], axis=1)
 
 
-def cached_answers(
+def targets_from_cache(
     selection: TargetSelection, stored: dict[str, Shaped[ArrayLike, "batch time ..."]], valid: Bool[ArrayLike, "batch time"]
 ) -> dict[str, Array]:
-    """`teacher_targets` out of what a cache keeps: `hidden` [batch, time, layers, dim] and `index`, as selected."""
+    """The result of `teacher_targets`, from the arrays in a cache: `hidden` [batch, time, layers, dim] and `index`."""
     targets = {name: stored[name] for name in stored if name == "index"}
     if selection.layers:
-        hidden = [jnp.asarray(stored["hidden"][:, :, place], jnp.float32) for place in range(len(selection.layers))]
+        hidden = [jnp.asarray(stored["hidden"][:, :, i], jnp.float32) for i in range(len(selection.layers))]
         if selection.means:
             targets["means"] = time_means(hidden, valid)
         if selection.frames:
@@ -112,5 +125,8 @@ def cached_answers(
 def targets_function(
     teacher: Teacher, selection: TargetSelection
 ) -> Callable[[Any, Int16[Array, "batch samples"], Int[Array, "batch"]], dict[str, Array]]:
-    """`teacher_targets` as a function of (params, audio, length), to be compiled: the parameters are no constants of it."""
+    """`teacher_targets` as a function of (params, audio, length), to be compiled.
+
+    The parameters are an argument, so that the compiled function does not contain them as constants.
+    """
     return lambda params, audio, length: teacher_targets(teacher._replace(params=params), selection, to_float(audio), length)

@@ -1,4 +1,4 @@
-"""A transformer layer of a wav2vec-like encoder, with WavLM's gated relative position bias where a model has one."""
+"""A transformer layer of a wav2vec 2.0 encoder, with WavLM's gated relative position bias as an option."""
 
 import functools
 import math
@@ -15,9 +15,10 @@ from s3rl_jax.models.ops.gelu import gelu
 
 
 def relative_buckets(time: int, buckets: int, distance: int) -> Int[Array, "query key"]:
-    """Buckets of the distances between frames: one a distance while it is short, then logarithmic to `distance` (1910.10683).
+    """Buckets of the distance from each query to each key (T5, arXiv 1910.10683).
 
-    The upper half of the buckets is for keys after the query.
+    Half of the buckets are for keys before the query, half for keys after it. In each half, the first half of the buckets
+    holds one distance each; the others grow logarithmically up to `distance` frames.
     """
     offset = jnp.arange(time)[None, :] - jnp.arange(time)[:, None]
     half, apart = buckets // 2, jnp.abs(offset)
@@ -28,7 +29,7 @@ def relative_buckets(time: int, buckets: int, distance: int) -> Int[Array, "quer
 
 
 class RelativePositions(nn.Module):
-    """A learned bias for each bucket and head; WavLM has one table, in its first layer, for all layers."""
+    """A learned bias for each bucket and head. WavLM's layers share one table, which it stores in its first layer."""
 
     buckets: int
     distance: int
@@ -41,9 +42,9 @@ class RelativePositions(nn.Module):
 
 
 class PositionGate(nn.Module):
-    """Factor of each query's position bias (WavLM, arXiv 2110.13900, section 3.1).
+    """The factor g of each query's position bias (WavLM, arXiv 2110.13900, section 3.1).
 
-    g = a (b s - 1) + 2, with a, b = sigmoid of two learned projections of the query's frame, s learned for each head.
+    g = a (b s - 1) + 2; a and b are the sigmoids of two learned projections of the query's frame, s is learned for each head.
     """
 
     heads: int
@@ -59,7 +60,10 @@ class PositionGate(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention and feed-forward, normalised after them (base models) or before (large: "stable layer norm")."""
+    """Self-attention and feed-forward network.
+
+    Layer norm follows each of the two (base models), or with `pre_norm` precedes it (large models, "stable layer norm").
+    """
 
     heads: int
     ffn_size: int

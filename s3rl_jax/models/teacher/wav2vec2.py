@@ -29,7 +29,7 @@ class Wav2Vec2Config:
     conv_kernel: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)
     conv_stride: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
     conv_bias: bool = False
-    conv_norm: str = "group"  # over time in the first convolution alone (base), or "layer": per frame in all of them
+    conv_norm: str = "group"  # over time after the first convolution (base), or "layer": at each frame after each one
     hidden_size: int = 768
     layers: int = 12
     heads: int = 12
@@ -37,12 +37,12 @@ class Wav2Vec2Config:
     position_kernel: int = 128
     position_groups: int = 16
     pre_norm: bool = False  # "stable layer norm"
-    feature_norm: bool = True  # before the projection of the latents
+    feature_norm: bool = True  # a norm before the projection of the latents
     mask_embedding: bool = True
     relative_buckets: int = 0  # WavLM's relative positions: 320 buckets up to 800 frames; 0: none
     relative_distance: int = 800
     quantizer: bool = True
-    normalise_audio: bool = True  # each utterance to zero mean and unit variance
+    normalise_audio: bool = True  # scale each utterance to zero mean and unit variance
     codebook_groups: int = 2
     codebook_entries: int = 320
     codebook_dim: int = 256
@@ -51,16 +51,16 @@ class Wav2Vec2Config:
     layer_drop: float = 0.05
     convolution_gradient: float = 0.1
     norm_epsilon: float = 1e-5
-    remat: bool = False  # layers are computed again for their gradient, instead of being kept
+    remat: bool = False  # compute layers again for their gradient, instead of storing their values
 
     def frame_count(self, samples: Count) -> Count:
-        """Frames of the convolutions' output for that many samples."""
+        """Number of frames that the convolutions give for `samples` samples."""
         for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
             samples = (samples - kernel) // stride + 1
         return samples
 
     def frame_centre(self) -> float:
-        """The middle of the samples that the convolutions compute frame 0 from: 199.5 in the published models."""
+        """Middle of the samples that the convolutions compute frame 0 from: 199.5 in the published models."""
         centre, step = 0.0, 1
         for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
             centre, step = centre + step * (kernel - 1) / 2, step * stride
@@ -69,7 +69,7 @@ class Wav2Vec2Config:
 
 SIZES = {
     "base": Wav2Vec2Config(),
-    # Narrow where frames are many, so that a laptop pre-trains it in minutes.
+    # The first convolutions, which have the most frames, are narrow, so that a laptop pre-trains it in minutes.
     "tiny": Wav2Vec2Config(
         conv_dim=(16, 32, 64, 96, 96, 128, 160),
         hidden_size=160,
@@ -86,7 +86,7 @@ SIZES = {
         layer_drop=0.0,
         convolution_gradient=1.0,
     ),
-    # For tests: every part of the above at the least size.
+    # For tests: every part of the model, as small as possible.
     "toy": Wav2Vec2Config(
         conv_dim=(8, 8, 8, 8, 8, 8, 16),
         conv_norm="layer",
@@ -111,7 +111,7 @@ SIZES = {
 def normalise(
     audio: Float[ArrayLike, "batch samples"], valid: Bool[ArrayLike, "batch samples"]
 ) -> Float[Array, "batch samples"]:
-    """Zero mean and unit variance of each utterance's valid samples; padding stays zero."""
+    """Shifts and scales each utterance's valid samples to zero mean and unit variance; padding becomes zero."""
     weights = valid.astype(audio.dtype)
     count = jnp.maximum(weights.sum(axis=1, keepdims=True), 1)
     mean = jnp.sum(audio * weights, axis=1, keepdims=True) / count
@@ -120,9 +120,9 @@ def normalise(
 
 
 class Wav2Vec2(nn.Module):
-    """Convolutions, masking, transformer; with the quantiser and the two projections of pre-training.
+    """Convolutions, masking, transformer, quantiser, and the two projections of pre-training.
 
-    `hidden` runs the convolutions' output through the transformer, `codes` runs it through the quantiser alone.
+    `latents` runs the convolutions, `hidden` the transformer on their output, `codes` the quantiser on their output.
     """
 
     config: Wav2Vec2Config
@@ -146,7 +146,7 @@ class Wav2Vec2(nn.Module):
         if config.relative_buckets:
             self.relative_positions = RelativePositions(config.relative_buckets, config.relative_distance, config.heads)
         self.encoder_norm = nn.LayerNorm(epsilon=config.norm_epsilon)
-        # `deterministic`, the last argument, is no array.
+        # Argument 4, `deterministic`, is not an array.
         layer = nn.remat(TransformerLayer, static_argnums=(4,)) if config.remat else TransformerLayer
         self.encoder_layers = [
             layer(config.heads, config.ffn_size, config.pre_norm, config.norm_epsilon, config.dropout)
@@ -159,13 +159,13 @@ class Wav2Vec2(nn.Module):
             self.project_hidden = Dense(config.projection_dim)
 
     def latents(self, audio: Float[Array, "batch samples"]) -> Float[Array, "batch time features"]:
-        """The convolutions' output, before its norm."""
+        """Output of the convolutions, before its norm."""
         return self.feature_extractor(audio)
 
     def codes(
         self, latents: Float[Array, "batch time features"], temperature: Temperature = None
     ) -> tuple[Float[Array, "batch time dim"], Float[Array, "batch time groups entries"], Int[Array, "batch time groups"]]:
-        """Quantises latents: code vectors, probabilities, indices; see `Quantizer`."""
+        """Quantises latents to code vectors, probabilities and indices; see `Quantizer`."""
         return self.quantizer(self._normed(latents), temperature)
 
     def _normed(self, latents):
@@ -178,7 +178,7 @@ class Wav2Vec2(nn.Module):
         mask: Bool[Array, "batch time"] | None = None,
         deterministic: bool = True,
     ) -> list[Float[Array, "batch time dim"]]:
-        """The transformer's input and the output of each layer, before the final norm of the pre-norm variant."""
+        """The transformer's input and the output of each layer; of a pre-norm model, before the final norm."""
         config = self.config
         x = self.dropout(self.feature_projection(self._normed(latents)), deterministic)
         if mask is not None:
@@ -199,7 +199,7 @@ class Wav2Vec2(nn.Module):
         return hidden
 
     def context(self, hidden: list[Float[Array, "batch time dim"]]) -> Float[Array, "batch time dim"]:
-        """The model's output: the last layer, after the final norm of the pre-norm variant."""
+        """The model's output: the last layer; of a pre-norm model, after the final norm."""
         return self.encoder_norm(hidden[-1]) if self.config.pre_norm else hidden[-1]
 
     def __call__(
@@ -210,11 +210,11 @@ class Wav2Vec2(nn.Module):
         temperature: Temperature = None,
         deterministic: bool = True,
     ) -> dict[str, Any]:
-        """All that pre-training compares.
+        """Computes the outputs that pre-training compares.
 
         Returns:
-          A dict: `latents`, `hidden` (list), `context`; where there is a quantiser, `context` is projected, and there
-          are `codes` (projected), `probabilities`, `index` (see `Quantizer`).
+          A dict with `latents`, `hidden` (a list) and `context`. With a quantiser, `context` is projected, and the dict also
+          has `codes` (projected code vectors), `probabilities` and `index` (see `Quantizer`).
         """
         latents = self.latents(audio)
         hidden = self.hidden(latents, valid, mask, deterministic)

@@ -1,4 +1,4 @@
-"""wav2vec 2.0, HuBERT and WavLM as a teacher family: their config.json, and what is computed of a waveform."""
+"""wav2vec 2.0, HuBERT and WavLM as a teacher family: reading config.json, and the outputs of the model."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,7 @@ from s3rl_jax.models.teacher.family import Family, UnsupportedCheckpoint, requir
 from s3rl_jax.models.teacher.wav2vec2 import Wav2Vec2, Wav2Vec2Config, normalise
 from s3rl_jax.models.teacher.wav2vec2_tensors import IGNORED, parameter_layout, parameter_path
 
-# Other values mean arithmetic that we do not do: better no teacher than a wrong one.
+# Models with other values compute something that is not implemented here.
 REQUIRED = {
     "hidden_act": "gelu",
     "feat_extract_activation": "gelu",
@@ -22,10 +22,15 @@ REQUIRED = {
 
 
 def read_config(published: dict, preprocessor: dict, tensors: Collection[str]) -> Wav2Vec2Config:
-    """The sizes in a checkpoint's config.json.
+    """Reads the sizes from a checkpoint's config.json.
+
+    Args:
+      published: config.json.
+      preprocessor: preprocessor_config.json; empty if there is none.
+      tensors: names of the tensors.
 
     Raises:
-      UnsupportedCheckpoint: naming the field of a model that we do not compute, or a missing one.
+      UnsupportedCheckpoint: if a field is missing, or has a value that is not implemented; names the field.
     """
     require(published, REQUIRED)
     quantizer = "quantizer.codevectors" in tensors
@@ -67,7 +72,7 @@ def read_config(published: dict, preprocessor: dict, tensors: Collection[str]) -
 
 
 def parameter_shapes(config: Wav2Vec2Config) -> dict:
-    """Shapes of all parameters of a teacher."""
+    """Shapes of all parameters, as a tree of `jax.ShapeDtypeStruct`."""
     frames = config.frame_count(1600)
     audio, valid = jnp.zeros((1, 1600)), jnp.ones((1, frames), bool)
     return jax.eval_shape(lambda: Wav2Vec2(config).init(jax.random.key(0), audio, valid))["params"]
@@ -76,10 +81,10 @@ def parameter_shapes(config: Wav2Vec2Config) -> dict:
 def latents(
     config: Wav2Vec2Config, params: dict, audio: Float[Array, "batch samples"], length: Int[Array, "batch"], time: int
 ) -> Float[Array, "batch {time} features"]:
-    """The first `time` frames of the convolutions' output, in the dtype of the parameters."""
+    """First `time` frames of the convolutions' output, in the dtype of the parameters."""
     if config.normalise_audio:
         audio = normalise(audio, valid_frames(length, audio.shape[1]))
-    # A layer computes in the wider of the dtypes of its input and its parameters.
+    # A layer computes in the wider dtype of its input and its parameters.
     audio = audio.astype(params["feature_projection"]["kernel"].dtype)
     return Wav2Vec2(config).apply({"params": params}, audio, method="latents")[:, :time]
 
@@ -94,7 +99,7 @@ def hidden_states(
 def code_indices(
     config: Wav2Vec2Config, params: dict, latents: Float[Array, "batch time features"]
 ) -> Int[Array, "batch time groups"]:
-    """The entries that the model's quantiser picks, without the transformer."""
+    """Indices of the entries that the model's quantiser selects."""
     return Wav2Vec2(config).apply({"params": params}, latents, method="codes")[2].astype(jnp.int32)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from s3rl_jax.models.teacher.wav2vec2 import Wav2Vec2Config
 
-# Heads of fine-tuned models, and what only their pre-training needs: no part of a teacher.
+# Tensors that are no part of a teacher: heads of fine-tuned models, and parts that only pre-training uses.
 IGNORED = re.compile(
     r"(lm_head|classifier|projector|final_proj|label_embs_concat|layer_weights|tdnn|objective|"
     r"feature_extractor\.(?!conv_layers))\b.*"
@@ -39,7 +39,7 @@ _RULES = (
 
 
 def parameter_path(name: str) -> tuple[str, ...] | None:
-    """The path in our parameters of a tensor of PyTorch `transformers`; None if there is none."""
+    """Maps the name of a tensor of PyTorch `transformers` to its path in our parameters; None if it has none."""
     for pattern, path in _RULES:
         if match := re.fullmatch(pattern, name):
             *modules, leaf = match.expand(path).split("/")
@@ -50,7 +50,7 @@ def parameter_path(name: str) -> tuple[str, ...] | None:
 
 
 def parameter_layout(path: tuple[str, ...], tensor: np.ndarray, config: Wav2Vec2Config) -> np.ndarray:
-    """Transposes PyTorch's layout (out, in, tap) to ours (tap, in, out), and separates the heads.
+    """Transposes PyTorch's layout (out, in, tap) to ours (tap, in, out), and gives attention heads their own axis.
 
     Raises:
       ValueError: for a tensor with another number of elements or dimensions.

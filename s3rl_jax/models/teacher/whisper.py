@@ -1,6 +1,6 @@
 """Whisper's encoder as a teacher family (arXiv 2212.04356): log-mel, transformer, config.json, tensors.
 
-The arithmetic is that of PyTorch transformers. Audio shorter than 30 s is not padded to 30 s: it takes the first positions.
+It computes the same as PyTorch `transformers`, but audio shorter than 30 s is not padded: it takes the first positions.
 """
 
 import dataclasses
@@ -24,9 +24,9 @@ from s3rl_jax.models.ops.gelu import gelu
 from s3rl_jax.models.teacher.family import Family, ParameterPath, UnsupportedCheckpoint, require
 
 FFT, HOP = 400, 160  # samples: 25 ms windows, 10 ms apart
-DYNAMIC_RANGE = 8.0  # powers of ten below an utterance's loudest band, at which its log-mel is cut off
+DYNAMIC_RANGE = 8.0  # log-mel is cut off at this many powers of ten below the loudest band of the utterance
 NORM_EPSILON = 1e-5
-# Other values mean arithmetic that we do not do.
+# Models with other values compute something that is not implemented here.
 REQUIRED_CONFIG = {"activation_function": "gelu", "scale_embedding": False}
 REQUIRED_PREPROCESSOR = {"sampling_rate": SAMPLE_RATE, "n_fft": FFT, "hop_length": HOP}
 IGNORED = re.compile(r"(decoder|proj_out|projector|classifier|layer_weights)\b.*")
@@ -34,7 +34,7 @@ IGNORED = re.compile(r"(decoder|proj_out|projector|classifier|layer_weights)\b.*
 
 @dataclasses.dataclass(frozen=True)
 class WhisperConfig:
-    """Sizes of an encoder. `positions` are 20 ms frames; the defaults are those of Whisper tiny."""
+    """Sizes of an encoder; the defaults are Whisper tiny. `positions` is the largest number of 20 ms frames."""
 
     bands: int = 80
     hidden_size: int = 384
@@ -45,18 +45,18 @@ class WhisperConfig:
     quantizer: bool = dataclasses.field(default=False, init=False)
 
     def frame_count(self, samples: Count) -> Count:
-        """Frames of that many samples, a begun 20 ms included."""
+        """Number of 20 ms frames for `samples` samples; half a frame or more counts as one."""
         return (samples // HOP + 1) // 2
 
     def frame_centre(self) -> float:
-        """The middle of the samples that frame 0 is computed from: the first one, as windows and convolutions are centred."""
+        """Middle of the samples that frame 0 is computed from: sample 0, because windows and convolutions are centred."""
         return 0.0
 
 
 def log_mel(audio: Float[Array, "batch samples"], bands: int) -> Float[Array, "batch frames bands"]:
-    """Whisper's log-mel of audio in [-1, 1]: a frame each 10 ms, centred on its first sample.
+    """Whisper's log-mel of audio in [-1, 1]: frame t, of 25 ms, is centred on sample 160 t.
 
-    log10 of Slaney mel energies, no less than 8 below the utterance's greatest, then (x + 4) / 4.
+    x = log10 of Slaney mel energies; values more than 8 below the utterance's greatest are raised to that; then (x + 4) / 4.
     """
     frames = audio.shape[-1] // HOP
     padded = jnp.pad(audio, ((0, 0), (FFT // 2, FFT // 2)), mode="reflect")
@@ -81,7 +81,7 @@ def _mel_filters(bands: int) -> Float[np.ndarray, "bins bands"]:
 
 
 class EncoderLayer(nn.Module):
-    """Pre-norm self-attention and feed-forward; keys have no bias."""
+    """Pre-norm self-attention and feed-forward network; the projection to keys has no bias."""
 
     heads: int
     ffn_size: int
@@ -100,7 +100,7 @@ class EncoderLayer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Two convolutions, of which the second halves the rate, learned positions, transformer layers."""
+    """Two convolutions, the second of stride 2, then learned positions and transformer layers."""
 
     config: WhisperConfig
 
@@ -108,7 +108,10 @@ class WhisperEncoder(nn.Module):
     def __call__(
         self, mel: Float[Array, "batch frames bands"], valid: Bool[Array, "batch time"]
     ) -> list[Float[Array, "batch time dim"]]:
-        """Input and output of the layers for the first `time` of the 20 ms frames, the last after the final norm."""
+        """The input of the first layer and the output of each layer, at the first `time` 20 ms frames.
+
+        The final norm is applied to the output of the last layer.
+        """
         config = self.config
         x = gelu(nn.Conv(config.hidden_size, (3,), padding=1, name="conv1")(mel))
         x = gelu(nn.Conv(config.hidden_size, (3,), (2,), padding=1, name="conv2")(x))[:, : valid.shape[1]]
@@ -120,10 +123,15 @@ class WhisperEncoder(nn.Module):
 
 
 def read_config(published: dict, preprocessor: dict, tensors: Collection[str]) -> WhisperConfig:
-    """The sizes in a checkpoint's config.json.
+    """Reads the sizes from a checkpoint's config.json.
+
+    Args:
+      published: config.json.
+      preprocessor: preprocessor_config.json; empty if there is none.
+      tensors: names of the tensors, not used.
 
     Raises:
-      UnsupportedCheckpoint: naming the field of a model that we do not compute, or a missing one.
+      UnsupportedCheckpoint: if a field is missing, or has a value that is not implemented; names the field.
     """
     require(published, REQUIRED_CONFIG)
     try:
@@ -142,7 +150,7 @@ def read_config(published: dict, preprocessor: dict, tensors: Collection[str]) -
 
 
 def parameter_path(name: str) -> ParameterPath | None:
-    """Path in our parameters of a tensor of PyTorch transformers; None for one outside of the encoder."""
+    """Maps the name of a tensor of PyTorch `transformers` to its path in our parameters; None outside of the encoder."""
     match = re.fullmatch(r"encoder\.(?:layers\.(\d+)\.)?(?:self_attn\.)?(\w+)\.(weight|bias)", name)
     if not match:
         return None
@@ -155,7 +163,7 @@ def parameter_path(name: str) -> ParameterPath | None:
 
 
 def parameter_layout(path: ParameterPath, tensor: np.ndarray, config: WhisperConfig) -> np.ndarray:
-    """Transposes PyTorch's layout (out, in, tap) to ours (tap, in, out), and separates the heads.
+    """Transposes PyTorch's layout (out, in, tap) to ours (tap, in, out), and gives attention heads their own axis.
 
     Raises:
       ValueError: for a tensor with another number of elements or dimensions.
@@ -170,7 +178,7 @@ def parameter_layout(path: ParameterPath, tensor: np.ndarray, config: WhisperCon
 
 
 def parameter_shapes(config: WhisperConfig) -> dict:
-    """Shapes of all parameters of a teacher."""
+    """Shapes of all parameters, as a tree of `jax.ShapeDtypeStruct`."""
     mel, valid = jnp.zeros((1, 20, config.bands)), jnp.ones((1, 10), bool)
     return jax.eval_shape(lambda: WhisperEncoder(config).init(jax.random.key(0), mel, valid))["params"]
 
@@ -178,10 +186,10 @@ def parameter_shapes(config: WhisperConfig) -> dict:
 def front_end(
     config: WhisperConfig, params: dict, audio: Float[Array, "batch samples"], length: Int[Array, "batch"], time: int
 ) -> Float[Array, "batch steps bands"]:
-    """Log-mel every 10 ms, in the dtype of the parameters.
+    """Log-mel, a frame each 10 ms, in the dtype of the parameters.
 
     Raises:
-      UserError: for more frames than the model has positions.
+      UserError: if `time`, in 20 ms frames, exceeds the model's positions.
     """
     if time > config.positions:
         raise UserError(
@@ -195,7 +203,7 @@ def front_end(
 def hidden_states(
     config: WhisperConfig, params: dict, mel: Float[Array, "batch steps bands"], valid: Bool[Array, "batch time"]
 ) -> list[Float[Array, "batch time dim"]]:
-    """Input and output of the layers, the last after the final norm."""
+    """The input of the first layer and the output of each layer, the last after the final norm."""
     return WhisperEncoder(config).apply({"params": params}, mel, valid)
 
 
