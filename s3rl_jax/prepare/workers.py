@@ -1,4 +1,4 @@
-"""Writes shards side by side: in processes of this machine, or on the workers of Apache Beam."""
+"""Writes shards in parallel: in processes of this machine, or on the workers of Apache Beam."""
 
 import concurrent.futures
 import multiprocessing
@@ -9,14 +9,14 @@ from s3rl_jax.prepare.shards import ShardJob, write_shard
 
 
 def write_with_processes(jobs: list[ShardJob], workers: int, min_parallel_bytes: int) -> None:
-    """Writes the shards in `workers` processes, or in this one if there are fewer than `min_parallel_bytes` to read."""
+    """Writes the shards in `workers` processes, or in this one if they have fewer than `min_parallel_bytes` to read."""
     with Progress(sum(len(job.recordings) for job in jobs), "recordings", "preparing") as progress:
         if min(workers, len(jobs)) < 2 or sum(job.recordings.bytes for job in jobs) < min_parallel_bytes:
             for job in jobs:
                 write_shard(job)
                 progress.advance(len(job.recordings))
             return
-        # Forked processes would inherit the threads of libraries; fresh ones do not.
+        # A forked process would inherit locks that threads of libraries hold; a spawned one does not.
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
             pending = {pool.submit(write_shard, job): job for job in jobs}
@@ -29,10 +29,15 @@ def write_with_processes(jobs: list[ShardJob], workers: int, min_parallel_bytes:
 
 
 def write_with_beam(jobs: list[ShardJob], runner: str, options: tuple[str, ...]) -> None:
-    """Writes the shards on the workers of a Beam runner, each shard as a task of its own.
+    """Writes the shards on the workers of a Beam runner, each shard as one task.
+
+    Args:
+      jobs: the shards.
+      runner: name of the runner.
+      options: options of the runner.
 
     Raises:
-      UserError: if Beam is not installed, or for a runner or an option that it does not know.
+      UserError: if Beam is not installed, or does not know the runner or an option.
     """
     try:
         import apache_beam as beam

@@ -1,4 +1,4 @@
-"""Distillation: the teacher hears clean audio, the student the same audio augmented and masked (arXiv 2307.02720)."""
+"""Distillation: the teacher's input is clean audio, the student's the same audio augmented and masked (arXiv 2307.02720)."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -32,21 +32,21 @@ from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, delayed
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES, active_objectives
 from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, gumbel_temperature, loss_weights
 
-CACHED = "teacher_"  # what the names of the teacher's answers in a batch begin with, where they were cached
+CACHED = "teacher_"  # prefix of the names of cached targets in a batch
 TOP_LAYER = 99  # no teacher has more
 
 
 @dataclasses.dataclass(frozen=True)
 class Distillation:
-    """The three functions of the task.
+    """The task's functions `init`, `targets` and `loss`.
 
     Attributes:
-      config: configs/distill.py.
-      teacher: sizes, parameters and codebook.
-      selection: the answers of the teacher that the objectives read.
+      config: the configuration, of configs/distill.py.
+      teacher: the teacher and its codebook.
+      selection: the outputs of the teacher that the objectives use.
       encoder: the student.
-      layers: the teacher's layers that are compared; None where no objective compares any.
-      objectives: those whose weight is not 0, by name.
+      layers: the teacher's layers that are compared; None where no objective compares layers.
+      objectives: the objectives whose weight is not 0.
     """
 
     config: ConfigDict
@@ -62,7 +62,7 @@ class Distillation:
         return any(objective.masked for objective in self.objectives)
 
     def frozen(self, noises: Int16[np.ndarray, "clips samples"], responses: Float[np.ndarray, "rooms taps"]) -> dict[str, Any]:
-        """The arrays that `targets` reads: noise, rooms, the teacher unless its answers are cached."""
+        """The arrays that `targets` reads: noise, impulse responses, and the teacher unless its targets are cached."""
         frozen = {"noises": noises, "responses": responses}
         if not self.config.teacher.cache:
             frozen["teacher"] = self.teacher.params
@@ -71,14 +71,14 @@ class Distillation:
         return frozen
 
     def init(self, rng: Key[Array, ""], batch: Batch) -> Params:
-        """The student, and what the objectives train beside it."""
+        """Random parameters of the student and of the objectives."""
         params, hidden = initialise(self.encoder, parameter_key(rng, 0)), jnp.zeros((1, self.encoder.width))
         for part in (self.layers, *self.objectives):
             params |= part.init(rng, hidden) if part else {}
         return params
 
     def targets(self, frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> Targets:
-        """The student's input, augmented, and the teacher's answers to the clean audio."""
+        """Computes the student's augmented input, and the teacher's outputs for the clean audio."""
         config = self.config
         timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
         audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment)
@@ -90,42 +90,45 @@ class Distillation:
             targets["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
         if config.teacher.cache:
             stored = {name.removeprefix(CACHED): batch[name] for name in batch if name.startswith(CACHED)}
-            answers = targets_from_cache(self.selection, stored, valid)
+            outputs = targets_from_cache(self.selection, stored, valid)
         else:
-            answers = teacher_targets(self.teacher._replace(params=frozen["teacher"]), self.selection, audio, length)
+            outputs = teacher_targets(self.teacher._replace(params=frozen["teacher"]), self.selection, audio, length)
         for objective in self.objectives:
-            targets |= objective.targets(frozen, audio, time, answers)
-        return targets | {name: value if name == "index" else value.astype(jnp.float32) for name, value in answers.items()}
+            targets |= objective.targets(frozen, audio, time, outputs)
+        return targets | {name: value if name == "index" else value.astype(jnp.float32) for name, value in outputs.items()}
 
     def loss(
         self, params: Params, targets: Targets, batch: Batch, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics, Params]:
-        """The weighted sum of the objectives' terms."""
-        masked, clear, moved = self._passes(params, targets, weights)
+        """Computes the weighted sum of the objectives' terms, the metrics, and the updated statistics."""
+        masked, clear, statistics = self._passes(params, targets, weights)
         terms, metrics = [], clear.comparison.metrics() if clear.comparison else {}
         for objective in self.objectives:
             student = masked if objective.masked else clear
             term, measured = objective.term(params, student, targets, rng, weights)
             terms.append(weights[objective.name] * term)
             metrics |= measured
-        return sum(terms), metrics, moved
+        return sum(terms), metrics, statistics
 
     def _passes(self, params: Params, targets: Targets, weights: Weights) -> tuple[StudentPass, StudentPass, Params]:
-        """The pass for objectives over masked frames, the pass for all others, and the moved statistics of the latter.
+        """Runs the student for objectives over masked frames, and for all others.
 
-        They are one and the same pass, unless `config.mask.separate_pass` gives the others an input without masks.
+        Both are the same pass, unless `config.mask.separate_pass` gives the others an input without masks.
+
+        Returns:
+          The pass for masked objectives, the pass for the others, and the updated statistics of the latter.
         """
         dtype, valid, delay = self.config.get("dtype", "float32"), targets["valid"], self.config.get("delay_frames", 0)
         mask = targets["mask"] & weights["masked"] if self.masks else None
-        hidden, moved = encode(self.encoder, params, targets["frames"], valid, mask, dtype)
+        hidden, statistics = encode(self.encoder, params, targets["frames"], valid, mask, dtype)
         masked = clear = delayed(StudentPass(hidden, valid, mask), delay)
         if self.layers and self.masks and self.config.mask.get("separate_pass", False):
-            hidden, moved = encode(self.encoder, params, targets["frames"], valid, None, dtype)
+            hidden, statistics = encode(self.encoder, params, targets["frames"], valid, None, dtype)
             clear = delayed(StudentPass(hidden, valid, None), delay)
         if self.layers:
             comparison = LayerComparison(self.layers, params, clear.hidden, clear.valid, targets, weights)
             clear = clear._replace(comparison=comparison)
-        return masked, clear, moved
+        return masked, clear, statistics
 
 
 def distill(
@@ -134,27 +137,28 @@ def distill(
     noises: Int16[np.ndarray, "clips samples"],
     responses: Float[np.ndarray, "rooms taps"],
 ) -> Task:
-    """Any subset of the objectives, each with a weight in `config.loss`; a weight of 0 leaves an objective out.
+    """Creates the task of distillation.
 
-    L = sum over the objectives of weight x term, for example L_DVCC + gamma L_code.
+    The loss is the sum over the objectives of weight x term, for example L_DVCC + gamma L_code. The weights are in
+    `config.loss`; an objective with weight 0 is left out.
 
-    With `config.teacher.cache`, batches bring the teacher's answers (`teacher_hidden`, ...), and it is not run.
+    With `config.teacher.cache`, the batches contain the teacher's targets (`teacher_hidden`, ...), and it does not run.
 
     Args:
-      config: configs/distill.py.
-      teacher: sizes, parameters and codebook, as pre-training or a public checkpoint left them.
-      noises: for the student's input; none (0 rows) leaves noise out.
-      responses: impulse responses, likewise.
+      config: the configuration, of configs/distill.py.
+      teacher: the teacher and its codebook.
+      noises: clips of noise for the student's input; with 0 rows, no noise is added.
+      responses: impulse responses of rooms for the student's input; with 0 rows, no room is applied.
 
     Raises:
-      UserError: for a student, a layer range or a loss that does not exist.
+      UserError: for a student, a layer range or a loss that does not exist, or a cache together with a change of timing.
     """
     encoder = build_student(config.student)
     compute_dtype(config.get("dtype", "float32"), "config.dtype")
     lookup(dict.fromkeys(PROJECTIONS), config.projection, "config.projection")
     if config.teacher.cache and (config.augment.speed_probability or config.augment.shift_seconds):
         raise UserError(
-            "config.teacher.cache: the cached answers of the teacher are of unchanged timing; expected speed_probability and "
+            "config.teacher.cache: cached targets do not follow changes of timing; expected speed_probability and "
             "shift_seconds of config.augment to be 0"
         )
     selection = selection_of(config, teacher.config.layers)
@@ -166,7 +170,7 @@ def distill(
 
 
 def selection_of(config: ConfigDict, teacher_layers: int) -> TargetSelection:
-    """The answers that the objectives of a config read, of a teacher of that many layers."""
+    """The outputs that the objectives of a config use, of a teacher with `teacher_layers` layers."""
     active = active_objectives(config)
     layers = ()
     if any(objective.uses_layers for objective in active):
@@ -176,15 +180,15 @@ def selection_of(config: ConfigDict, teacher_layers: int) -> TargetSelection:
 
 
 def weights_of(config: ConfigDict, layers: tuple[int, ...]) -> Callable[[Array], Weights]:
-    """step -> the weights of a run.
+    """Returns a function from a step to the weights of a run.
 
     Args:
-      config: of the run, or of one member of a sweep.
-      layers: of the teacher, which the targets hold; a member may use fewer of them.
+      config: configuration of the run, or of one member of a sweep.
+      layers: layers of the teacher that the targets hold; a member may use fewer.
 
     Returns:
-      A function to the weights of `config.loss`; `layers` bool [layers], which of them are used; `masked`, whether the
-      student's input is masked; `temperature` of the student's own codebook.
+      A function that returns the weights of `config.loss`; `layers` bool [layers], which of `layers` are used; `masked`,
+      whether the student's input is masked; `temperature` of the student's codebook.
     """
     active = active_objectives(config)
     used = set(layers)
@@ -193,22 +197,22 @@ def weights_of(config: ConfigDict, layers: tuple[int, ...]) -> Callable[[Array],
     masked = any(objective.masked for objective in active)
 
     def weights(step: Array) -> Weights:
-        chosen = jnp.array([layer in used for layer in layers], bool)
+        selected = jnp.array([layer in used for layer in layers], bool)
         temperature = gumbel_temperature(config.own_codebook, step)
-        return loss_weights(config) | {"layers": chosen, "masked": jnp.bool_(masked), "temperature": temperature}
+        return loss_weights(config) | {"layers": selected, "masked": jnp.bool_(masked), "temperature": temperature}
 
     return weights
 
 
 def meaningless_metrics(config: ConfigDict) -> frozenset[str]:
-    """Metrics of a sweep that mean nothing for a member with this config: its frames are not masked."""
+    """Metrics of a sweep that do not apply to a member with this config: those over masked frames, if it masks none."""
     if any(objective.masked for objective in active_objectives(config)):
         return frozenset()
     return frozenset().union(*(objective.metric_names for objective in OBJECTIVES.values() if objective.masked))
 
 
 def sweep_config(configs: Sequence[ConfigDict]) -> ConfigDict:
-    """One config whose task computes all that the members of a sweep need: the union of their objectives and layers."""
+    """One config for all members of a sweep: the union of their objectives and layers."""
     union = ConfigDict(configs[0].to_dict())
     for name in OBJECTIVES:
         union.loss[name] = float(any(config.loss[name] for config in configs))

@@ -1,4 +1,4 @@
-"""Fine-tuning: student, mean over time, linear head, cross-entropy over keyword and everything else."""
+"""Fine-tuning: the detector is trained by cross-entropy over the keywords and everything else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,18 +25,18 @@ def finetune(
     noises: Int16[np.ndarray, "clips samples"],
     responses: Float[np.ndarray, "rooms taps"],
 ) -> Task:
-    """Trains the head, and the student unless `config.encoder` is frozen.
+    """Creates the task of fine-tuning: it trains the head, and the student unless `config.encoder` is frozen.
 
     Args:
-      config: configs/finetune.py.
-      model: the detector that is trained.
-      initial: `student` (and `statistics`, and `head`) to begin with, distilled, self-supervised or fine-tuned; None
-        begins with random values.
-      noises: for augmentation; none (0 rows) leaves noise out.
-      responses: impulse responses, likewise.
+      config: the configuration, of configs/finetune.py.
+      model: the detector.
+      initial: initial `student`, `statistics` or `head`, from an earlier run or a pretrained student; parameters that it
+        does not contain are random. None: all are random.
+      noises: clips of noise; with 0 rows, no noise is added.
+      responses: impulse responses of rooms; with 0 rows, no room is applied.
 
     Raises:
-      UserError: for an encoder mode that does not exist, or class weights of another number.
+      UserError: for an encoder mode that does not exist, or a wrong number of class weights.
     """
     if config.encoder not in ("trained", "frozen"):
         raise UserError(f"config.encoder={config.encoder!r}: expected trained or frozen")
@@ -52,10 +52,10 @@ def finetune(
 
     def targets(frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> dict[str, Array]:
         timing_rng, augment_rng, mask_rng = jax.random.split(rng, 3)
-        # The word lies in the window, which ends the clip: a change of speed leaves the window's middle in its place.
+        # The word lies in the window, at the end of the clip. A change of speed keeps the middle of the window in its place.
         middle = model.clip - model.window // 2
         audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment, middle)
-        mixable = batch["label"] == 0  # a keyword that is mixed into a negative would make it a wrong negative
+        mixable = batch["label"] == 0  # a negative with a keyword mixed into it would be labelled wrong
         noises, responses = to_float(frozen["noises"]), frozen["responses"]
         audio = augment(augment_rng, audio, length, noises, responses, config.augment, mixable)
         return {"frames": stack_frames(spec_augment(mask_rng, model.features(audio), **config.spec_augment))}
@@ -64,17 +64,17 @@ def finetune(
         params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics, Params]:
         frozen, rounded = config.encoder == "frozen", config.quantization_aware
-        logits, moved = model.train_logits(params, targets["frames"], frozen, rounded, dtype)
+        logits, statistics = model.train_logits(params, targets["frames"], frozen, rounded, dtype)
         label = batch["label"]
         hit = logits.argmax(-1) == label
         total = weights["classification"] * cross_entropy(logits, label, class_weights, config.label_smoothing)
         keyword_accuracy = jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1)
-        return total, {"accuracy": hit.mean(), "keyword_accuracy": keyword_accuracy}, moved
+        return total, {"accuracy": hit.mean(), "keyword_accuracy": keyword_accuracy}, statistics
 
     trainable = ("head",) if config.encoder == "frozen" else None
     return Task(init, targets, loss, weights_of(config), {"noises": noises, "responses": responses}, trainable)
 
 
 def weights_of(config: ConfigDict) -> Callable[[Array], Weights]:
-    """step -> the weights of `config.loss`."""
+    """Returns a function from a step to the weights of `config.loss`."""
     return lambda step: loss_weights(config)

@@ -1,1 +1,1 @@
-"""Teachers of a run: loaded or pre-trained, with a codebook, and their targets of a whole corpus on disk."""
+"""The teacher of a run: loading it, fitting a codebook, and computing its targets for a whole corpus, on disk."""

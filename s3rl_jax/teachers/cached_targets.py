@@ -1,7 +1,7 @@
-"""Cached targets: the teacher hears the whole corpus once, and its answers at every frame are kept on disk.
+"""Cached targets: the teacher runs over the whole corpus once, and its targets at every frame are stored on disk.
 
-A folder with `targets.json` (which teacher, layers and corpus they are of) and .npy files with a row a frame: `hidden`,
-the chosen layers in bfloat16, and `index`, the codes as int16. Crops may begin at any frame.
+A cache is a folder with `targets.json`, which names teacher, layers and corpus, and .npy files with a row for each frame:
+`hidden`, the selected layers in bfloat16, and `index`, the codes as int16. Crops may begin at any frame.
 """
 
 import dataclasses
@@ -21,26 +21,26 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count
 from s3rl_jax.runs.digest import digest
-from s3rl_jax.teachers.hearing import hear
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 from s3rl_jax.teachers.stretches import Stretches
+from s3rl_jax.teachers.target_computation import compute_targets
 from s3rl_jax.teachers.target_files import TargetFiles
 
-FILE_BYTES = 256 << 20  # of an array, roughly
+FILE_BYTES = 256 << 20  # approximate size of a .npy file
 FRAMES_A_SECOND = SAMPLE_RATE // STACKED_HOP
 RECORD = "targets.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class CachedCrops:
-    """Crops with the teacher's answers at their frames: `teacher_hidden` and `teacher_index`, as selected.
+    """Crops with the teacher's targets at their frames: `teacher_hidden` and `teacher_index`, as selected.
 
     Attributes:
-      crops: where they lie, but for a shift to the next frame.
-      stretches: that the teacher heard.
-      files: of its answers.
-      places: of the selected layers among those in the files.
-      frames: of a crop.
+      crops: the crops; each is then moved to begin at a frame.
+      stretches: parts of the recordings that the teacher ran over.
+      files: files of the targets.
+      places: indices of the selected layers among the layers in the files.
+      frames: frames of a crop.
     """
 
     crops: Crops
@@ -54,7 +54,8 @@ class CachedCrops:
         return self.crops.samples
 
     def plan(self, step: int, rows: range) -> dict:
-        """`pieces` and `length`, as `Crops.plan`, and the rows' targets: `hidden` [rows, time, layers, dim], `index`."""
+        """Plans rows of a step's batch: `pieces` and `length` as in `Crops.plan`, and the targets that were selected,
+        `teacher_hidden` [rows, time, layers, dim] and `teacher_index` [rows, time, groups]."""
         pieces, stretch, frame = self.stretches.snapped(self.crops.plan(step, rows)["pieces"], self.samples)
         count = np.minimum(self.stretches.frames[stretch] - frame, self.frames)
         at = self.stretches.file[stretch], self.stretches.row[stretch] + frame, count
@@ -64,23 +65,30 @@ class CachedCrops:
         return {"pieces": pieces, "length": pieces.count[:, 0].astype(np.int32)} | targets
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """`Crops.batch`, and the rows' targets."""
+        """Reads rows of a step's batch as `Crops.batch` does, and their targets."""
         return read_plan(self.crops.clips, self.plan(step, rows), self.samples)
 
 
 def cached_targets(
     teacher: Teacher, selection: TargetSelection, crops: Crops, folder: Path, file_bytes: int = FILE_BYTES
 ) -> CachedCrops:
-    """Computes the targets that are not there yet, and opens them.
+    """Computes the targets that the cache does not hold yet, and opens the cache.
 
-    After a kill it continues with the first file that is not complete. Each process of a multi-host run computes every n-th
-    file; all of them must see `folder`. A folder also serves runs that need fewer layers, or no codes.
+    After a kill, the next call continues with the first file that is missing. Each process of a multi-host run computes every
+    n-th file; all of them must see `folder`. A cache also serves runs that need fewer layers, or no codes.
+
+    Args:
+      teacher: the teacher.
+      selection: the targets that the run needs.
+      crops: crops of the corpus.
+      folder: folder of the cache.
+      file_bytes: approximate size of a file.
 
     Raises:
       UserError: if the folder holds targets of another teacher, corpus, layers or stretches; says which.
     """
     recorded = read_record(folder / RECORD) if (folder / RECORD).is_file() else {}
-    kept = _kept(recorded, selection)
+    kept = _cached_selection(recorded, selection)
     frame_bytes = 2 * max(1, len(kept.layers) * teacher.config.hidden_size)
     length = crops.clips.columns["samples"]
     stretches = Stretches.of(length, crops.index.recordings, teacher.config, file_bytes // frame_bytes)
@@ -96,22 +104,22 @@ def cached_targets(
     }
     _claim(folder, description)
     files = TargetFiles(folder, ("hidden",) * bool(kept.layers) + ("index",) * kept.codes)
-    mine = range(jax.process_index(), stretches.files, jax.process_count())
-    if missing := [file for file in mine if not files.complete(file)]:
+    share = range(jax.process_index(), stretches.files, jax.process_count())
+    if missing := [file for file in share if not files.complete(file)]:
         if kept.codes and not selection.codes:
-            raise UserError(f"config.teacher.cache: {folder} is not complete; let a run that needs its codes complete it")
+            raise UserError(f"config.teacher.cache: {folder} is not complete; a run that uses its codes has to complete it")
         hours = stretches.samples.sum() / SAMPLE_RATE / 3600
         megabytes = frame_bytes * FRAMES_A_SECOND * 3600 / 1e6
-        LOGGER.info(f"the teacher hears {hours:.2f} hours: {megabytes:.0f} MB an hour in {folder}")
-        hear(teacher, kept, crops.clips, stretches, files, missing)
+        LOGGER.info(f"computing targets of {hours:.2f} hours: {megabytes:.0f} MB an hour in {folder}")
+        compute_targets(teacher, kept, crops.clips, stretches, files, missing)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("cached targets are complete")
     places = tuple(kept.layers.index(layer) for layer in selection.layers)
     return CachedCrops(crops, stretches, files, places, common_frame_count(teacher.config, crops.samples))
 
 
-def _kept(recorded: dict[str, Any], selection: TargetSelection) -> TargetSelection:
-    """What a folder with that record holds of each frame if it has all that is selected; else what is selected."""
+def _cached_selection(recorded: dict[str, Any], selection: TargetSelection) -> TargetSelection:
+    """The targets that a cache with this record holds, if they include the selected ones; else the selected ones."""
     layers, codes = tuple(recorded.get("layers", ())), bool(recorded.get("codes"))
     if set(selection.layers) <= set(layers) and codes >= selection.codes:
         return TargetSelection(layers, codes=codes)
@@ -119,10 +127,10 @@ def _kept(recorded: dict[str, Any], selection: TargetSelection) -> TargetSelecti
 
 
 def _claim(folder: Path, description: dict) -> None:
-    """Takes the folder, or compares with what it was begun with. Process 0 alone writes."""
+    """Compares the description with the record of the folder, or writes the record; process 0 alone writes."""
     if differing := differences(folder / RECORD, description):
         raise UserError(
-            f"config.teacher.cache: {folder} was made by or for another: {'; '.join(differing)}. Name another folder with "
+            f"config.teacher.cache: {folder} holds other targets: {'; '.join(differing)}. Name another folder with "
             "config.teacher.cache_dir, or remove it"
         )
     if jax.process_index() == 0:

@@ -1,4 +1,4 @@
-"""Digests by which a cache recognises the teacher and the corpus that it was computed from."""
+"""Digests of a teacher and of a corpus, which identify the origin of a cache."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ from s3rl_jax.runs.digest import digest
 
 
 def teacher_digest(teacher: Teacher) -> str:
-    """Digest of the parameters, of the options that change what they compute, and of the dtype that they compute in."""
+    """Digest of a teacher's parameters, configuration and dtype."""
     dtypes = sorted({str(leaf.dtype) for leaf in jax.tree.leaves(teacher.params)})
     options = hashlib.sha256(repr((teacher.config, dtypes)).encode()).hexdigest()
     return digest({"params": teacher.params, "options": np.frombuffer(options.encode(), np.uint8)})
 
 
 def corpus_digest(clips: Clips) -> str:
-    """Digest of the recordings' names, kinds and lengths."""
+    """Digest of the ids, kinds and lengths of the recordings."""
     columns = {name: clips.columns[name].tolist() for name in ("id", "kind", "samples")}
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A codebook for a teacher that has none: mini-batch k-means over the hidden states of one layer (arXiv 2106.07447)."""
+"""Fits a codebook for a teacher: mini-batch k-means over the hidden states of one layer, as in HuBERT (arXiv 2106.07447)."""
 
 import zipfile
 from collections.abc import Iterator
@@ -19,20 +19,23 @@ from s3rl_jax.models.teacher.codebook import KMeansCodebook
 from s3rl_jax.models.teacher.targets import TargetSelection, Teacher, common_frame_count, targets_function
 from s3rl_jax.teachers.identity import corpus_digest, teacher_digest
 
-FIRST_FRAMES = 10  # a cluster: of the frames out of which the fit chooses its starting centroids
+FIRST_FRAMES = 10  # frames for each cluster, from which the fit chooses its initial centroids
 
 
 def load_or_fit_codebook(teacher: Teacher, crops: Crops, settings: ConfigDict, folder: Path) -> KMeansCodebook | None:
-    """The codebook of `config.codebook`; None: the teacher's own quantiser.
+    """Reads the k-means codebook of `config.codebook` from `folder`, or fits it and writes it there.
 
     Args:
-      teacher: without a codebook.
-      crops: of the corpus, in the order in which the fit reads them.
+      teacher: the teacher.
+      crops: crops of the corpus, in the order in which the fit reads them.
       settings: `config.codebook`: kind, layer, clusters, batches, seed.
-      folder: where fitted codebooks are kept, beside the corpus.
+      folder: folder of fitted codebooks.
+
+    Returns:
+      The codebook; None if the settings choose the teacher's quantiser.
 
     Raises:
-      UserError: for settings that no codebook can have, or a file that cannot be read or written.
+      UserError: for settings out of range, or a file that cannot be read or written.
     """
     layer = codebook_layer(teacher, settings)
     if layer is None:
@@ -46,10 +49,10 @@ def load_or_fit_codebook(teacher: Teacher, crops: Crops, settings: ConfigDict, f
 
 
 def codebook_layer(teacher: Teacher, settings: ConfigDict) -> int | None:
-    """The layer that `config.codebook` clusters; None: the codebook is the teacher's own quantiser.
+    """The layer that `config.codebook` clusters; None if the settings choose the teacher's quantiser.
 
     Raises:
-      UserError: for settings that no codebook can have.
+      UserError: for settings out of range.
     """
     if settings.kind not in ("auto", "quantizer", "kmeans"):
         raise UserError(f"config.codebook.kind={settings.kind!r}: expected auto, quantizer or kmeans")
@@ -69,10 +72,18 @@ def codebook_layer(teacher: Teacher, settings: ConfigDict) -> int | None:
 
 
 def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int, seed: int) -> KMeansCodebook:
-    """Fits to one batch after another, holding one at a time. The same arguments give the same centroids.
+    """Fits a codebook, batch by batch. The same arguments give the same centroids.
+
+    Args:
+      teacher: the teacher.
+      crops: crops of the corpus.
+      layer: layer to cluster.
+      clusters: number of centroids.
+      batches: number of batches to read.
+      seed: seed of the initial centroids.
 
     Raises:
-      UserError: if the first batches have fewer frames than clusters.
+      UserError: if the batches have fewer frames than clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
 
@@ -83,7 +94,7 @@ def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int,
             total, count = total + frames.sum(axis=0, dtype=np.float64), count + len(frames)
             pending.append(frames)
             progress.advance(1)
-            # The first call chooses the starting centroids among the frames that it gets.
+            # The first call of partial_fit chooses the initial centroids among its frames, so it gets many.
             if sum(map(len, pending)) >= (1 if hasattr(model, "cluster_centers_") else FIRST_FRAMES * clusters):
                 model.partial_fit(np.concatenate(pending))
                 pending.clear()
@@ -98,7 +109,7 @@ def fit(teacher: Teacher, crops: Crops, layer: int, clusters: int, batches: int,
 
 
 def _layer_frames(teacher: Teacher, crops: Crops, layer: int, batches: int) -> Iterator[Float[np.ndarray, "frames dim"]]:
-    """The valid frames of one layer, batch by batch."""
+    """Yields the valid frames of one layer, batch by batch."""
     compute = jax.jit(targets_function(teacher, TargetSelection((layer,), frames=True)))
     params, time = jax.device_put(teacher.params), common_frame_count(teacher.config, crops.samples)
     for step in range(batches):

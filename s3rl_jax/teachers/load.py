@@ -1,4 +1,4 @@
-"""Loads a frozen teacher from `config.teacher.source`: a run of ours, or a public model in a folder or on the hub."""
+"""Loads a teacher from `config.teacher.source`: a workdir of pre-training, or a public model in a folder or on the hub."""
 
 import json
 import re
@@ -26,11 +26,11 @@ def load_teacher(source: str | Path, dtype: str, revision: str = "") -> Teacher:
 
     Args:
       source: `config.teacher.source`.
-      dtype: of its parameters, which it then computes in: float32 or bfloat16.
-      revision: of a model on the hub, a branch, tag or commit; empty: the newest.
+      dtype: dtype of the parameters, in which the teacher computes: float32 or bfloat16.
+      revision: branch, tag or commit of a model on the hub; empty: the newest.
 
     Raises:
-      UserError: for a source that is no teacher, a revision of one that is not on the hub, or another dtype.
+      UserError: for a source that is no teacher, a revision with a source that is a folder, or another dtype.
     """
     dtype = compute_dtype(dtype, "config.teacher.dtype")
     folder = Path(source)
@@ -41,7 +41,7 @@ def load_teacher(source: str | Path, dtype: str, revision: str = "") -> Teacher:
 
 
 def _is_workdir(folder: Path) -> bool:
-    """Whether config.json, if there is one, has a task: that of a public model has none."""
+    """Whether a folder is a workdir: its config.json has a field `task`, unlike that of a public model."""
     try:
         return "task" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -81,9 +81,9 @@ def _download(source: str, revision: str) -> Path:
         raise UserError(f"{FIELD}={source}: no such folder; to load it from the hub: pip install 's3rl_jax[hub]'") from error
     try:
         return Path(huggingface_hub.snapshot_download(source, revision=revision or None, allow_patterns=list(FILES)))
-    # The hub's client raises its own errors, its HTTP library's and the system's; all of them mean that it failed.
+    # The hub's client raises errors of many types: its own, those of its HTTP library, and OSError.
     except Exception as error:
         raise UserError(
-            f"{FIELD}={source}: not to be had from the hub ({type(error).__name__}). Where there is a network, download "
+            f"{FIELD}={source}: the download from the hub failed ({type(error).__name__}). Where there is a network, download "
             f"{', '.join(FILES)} of {source} into one folder, and name that: --{FIELD}=FOLDER"
         ) from error

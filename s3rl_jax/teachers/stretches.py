@@ -1,4 +1,4 @@
-"""Stretches: the parts of recordings that a teacher hears at once, and the place of their frames in files."""
+"""Stretches: the parts of recordings over which a teacher runs at once, and the position of their frames in files."""
 
 import dataclasses
 
@@ -10,24 +10,24 @@ from s3rl_jax.batches.plan import Pieces
 from s3rl_jax.models.teacher.family import TeacherConfig
 from s3rl_jax.models.teacher.targets import common_frame_count
 
-STRETCH_SAMPLES = 30 * 16_000  # at most: what Whisper was trained on
+STRETCH_SAMPLES = 30 * 16_000  # samples of the longest stretch: 30 s, on which Whisper was trained
 
 
 @dataclasses.dataclass(frozen=True)
 class Stretches:
-    """The stretches of the recordings that crops are taken of, recording after recording.
+    """The stretches of all recordings that have crops, recording after recording.
 
     A recording of up to `STRETCH_SAMPLES` is one stretch; a longer one is divided evenly. A crop lies in one stretch.
 
     Attributes:
-      recording: row of the corpus, of each stretch.
-      start: first sample of each stretch in its recording, a multiple of the 320 from one frame to the next.
-      samples: length of each stretch.
-      frames: that both teacher and student have of each stretch.
-      first: the number of each recording's first stretch, by row of the corpus.
+      recording: row of each stretch's recording in the corpus.
+      start: first sample of each stretch in its recording; a multiple of 320 samples, one frame.
+      samples: samples of each stretch.
+      frames: frames of each stretch that both teacher and student have.
+      first: number of each recording's first stretch, by row of the corpus.
       divided: samples from one stretch of a recording to the next, by row of the corpus.
-      file: the number of each stretch's file.
-      row: of each stretch's first frame in its file.
+      file: number of the file that holds each stretch.
+      row: row of each stretch's first frame in its file.
     """
 
     recording: Int[np.ndarray, "stretches"]
@@ -43,13 +43,14 @@ class Stretches:
     def of(
         cls, length: Int[np.ndarray, "recordings"], cropped: Int[np.ndarray, "n"], teacher: TeacherConfig, file_frames: int
     ) -> "Stretches":
-        """Divides recordings of these lengths.
+        """Divides recordings into stretches, and stretches into files.
 
         Args:
           length: samples of each recording of the corpus.
-          cropped: the rows of the corpus that crops are taken of.
-          teacher: tells the frames of a number of samples.
-          file_frames: of a file, roughly: it holds the stretches that begin among so many frames of the corpus.
+          cropped: rows of the recordings that have crops.
+          teacher: sizes of the teacher.
+          file_frames: approximate number of frames in a file: file n holds the stretches that begin at frames
+            n * file_frames to (n + 1) * file_frames - 1 of the corpus.
         """
         length = length.astype(np.int64)
         parts = -(-length[cropped] // STRETCH_SAMPLES)
@@ -61,7 +62,7 @@ class Stretches:
         samples = np.minimum(divided[recording], length[recording] - start)
         frames = np.asarray(common_frame_count(teacher, samples), np.int64)
         before = np.cumsum(frames) - frames
-        # No file stays empty, as long as no stretch has more frames than a file.
+        # With this, no stretch has more frames than a file, so no file stays empty.
         file = before // max(file_frames, int(frames.max()))
         row = before - before[np.searchsorted(file, file)]
         return cls(recording, start, samples, frames, first, divided, file, row)
@@ -71,14 +72,14 @@ class Stretches:
         return int(self.file[-1]) + 1
 
     def snapped(self, pieces: Pieces, samples: int) -> tuple[Pieces, Int[np.ndarray, "crops"], Int[np.ndarray, "crops"]]:
-        """Moves crops so that each lies in one stretch and begins with one of its frames.
+        """Moves crops so that each lies in one stretch and begins at a frame.
 
         Args:
-          pieces: of crops, one piece each.
-          samples: of a crop.
+          pieces: pieces of the crops, one for each crop.
+          samples: samples of a crop.
 
         Returns:
-          The moved pieces; the stretch of each crop; the frame of the stretch that is the crop's first one.
+          The moved pieces; the stretch of each crop; the frame of the stretch at which the crop begins.
         """
         recording, begin = pieces.recording[:, 0], pieces.start[:, 0]
         stretch = self.first[recording] + begin // self.divided[recording]

@@ -1,4 +1,4 @@
-"""The files of cached targets: .npy arrays with a row a frame, read in place."""
+"""The files of cached targets: .npy arrays with a row for each frame, which are memory-mapped."""
 
 import dataclasses
 import functools
@@ -13,11 +13,11 @@ from s3rl_jax.core.durable import durably
 
 @dataclasses.dataclass(frozen=True)
 class TargetFiles:
-    """The files of a folder of targets.
+    """The files of a cache.
 
     Attributes:
-      folder: where they are.
-      names: of the arrays: `hidden`, `index`.
+      folder: folder of the cache.
+      names: names of the arrays: `hidden`, `index`.
     """
 
     folder: Path
@@ -37,7 +37,18 @@ class TargetFiles:
         count: Int[np.ndarray, "crops"],
         frames: int,
     ) -> Shaped[np.ndarray, "crops frames ..."]:
-        """One array's rows from `first` on for each crop; zeros behind the last one."""
+        """Reads the rows of one array for each crop: `count` rows from `first` on, then zeros up to `frames` rows.
+
+        Args:
+          name: name of the array.
+          file: number of each crop's file.
+          first: first row of each crop.
+          count: rows of each crop.
+          frames: rows of the result.
+
+        Returns:
+          int32 for `index`, bfloat16 for `hidden`.
+        """
         arrays = [_memory_map(self.path(number, name)) for number in file.tolist()]
         rows = np.zeros((len(arrays), frames, *arrays[0].shape[1:]), arrays[0].dtype)
         for crop, (array, begin, length) in enumerate(zip(arrays, first.tolist(), count.tolist(), strict=True)):
@@ -50,7 +61,10 @@ class TargetFiles:
 
 
 def packed(name: str, rows: Shaped[np.ndarray, "rows ..."]) -> Int16[np.ndarray, "rows ..."] | UInt16[np.ndarray, "rows ..."]:
-    """Code indices as int16, hidden states as the 16 bits of their bfloat16: .npy files have no bfloat16."""
+    """Converts to the dtype of the files: code indices to int16, hidden states to bfloat16, whose bits stand in uint16.
+
+    A .npy file cannot hold bfloat16 itself.
+    """
     return rows.astype(np.int16) if name == "index" else rows.astype(ml_dtypes.bfloat16).view(np.uint16)
 
 

@@ -1,4 +1,4 @@
-"""A teacher with random parameters, as large and as slow as a trained one: for a dry run."""
+"""A teacher with random parameters, as large and as slow as a trained one, for a dry run."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,11 @@ from s3rl_jax.teachers.kmeans import codebook_layer
 
 
 def untrained_teacher(size: str, dtype: str) -> Teacher:
-    """A teacher of `config.teacher.size`.
+    """Creates a teacher with random parameters.
+
+    Args:
+      size: `config.teacher.size`.
+      dtype: dtype of its parameters.
 
     Raises:
       UserError: for a size that does not exist.
@@ -23,10 +27,10 @@ def untrained_teacher(size: str, dtype: str) -> Teacher:
 
 
 def untrained_codebook(teacher: Teacher, settings: ConfigDict) -> KMeansCodebook | None:
-    """A random codebook of the size of `config.codebook`; None: the teacher's own quantiser.
+    """Creates a random codebook of the size in `config.codebook`; None if it chooses the teacher's quantiser.
 
     Raises:
-      UserError: for settings that no codebook can have.
+      UserError: for settings out of range.
     """
     layer = codebook_layer(teacher, settings)
     if layer is None:

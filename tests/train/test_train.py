@@ -100,7 +100,7 @@ def test_a_public_teacher_is_distilled_by_k_means_from_cached_targets(chain, tmp
     done = run_module("train", *command, f"--workdir={tmp_path}/one")
     assert done.returncode == 0, done.stderr
     assert "fitting 8 clusters to layer 2" in done.stderr
-    assert "the teacher hears" in done.stderr
+    assert "computing targets of" in done.stderr
     drawn = (tmp_path / "one/report/layer_weights.svg").read_text()
     assert "<svg" in drawn
     metrics = json.loads((tmp_path / "one/metrics.jsonl").read_text().splitlines()[-1])
@@ -109,7 +109,7 @@ def test_a_public_teacher_is_distilled_by_k_means_from_cached_targets(chain, tmp
     done = run_module("train", *command, "--config.optimizer.learning_rate=1e-3", f"--workdir={tmp_path}/two")
     assert done.returncode == 0, done.stderr
     assert "fitting" not in done.stderr
-    assert "the teacher hears" not in done.stderr
+    assert "computing targets of" not in done.stderr
     done = run_module("train", *command, "--config.teacher.layers=0", f"--workdir={tmp_path}/three")
     assert done.returncode == 2
     assert "layers was [1, 2], is [0]" in done.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The teacher's codebook, by classes: at masked frames the student names the teacher's code (HuBERT, arXiv 2106.07447)."""
+"""Classification of the teacher's codes: the student predicts them at masked frames (HuBERT, arXiv 2106.07447)."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 @dataclasses.dataclass(frozen=True)
 class CodeClasses(Objective):
-    """Cross-entropy over the entries of each group of the codebook."""
+    """Cross-entropy over the entries of each group of the teacher's codebook, at masked frames."""
 
     name = "code_classes"
     masked = True
@@ -33,7 +33,7 @@ class CodeClasses(Objective):
 
     @property
     def logits(self) -> nn.Module:
-        """A map from a frame to the logits of all entries of all groups."""
+        """A linear layer from a frame to the logits of all entries of all groups."""
         return Dense(self.groups * self.entries)
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
