@@ -1,1 +1,1 @@
-"""The training loop and what it compiles; it knows nothing of speech."""
+"""The training loop and its compiled functions. The engine knows nothing of speech."""

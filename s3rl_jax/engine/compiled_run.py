@@ -1,4 +1,4 @@
-"""A job as compiled functions: its first state, its step, its measurement, and where their arrays stand."""
+"""A job as compiled functions: initial state, step, measurement; and the placement of their arrays on devices."""
 
 import functools
 from typing import Any
@@ -17,22 +17,22 @@ from s3rl_jax.engine.sweep_members import data_seed
 from s3rl_jax.engine.throughput import overview
 from s3rl_jax.runs.state import TrainState
 
-ON_ACCELERATORS = 8  # steps a dispatch
+ON_ACCELERATORS = 8  # steps of a dispatch on accelerators
 
 
 class CompiledRun:
-    """A job on all devices. The step is compiled when it is first needed: a run that has ended needs none.
+    """A job on all devices. The step is compiled when it is first used, as a finished run does not need it.
 
     Args:
-      job: what to train.
+      job: the job.
       example: this host's rows of one step.
 
     Attributes:
-      mesh: of all devices.
-      most: steps a dispatch.
+      mesh: mesh of all devices.
+      most: largest number of steps in a dispatch.
 
     Raises:
-      UserError: for a mesh, micro-batches or steps a dispatch that the devices do not allow.
+      UserError: for `mesh`, `micro_batches` or `steps_per_dispatch` out of range.
     """
 
     def __init__(self, job: Job, example: Rows):
@@ -63,44 +63,44 @@ class CompiledRun:
         self._gather = jax.jit(lambda state: state, out_shardings=self._everywhere)
 
     def create(self) -> TrainState:
-        """The state before the first step."""
+        """Creates the state before the first step."""
         example = meshes.to_devices(self._example, self.mesh)
         return jax.jit(self._first_state, out_shardings=self._divided)(self._resident, example)
 
     def step(self, state: TrainState, rows: dict[str, jax.Array], count: int) -> tuple[TrainState, dict[str, jax.Array]]:
-        """Makes `count` steps; the state that goes in is used up.
+        """Runs `count` steps. The memory of `state` is reused, so it must not be used afterwards.
 
         Args:
-          state: as `create` or `step` gave it.
-          rows: on the devices, with a first axis of `most` steps.
-          count: at most `most`.
+          state: the result of `create` or `step`.
+          rows: rows on the devices, with a first axis of `most` steps.
+          count: number of steps, at most `most`.
 
         Returns:
-          The state, and metrics with a first axis of steps, of which the first `count` hold.
+          The new state, and metrics with a first axis of `most` steps; the first `count` are valid.
         """
         return self.compiled(state, self._frozen, self._resident, rows, np.int32(count))
 
     def measure(self, state: TrainState, rows: Rows, place: int) -> dict[str, jax.Array]:
-        """Metrics of a held-out batch, the one at `place` among those of a measurement."""
+        """Metrics of held-out batch number `place`."""
         batch = meshes.to_devices(rows, self.mesh)
         return self._measure(state.params, state.step, self._frozen, batch, place)
 
     def whole(self, state: TrainState) -> TrainState:
-        """The state with all of its arrays on every device."""
+        """Copies all arrays of the state to every device."""
         return self._gather(state)
 
     @functools.cached_property
     def compiled(self) -> jax.stages.Compiled:
-        """`step` as XLA has it."""
+        """The compiled step."""
         return self._lowered(self.most, self._parts).compile()
 
     @functools.cached_property
     def flops(self) -> float:
-        """Operations of one step, as XLA counts them. It counts a loop's body once, so the step is counted without one."""
+        """Floating-point operations of one step, counted by XLA. XLA counts the body of a loop once, so no loop is used."""
         return (self._lowered(1, 1).cost_analysis() or {}).get("flops", 0.0)
 
     def introduction(self, params: Any) -> str:
-        """Lines for the user before the first step: the parameters, and the devices."""
+        """Lines for the user before the first step: sizes of the parameters, and devices."""
         members = self.job.sweep is not None
         mesh = ", ".join(f"{axis} {size}" for axis, size in self.mesh.shape.items())
         devices = f"{self.mesh.size} x {jax.devices()[0].device_kind} ({mesh}), {jax.process_count()} processes"
@@ -133,10 +133,12 @@ class CompiledRun:
 
 
 def steps_per_dispatch(config: ConfigDict) -> int:
-    """`config.steps_per_dispatch`; 0 is 8 on accelerators and 1 on CPUs, which run a loop's body on one thread.
+    """Steps of a dispatch: `config.steps_per_dispatch`; 0 stands for 8 on accelerators and 1 on CPUs.
+
+    On a CPU, XLA runs the body of a loop on one thread.
 
     Raises:
-      UserError: for less than 0.
+      UserError: for a value below 0.
     """
     steps = config.get("steps_per_dispatch", 0)
     if steps < 0:
@@ -145,10 +147,10 @@ def steps_per_dispatch(config: ConfigDict) -> int:
 
 
 def micro_batches(config: ConfigDict) -> int:
-    """`config.micro_batches`, in which the gradient of a batch is taken one after the other.
+    """Number of micro-batches, `config.micro_batches`: the gradient of a batch is computed in so many parts.
 
     Raises:
-      UserError: if the batch cannot be divided into so many over the devices.
+      UserError: if the batch cannot be divided into that number on each device.
     """
     parts, devices = config.get("micro_batches", 1), jax.device_count()
     if parts < 1 or (parts > 1 and config.batch_size % (parts * devices)):

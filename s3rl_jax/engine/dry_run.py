@@ -1,4 +1,4 @@
-"""`--dry_run`: what a run would cost, measured on a few of its steps."""
+"""`--dry_run`: measures the cost of a run on a few of its steps."""
 
 import itertools
 import json
@@ -15,17 +15,17 @@ from s3rl_jax.engine.mesh import to_devices
 from s3rl_jax.engine.run_log import duration
 from s3rl_jax.engine.throughput import ceiling, peak_memory
 
-WARM_UP, TIMED = 1, 5  # dispatches
+WARM_UP, TIMED = 1, 5  # numbers of dispatches
 
 
 def rehearse(job: Job) -> dict[str, Any]:
-    """Compiles a job, makes some of its steps and measures what it needs; writes no file.
+    """Compiles a job, runs some of its steps, and measures time and memory; writes no file.
 
     Returns:
-      The figures that are also printed on standard output as JSON: `parameters`; bytes a device as XLA plans them
-      (`argument_bytes`: state, teacher, corpus and batch; `temporary_bytes`: activations) and the most that was in use;
-      `flops_per_step`; measured `steps_per_second`, `audio_seconds_per_second`, `flops_utilisation`; `hours_to_finish` at
-      that rate.
+      The figures, which are also printed on standard output as JSON: `parameters`; bytes on each device as XLA plans them
+      (`argument_bytes`: state, teacher, corpus and batch; `temporary_bytes`: activations), and the highest in use,
+      `peak_memory_bytes`; `flops_per_step`; measured `steps_per_second`, `audio_seconds_per_second`, `flops_utilisation`;
+      `hours_to_finish` at that rate.
     """
     begun = time.monotonic()
     run = CompiledRun(job, next(job.inputs.batches(0, 1)))
@@ -63,7 +63,7 @@ def rehearse(job: Job) -> dict[str, Any]:
 
 
 def _dispatch_seconds(run: CompiledRun, state: Any) -> list[float]:
-    """The time of each of some dispatches, the first ones slower than the rest."""
+    """Times the first dispatches of a run; the first `WARM_UP` ones are slower than the rest."""
     dispatches = min(WARM_UP + TIMED, -(-run.job.config.steps // run.most))
     rows, seconds = run.job.inputs.batches(0, dispatches * run.most), []
     for _ in itertools.repeat(None, dispatches):

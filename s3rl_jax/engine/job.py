@@ -1,4 +1,4 @@
-"""A job: all that the engine needs to know of a run."""
+"""A job: a task with its inputs and settings, as the engine runs it."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -10,19 +10,19 @@ from ml_collections import ConfigDict
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.tasks.task import Batch, Task
 
-Rows = dict[str, np.ndarray]  # this host's rows of what a step takes in
+Rows = dict[str, np.ndarray]  # this host's rows of a step's inputs
 Batches = Callable[[int, int], Iterator[Rows]]  # (first, last) -> the rows of those steps, in order
 Expand = Callable[[Any, Any], Batch]
 
 
 class Inputs(NamedTuple):
-    """The batches of a run, and the arrays that they are expanded from.
+    """The batches of a run, and the arrays from which they are cut.
 
     Attributes:
       batches: (first, last) -> this host's rows of steps first to last - 1.
-      resident: arrays that stand on every device during the whole run; rows may say what to take of them.
+      resident: arrays that stay on every device during the whole run; rows may index them.
       expand: (resident, rows) -> batch; compiled into the step.
-      validation: batches, as `expand` makes them, of data that is not trained on; None: there is none.
+      validation: (first, last) -> batches of held-out data; they are not expanded. None: there is no such data.
     """
 
     batches: Batches
@@ -32,12 +32,12 @@ class Inputs(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """The unit in which a run's rate is counted beside steps.
+    """A unit in which a run's rate is given, in addition to steps.
 
     Attributes:
-      name: of the rate in metrics.jsonl, `<name>_per_second`.
-      label: in the progress line.
-      per_step: how many of them a step takes.
+      name: name in metrics.jsonl: `<name>_per_second`.
+      label: name in the progress line.
+      per_step: number of units in a step.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Job:
     """A task, its inputs and its settings.
 
     Attributes:
-      task: pure functions.
-      inputs: where batches come from.
+      task: pure functions of the task.
+      inputs: batches of the run.
       config: `seed`, `steps`, `log_every`, `checkpoint_every`, `optimizer`, and optionally `steps_per_dispatch`,
         `micro_batches`, `mesh`, `wandb`; with validation batches, `validation.every` and `validation.batches`.
-      name: of the run in the progress line.
-      sweep: trains all of its members; None: one run.
-      unit: what the rate is counted in.
+      name: name of the run in the progress line.
+      sweep: the sweep whose members are trained together; None: a single run.
+      unit: unit of the rate.
     """
 
     task: Task
@@ -71,5 +71,5 @@ class Job:
 
     @property
     def members(self) -> int:
-        """The number of runs: 1 without a sweep."""
+        """Number of members; 1 without a sweep."""
         return len(self.sweep) if self.sweep else 1

@@ -24,23 +24,24 @@ from s3rl_jax.runs.state import TrainState
 
 
 def train(job: Job, workdir: Path, profile: bool = False) -> Any:
-    """Runs a job to `config.steps`, from the newest checkpoint of `workdir` if there is one.
+    """Trains up to step `config.steps`, from the newest checkpoint in `workdir` if there is one.
 
     The same seed on the same machine gives the same parameters bit for bit, however often the run is interrupted.
 
     Args:
-      job: what to train.
-      workdir: gets checkpoints, metrics.jsonl and TensorBoard events.
-      profile: writes a trace of some steps to WORKDIR/profile.
+      job: the job.
+      workdir: folder of checkpoints, metrics.jsonl and TensorBoard events.
+      profile: whether to write a trace of some steps to WORKDIR/profile.
 
     Returns:
       The trained parameters; of a sweep, with a first axis of members.
 
     Raises:
-      NonFiniteLoss: naming the step and the terms.
-      Preempted: on SIGTERM, after a checkpoint.
-      NotSaved: if the disk is full.
+      NonFiniteLoss: if the loss or a metric is not finite; names the step and the terms.
+      Preempted: on SIGTERM, after a checkpoint is saved.
+      NotSaved: if a file of the workdir cannot be written, for example because the disk is full.
       LostProcess: if another process of the run died.
+      UserError: if no checkpoint can be read, or the newest one is of another model.
     """
     ceiling()  # measured while the devices are empty
     with in_one_line(workdir):
@@ -63,7 +64,7 @@ def train(job: Job, workdir: Path, profile: bool = False) -> Any:
 
 
 def _make_steps(run: CompiledRun, state: TrainState, checkpoints: Checkpoints, log: RunLog, trace: Trace | None) -> TrainState:
-    """All steps that are left; the last state."""
+    """Runs all remaining steps; returns the last state."""
     job, config = run.job, run.job.config
     step, since_log = int(state.step), SinceLog(log.workdir, job.members)
     rows = job.inputs.batches(step, config.steps)
@@ -95,7 +96,8 @@ def _make_steps(run: CompiledRun, state: TrainState, checkpoints: Checkpoints, l
 
 
 def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.ndarray]:
-    """Means over the validation batches, at the first logged step at or after each multiple of `validation.every`."""
+    """Mean metrics of the validation batches. They are computed at the first logged step at or after each multiple of
+    `validation.every`, and at the last step; at other steps the result is empty."""
     batches, config = run.job.inputs.validation, run.job.config
     if not batches or not (step == config.steps or step % config.validation.every < config.log_every):
         return {}
@@ -105,12 +107,15 @@ def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.nd
 
 
 def _until_next_stop(step: int, config: ConfigDict, most: int) -> int:
-    """The number of steps to make at once: only after the last of them something is logged or saved."""
+    """Number of steps for the next dispatch, so that logging and saving are due only after its last step."""
     stops = (every - step % every for every in (config.log_every, config.checkpoint_every))
     return min(most, config.steps - step, *stops)
 
 
 def stacked(rows: Iterator[Rows], count: int, most: int) -> Rows:
-    """The next `count` rows in a new first axis of `most`, the last repeated: one shape, one compilation."""
+    """Stacks the rows of the next `count` steps along a new first axis.
+
+    The last rows are repeated up to `most` steps, so that all dispatches have one shape and share a compilation.
+    """
     taken = list(itertools.islice(rows, count))
     return {name: np.stack([*(step[name] for step in taken), *[taken[-1][name]] * (most - count)]) for name in taken[0]}

@@ -1,4 +1,4 @@
-"""The mesh of all devices of all hosts, and how batches, states and the members of a sweep are divided over it."""
+"""The mesh of all devices of all hosts, and the division of batches, states and members of a sweep over it."""
 
 import math
 from collections.abc import Mapping
@@ -12,21 +12,22 @@ from ml_collections import ConfigDict
 from s3rl_jax.core.errors import UserError
 
 AXES = ("sweep", "data", "fsdp")
-SMALLEST = 1 << 14  # elements of an array that is worth dividing
-SHARE = 4  # a state of at most this part of a device's memory stands whole on each device
+SMALLEST = 1 << 14  # elements below which an array is not divided
+SHARE = 4  # a state of at most a quarter of a device's memory is not divided
 
 
 def make_mesh(members: int = 1, state_bytes: int = 0, settings: ConfigDict | Mapping[str, int] | None = None) -> Mesh:
-    """A mesh with the axes `sweep`, `data` and `fsdp`.
+    """Creates a mesh with the axes `sweep`, `data` and `fsdp`.
 
     Args:
-      members: of a sweep; 1 without.
-      state_bytes: of parameters and optimiser state.
-      settings: `config.mesh`: `sweep`, the groups of devices over which members are divided (0: as many as possible), and
-        `fsdp`, the devices of a group over which each array of the state is divided (0: as few as its size allows).
+      members: members of a sweep; 1 without a sweep.
+      state_bytes: bytes of parameters and optimiser state.
+      settings: `config.mesh`: `sweep`, the number of groups of devices over which members are divided (0: as many as
+        possible), and `fsdp`, the number of devices of a group over which each array of the state is divided (0: as few as
+        its size allows).
 
     Raises:
-      UserError: if members or devices cannot be divided so.
+      UserError: if the members or the devices cannot be divided into these numbers.
     """
     settings, devices = settings or {}, np.array(jax.devices())
     sweep, fsdp = settings.get("sweep", 0), settings.get("fsdp", 0)
@@ -43,24 +44,24 @@ def make_mesh(members: int = 1, state_bytes: int = 0, settings: ConfigDict | Map
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The whole array on every device."""
+    """The sharding of an array that every device holds as a whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """The batch, which is the array's axis `axis`, divided over all devices."""
+    """The sharding of an array whose axis `axis`, the batch, is divided over all devices."""
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, mesh.axis_names))
 
 
 def stored(mesh: Mesh, shapes: Any, members: bool = False) -> Any:
-    """Shardings of parameters and optimiser state: each large array is divided along `fsdp` (arXiv 1910.02054).
+    """Shardings of parameters and optimiser state: each large array is divided along `fsdp` (ZeRO, arXiv 1910.02054).
 
-    The devices of `data` hold the same. An array is divided along its longest axis that the devices divide.
+    An array is divided along its longest axis whose size is a multiple of `fsdp`. Devices along `data` hold copies.
 
     Args:
-      mesh: of all devices.
-      shapes: a tree of leaves that have a shape.
-      members: whether the first axis of each leaf is of members of a sweep, which is divided along `sweep`.
+      mesh: mesh of all devices.
+      shapes: a tree whose leaves have a shape.
+      members: whether the first axis of each leaf is the members of a sweep, which is divided along `sweep`.
 
     Returns:
       The same tree with a sharding for each leaf.
@@ -79,13 +80,13 @@ def stored(mesh: Mesh, shapes: Any, members: bool = False) -> Any:
 
 
 def constrain(shared: Any, mesh: Mesh) -> Any:
-    """Keeps batches and targets of a sweep's step undivided along `sweep`, so that each group of members has all of them."""
+    """Copies batches and targets of a sweep's step to each group of members: they are not divided along `sweep`."""
     sharding = NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
     return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, sharding), shared)
 
 
 def host_rows(batch_size: int) -> range:
-    """The rows of the global batch that this host makes.
+    """Rows of the global batch that this host prepares.
 
     Raises:
       UserError: if the batch cannot be divided over the devices.
@@ -97,12 +98,12 @@ def host_rows(batch_size: int) -> range:
 
 
 def to_devices(batch: dict[str, np.ndarray], mesh: Mesh, axis: int = 0) -> dict[str, jax.Array]:
-    """Puts this host's rows, along `axis`, into their part of the global arrays."""
+    """Creates global arrays, divided along `axis`, from the rows of each host."""
     return {name: jax.make_array_from_process_local_data(split(mesh, axis), rows) for name, rows in batch.items()}
 
 
 def _parts(state_bytes: int, devices: int) -> int:
-    """Devices over which a state must be divided to fit; 1 where a device does not tell its memory."""
+    """Number of devices over which a state must be divided to fit; 1 where the memory of a device is unknown."""
     memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 0)
     least = math.ceil(SHARE * state_bytes / memory) if memory else 1
     return next(parts for parts in range(1, devices + 1) if devices % parts == 0 and (parts >= least or parts == devices))

@@ -7,14 +7,14 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
 
-STUDENT = "student"  # the name of its parameters, beside those of the head
+STUDENT = "student"  # name of the student's parameters
 
 
 def learning_rate(settings: ConfigDict, steps: int) -> optax.Schedule:
-    """Rises linearly from 0 over `warmup` (a share of the steps), then falls to 0 as a cosine.
+    """Schedule that rises linearly from 0 over a share `warmup` of the steps, then falls to 0 as a cosine.
 
     Raises:
-      UserError: for a warm-up that is no share.
+      UserError: for a warm-up outside [0, 1).
     """
     if not 0 <= settings.warmup < 1:
         raise UserError(f"config.optimizer.warmup={settings.warmup}: expected a share of the steps, in [0, 1)")
@@ -22,13 +22,13 @@ def learning_rate(settings: ConfigDict, steps: int) -> optax.Schedule:
 
 
 def optimizer(settings: ConfigDict, steps: int, trainable: tuple[str, ...] | None) -> optax.GradientTransformation:
-    """Clips the global norm, then AdamW; only arrays of two axes or more decay.
+    """Creates the optimiser: clipping of the global norm, then AdamW; weights of arrays with two axes or more decay.
 
     Args:
-      settings: `config.optimizer`: learning_rate, warmup, weight_decay, beta1, beta2, clip; in fine-tuning student_rate and
-        student_waits too.
-      steps: of the whole run.
-      trainable: top-level names of params that are trained; None is all.
+      settings: `config.optimizer`: learning_rate, warmup, weight_decay, beta1, beta2, clip; in fine-tuning also student_rate,
+        the factor of the student's rate, and student_waits, the share of the steps after which the student is trained.
+      steps: steps of the whole run.
+      trainable: top-level names of the params that are trained; None: all.
     """
     adam = optax.chain(
         optax.clip_by_global_norm(settings.clip),

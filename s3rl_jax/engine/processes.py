@@ -1,4 +1,4 @@
-"""Several processes as one run: joining them, recognising that one of them is gone, leaving."""
+"""A run of several processes: joining them, recognising that one of them died, leaving."""
 
 import os
 import sys
@@ -9,8 +9,8 @@ import jax
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import show_errors_only
 
-SILENCE = 30  # seconds without a sign of life after which a process counts as dead
-# Words in the errors of XLA's collectives, its coordination service and Gloo when the other end is gone.
+SILENCE = 30  # seconds without a heartbeat after which a process counts as dead
+# Texts in the errors of XLA's collectives, its coordination service and Gloo when another process has died.
 SIGNS = ("Gloo", "coordination service", "Connection closed by peer", "Connection reset", "heartbeat", "UNAVAILABLE", "NCCL")
 
 
@@ -18,12 +18,13 @@ def join(coordinator: str, processes: int, process: int) -> None:
     """Joins the other processes of the run.
 
     Args:
-      coordinator: ADDRESS:PORT of process 0; `auto` where Slurm, Open MPI or a TPU pod provides all of it; empty: one process.
-      processes: their number.
-      process: the index of this one, from 0.
+      coordinator: ADDRESS:PORT of process 0; `auto` where Slurm, Open MPI or a TPU pod provides all values; empty: there is one
+        process.
+      processes: number of processes.
+      process: index of this process, from 0.
 
     Raises:
-      UserError: naming the flag that is missing, or if the others cannot be reached.
+      UserError: if a flag is missing or out of range, or the other processes cannot be reached.
     """
     if not coordinator:
         return
@@ -46,11 +47,11 @@ def join(coordinator: str, processes: int, process: int) -> None:
 
 
 def lost(error: BaseException) -> bool:
-    """Recognises an error of a step that means that another process is gone."""
+    """Whether an error of a step means that another process died."""
     return jax.process_count() > 1 and any(sign in str(error) for sign in SIGNS)
 
 
 def leave(message: str) -> NoReturn:
-    """Ends this process without waiting for the others, as JAX does at exit."""
+    """Ends this process at once. A normal exit would wait for the other processes in JAX's shutdown."""
     print(message, file=sys.stderr, flush=True)
     os._exit(1)

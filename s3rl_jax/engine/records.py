@@ -1,4 +1,4 @@
-"""The record of a run that scripts read: metrics.jsonl and TensorBoard events, a row for each logged step."""
+"""The logs of a run for scripts: metrics.jsonl and TensorBoard events, a row for each logged step."""
 
 import json
 import math
@@ -12,11 +12,11 @@ from s3rl_jax.runs.workdir import LOG, read_log
 
 
 class Record:
-    """The open files of one workdir. Process 0 writes them; in other processes nothing happens.
+    """The open files of one workdir. Process 0 writes them; other processes write nothing.
 
     Args:
-      workdir: of the run.
-      first: the step that the run continues from. Rows after it, of a run that was killed, are dropped.
+      workdir: workdir of the run.
+      first: step from which the run continues. Later rows, which a killed run wrote, are removed.
     """
 
     def __init__(self, workdir: Path, first: int):
@@ -29,7 +29,7 @@ class Record:
             self._events = SummaryWriter(str(workdir), purge_step=first)
 
     def write(self, step: int, metrics: dict[str, float], rates: dict[str, float] | None = None) -> None:
-        """Writes the metrics of a step, and to metrics.jsonl alone its rates: steps a second, waiting, memory."""
+        """Writes the metrics of a step. Rates (steps a second, waiting, memory) go to metrics.jsonl alone."""
         if self._jsonl:
             self._jsonl.write(json.dumps({"step": step, **(rates or {}), **metrics}) + "\n")
             self._jsonl.flush()

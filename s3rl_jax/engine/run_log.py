@@ -1,4 +1,4 @@
-"""The log of a run: a progress line for people, the records for scripts, Weights & Biases."""
+"""The log of a run: a progress line, metrics.jsonl and TensorBoard events, Weights & Biases."""
 
 import hashlib
 import re
@@ -23,10 +23,10 @@ class RunLog:
     """Writes each logged step of a job; a context manager.
 
     Args:
-      job: that runs.
-      flops: of one step.
-      workdir: of the run.
-      first: the step that it continues from.
+      job: the job.
+      flops: floating-point operations of one step.
+      workdir: workdir of the run.
+      first: step from which the run continues.
     """
 
     def __init__(self, job: Job, flops: float, workdir: Path, first: int):
@@ -42,12 +42,12 @@ class RunLog:
         """Logs a step.
 
         Args:
-          step: the last one that the values are of.
+          step: number of the step.
           values: metrics; of a sweep, each with an axis of members.
-          waited: seconds since the last logged step in which the devices waited for their inputs.
+          waited: seconds, since the last logged step, in which the devices waited for their inputs.
 
         Raises:
-          NonFiniteLoss: for a metric of held-out batches that is not finite.
+          NonFiniteLoss: for a metric that is not finite.
         """
         metrics = self._members.log(step, values) if self._members else {name: float(v) for name, v in values.items()}
         rates = self._rates(step, waited)
@@ -96,7 +96,7 @@ class RunLog:
         )
 
     def _warn_once(self, step: int, warning: str) -> None:
-        """Warns once for each kind of warning: the figures in it may change."""
+        """Shows a warning, unless the same text with other figures was shown before."""
         kind = re.sub(r"[0-9.]+", "", warning)
         if kind not in self._warnings:
             self._warnings.add(kind)
@@ -104,13 +104,13 @@ class RunLog:
 
 
 def duration(seconds: float) -> str:
-    """For people: 3h07m, or 7m03s."""
+    """Formats seconds as 3h07m or 7m03s."""
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60}h{minutes % 60:02}m" if minutes >= 60 else f"{minutes}m{seconds:02}s"
 
 
 def _weights_and_biases(workdir: Path, config: ConfigDict) -> Any:
-    """A run of the project `config.wandb`, which a resumed run continues; None where it is empty."""
+    """Opens a run of the project `config.wandb`, or continues it after an interruption; None if the field is empty."""
     project = config.get("wandb", "")
     if not project or jax.process_index() != 0:
         return None

@@ -1,4 +1,4 @@
-"""The metrics of the steps since the last logged one, and how long the devices waited for their inputs meanwhile."""
+"""Metrics of the steps since the last logged one, and the time in which the devices waited for their inputs."""
 
 import contextlib
 import time
@@ -12,69 +12,68 @@ from s3rl_jax.core.errors import NonFiniteLoss
 
 
 class SinceLog:
-    """Collects metrics on the devices; reads them back only when a line is logged or a checkpoint saved.
+    """Collects metrics on the devices. They are read back only when a step is logged or a checkpoint saved.
 
     Args:
-      workdir: of the run, for messages.
-      members: of a sweep; 1 without.
+      workdir: workdir of the run, for messages.
+      members: members of a sweep; 1 without a sweep.
     """
 
     def __init__(self, workdir: Path, members: int):
         self._workdir, self._members = workdir, members
-        self._metrics: list[dict[str, jax.Array]] = []  # each with a first axis of steps; of a sweep another of members
+        self._metrics: list[dict[str, jax.Array]] = []  # arrays [steps], or [steps, members]
         self._waited = 0.0
 
     def add(self, metrics: dict[str, jax.Array], count: int) -> None:
-        """Keeps the metrics of a dispatch of `count` steps."""
+        """Adds the metrics of a dispatch of `count` steps."""
         self._metrics.append(jax.tree.map(lambda values: values[:count], metrics))
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Counts the time inside, but only if the devices had finished their previous dispatch by its end."""
+        """Measures the time of the block inside; it counts only if the devices have finished the last dispatch by its end."""
         begun = time.monotonic()
         yield
         if not self._metrics or all(value.is_ready() for value in jax.tree.leaves(self._metrics[-1])):
             self._waited += time.monotonic() - begun
 
     def waited(self) -> float:
-        """Seconds that were counted: the devices stood idle for no longer than that."""
+        """Seconds that counted, an upper bound of the time in which the devices were idle."""
         return self._waited
 
     def means(self) -> dict[str, np.ndarray]:
-        """The mean of each metric over the steps, so that a small batch's noise does not mislead."""
+        """Mean of each metric over the steps, which is less noisy than the metric of one batch."""
         return {name: np.asarray(np.concatenate(values).mean(axis=0)) for name, values in by_name(self._metrics).items()}
 
     def clear(self) -> None:
-        """Begins anew after a logged step."""
+        """Forgets all metrics and times, after a logged step."""
         self._metrics.clear()
         self._waited = 0.0
 
     def check_finite(self, step: int) -> None:
-        """Stops a run before anything is logged or saved that is not finite; a sweep goes on while one member is well.
+        """Raises an error if a metric is not finite, before it is logged or saved; for a sweep, only if every member has one.
 
         Args:
-          step: the last one that was added.
+          step: number of the last step that was added.
 
         Raises:
-          NonFiniteLoss: naming the first step and its terms.
+          NonFiniteLoss: names the first such step and its metrics.
         """
         steps = by_name(self._metrics)
         finite = {name: np.isfinite(np.concatenate(values).reshape(-1, self._members)) for name, values in steps.items()}
-        well = np.all(list(finite.values()), axis=0)  # steps, members
-        if well.all(axis=0).any():
+        all_finite = np.all(list(finite.values()), axis=0)  # [steps, members]
+        if all_finite.all(axis=0).any():
             return
-        place = int(np.argmin(well.all(axis=1)))
-        raise not_finite(
-            step - len(well) + 1 + place, [name for name, each in finite.items() if not each[place].all()], self._workdir
-        )
+        first = int(np.argmin(all_finite.all(axis=1)))
+        names = [name for name, each in finite.items() if not each[first].all()]
+        raise not_finite(step - len(all_finite) + 1 + first, names, self._workdir)
 
 
 def not_finite(step: int, terms: list[str], workdir: Path) -> NonFiniteLoss:
-    """The error that names a step, its terms and where the checkpoints from before it are."""
+    """The error for metrics that are not finite: names the step, the metrics and the workdir."""
     return NonFiniteLoss(f"step {step}: {', '.join(terms)} not finite; stopped. Checkpoints in {workdir} are from before")
 
 
 def by_name(metrics: list[dict[str, jax.Array]]) -> dict[str, list[np.ndarray]]:
-    """A list of metrics as a list of values for each name, read back from the devices in one go."""
+    """Reads a list of metrics back from the devices in one transfer; returns the list of values of each name."""
     values = jax.device_get(metrics)
     return {name: [each[name] for each in values] for name in values[0]}

@@ -1,4 +1,4 @@
-"""The functions that are compiled: steps of one run or of a sweep, and measurements on held-out batches, all pure."""
+"""The pure functions that are compiled: steps of a run or of a sweep, and measurements on held-out batches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from s3rl_jax.tasks.task import Batch, Task
 
 StepMetrics = dict[str, Float[Array, "*members"]]
 Step = Callable[[TrainState, Any, Batch], tuple[TrainState, StepMetrics]]
-Place = Callable[[Any], Any]  # batches and targets -> the same, on the devices where the members of a sweep need them
+Place = Callable[[Any], Any]  # places batches and targets on the devices of a sweep's members
 
 
 def make_step(
@@ -27,24 +27,32 @@ def make_step(
     place: Place = lambda shared: shared,
     parts: int = 1,
 ) -> Step:
-    """One step as a pure function of (state, frozen, batch): targets, loss, gradient, update.
+    """Returns one step as a pure function (state, frozen, batch) -> (state, metrics): targets, loss, gradient, update.
 
-    The targets are keyed by `data_seed`, the rest by `seed`. Of a sweep, parameters, optimiser state and metrics have a
-    first axis of members; the targets are computed once. The gradient is taken in `parts` micro-batches.
+    In a sweep, parameters, optimiser state and metrics have a first axis of members; the targets are computed once for all.
+
+    Args:
+      task: the task.
+      transform: the optimiser.
+      seed: seed of the loss's random numbers; each member of a sweep has its own.
+      data_seed: seed of the targets' random numbers; None: `seed`.
+      sweep: the sweep; None: a single run.
+      place: places batches and targets on the devices of a sweep's members.
+      parts: number of micro-batches in which the gradient is computed.
     """
     data_seed = seed if data_seed is None else data_seed
 
     def loss(*arguments):
-        total, metrics, moved = task.loss(*arguments)
-        return total, (metrics, moved)
+        total, metrics, statistics = task.loss(*arguments)
+        return total, (metrics, statistics)
 
     loss_and_gradient = in_micro_batches(jax.value_and_grad(loss, has_aux=True), parts)
 
     def update(params, opt_state, weights, seed, targets, batch, step):
         _, loss_rng = jax.random.split(step_key(seed, step))
-        (total, (metrics, moved)), gradient = loss_and_gradient(params, targets, batch, loss_rng, weights)
+        (total, (metrics, statistics)), gradient = loss_and_gradient(params, targets, batch, loss_rng, weights)
         updates, opt_state = transform.update(gradient, opt_state, params)
-        params = optax.apply_updates(params, updates) | moved
+        params = optax.apply_updates(params, updates) | statistics
         return params, opt_state, {"loss": total, **metrics, "gradient_norm": optax.global_norm(gradient)}
 
     def train_step(state: TrainState, frozen: Any, batch: Batch) -> tuple[TrainState, StepMetrics]:
@@ -63,30 +71,30 @@ def make_step(
 
 
 def in_micro_batches(function: Callable, parts: int) -> Callable:
-    """A function of a batch as the mean of its values over `parts` micro-batches, one after the other.
+    """Returns a function of a batch that is the mean of `function` over `parts` micro-batches, computed one by one.
 
-    Equal for a loss that is a mean over rows. One that compares the rows of a batch, such as the batch view, compares
-    those of a micro-batch.
+    For a loss that is a mean over rows, both are equal. A loss that compares the rows of a batch, such as the batch view,
+    compares the rows of a micro-batch.
 
     Args:
       function: (params, targets, batch, rng, weights) -> a tree.
-      parts: how many; divides the first axis of all arrays of targets and batch.
+      parts: number of micro-batches; divides the first axis of all arrays of targets and batch.
     """
     if parts == 1:
         return function
 
     def mean(params, targets, batch, rng, weights):
-        def of_part(i):
-            # Rows i, i + parts, ...: some of each device's.
+        def part_value(i):
+            # Rows i, i + parts, ..., so that each device has some.
             rows = jax.tree.map(lambda x: x.reshape(-1, parts, *x.shape[1:])[:, i], (targets, batch))
             return function(params, *rows, jax.random.fold_in(rng, i), weights)
 
         def add(total, i):
-            return jax.tree.map(jnp.add, total, of_part(i)), None
+            return jax.tree.map(jnp.add, total, part_value(i)), None
 
-        shapes = jax.eval_shape(of_part, 0)
+        shapes = jax.eval_shape(part_value, 0)
         zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        # A loop, although XLA runs its body on one thread of a CPU: side by side the parts take the memory of the whole batch.
+        # A loop, although XLA runs its body on one thread of a CPU: unrolled, the parts need the memory of the whole batch.
         total, _ = jax.lax.scan(add, zeros, jnp.arange(parts))
         return jax.tree.map(lambda x: x / parts, total)
 
@@ -94,9 +102,9 @@ def in_micro_batches(function: Callable, parts: int) -> Callable:
 
 
 def make_steps(one_step: Step, expand: Expand, most: int) -> Callable:
-    """Several steps as one pure function of (state, frozen, resident, rows, count): the first `count` of `most` rows.
+    """Returns a pure function (state, frozen, resident, rows, count) -> (state, metrics) that runs `count` steps of `most`.
 
-    The loop has the same body however many steps it makes, so that a run gives the same bits wherever it is interrupted.
+    The compiled loop is the same for each `count`, so a run gives the same bits wherever it is interrupted.
     """
 
     def step_of(state, frozen, resident, rows, i):
@@ -119,7 +127,7 @@ def make_steps(one_step: Step, expand: Expand, most: int) -> Callable:
 
 
 def make_measure(task: Task, data_seed: int, sweep: Sweep | None = None) -> Callable:
-    """Metrics of a held-out batch as a pure function of (params, step, frozen, batch, place); the same noise each time."""
+    """Returns a pure function (params, step, frozen, batch, place) -> metrics of held-out batch number `place`."""
 
     def measure_one(params, weights, targets, batch, loss_rng):
         if task.measure:
@@ -128,7 +136,7 @@ def make_measure(task: Task, data_seed: int, sweep: Sweep | None = None) -> Call
         return {"loss": loss} | metrics
 
     def measure(params, step, frozen, batch, place):
-        # Keyed by the batch's place alone, so that one measurement differs from another by the parameters only.
+        # The key depends on `place` alone, so that measurements at different steps have the same noise.
         target_rng, loss_rng = jax.random.split(step_key(data_seed, place))
         shared = (task.targets(frozen, batch, target_rng), batch, loss_rng)
         if sweep is None:

@@ -20,10 +20,10 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.E
 
 
 class Preemption:
-    """Listens for SIGTERM, by which schedulers announce that they take the machine away; a context manager.
+    """Handles SIGTERM, with which schedulers announce that they take the machine away; a context manager.
 
-    A single process listens itself. Several processes let JAX's distributed runtime listen: it names a step at which they
-    all stop, even if only one of them received the signal.
+    A single process has a signal handler. Several processes use JAX's distributed runtime: it chooses a step at which all
+    of them stop, even if only one of them received the signal.
     """
 
     def __init__(self):
@@ -40,14 +40,14 @@ class Preemption:
             signal.signal(signal.SIGTERM, self._previous or signal.SIG_DFL)
 
     def reached(self, before: int, step: int) -> bool:
-        """Tells whether to save and stop now, after the steps `before` + 1 to `step`. All processes must call it.
+        """Whether to save and stop now, after the steps `before` + 1 to `step`. All processes must call it.
 
-        JAX names the next step that no process has queried yet, so each step is queried; Orbax queries by steps too.
+        JAX stops the processes at a step that none of them has queried yet, so each step has to be queried.
         """
         if jax.process_count() == 1:
             return self._signalled
-        answers = [multihost_utils.reached_preemption_sync_point(each) for each in range(before + 1, step + 1)]
-        return any(answers)
+        reached = [multihost_utils.reached_preemption_sync_point(each) for each in range(before + 1, step + 1)]
+        return any(reached)
 
     def _on_signal(self, number, frame):
         self._signalled = True
@@ -55,11 +55,11 @@ class Preemption:
 
 @contextlib.contextmanager
 def in_one_line(workdir: Path) -> Iterator[None]:
-    """Turns disk-full and lost-peer errors of the block inside into NotSaved and LostProcess.
+    """Turns errors of the disk and of lost processes in the block inside into NotSaved and LostProcess.
 
     Raises:
       NotSaved: for a disk error of the operating system, raised directly or through TensorStore.
-      LostProcess: for an error of a collective operation that means that another process is gone.
+      LostProcess: for an error of a collective operation that means that another process died.
     """
     try:
         yield
@@ -69,14 +69,14 @@ def in_one_line(workdir: Path) -> Iterator[None]:
         text = " ".join(str(error).split())
         if lost(error):
             raise LostProcess(f"another process of this run died or cannot be reached ({text[:200]})") from error
-        path = getattr(error, "filename", None)  # of an OSError
+        path = getattr(error, "filename", None)  # an OSError has one
         if path and not Path(path).absolute().is_relative_to(workdir.absolute()):
-            raise  # the error is of another folder, such as the corpus
+            raise  # the error concerns another folder, such as the corpus
         code = error.errno if isinstance(error, OSError) else int((re.findall(r"os_error_code='(\d+)'", text) or [0])[0])
         if code not in DISK:
             raise
         steps = saved_steps(workdir)
         last = f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
         raise NotSaved(
-            f"{workdir}: {os.strerror(code)}; {last}. Make room, or whatever it lacks, and give the same command again"
+            f"{workdir}: {os.strerror(code)}; {last}. Solve that, for example make room, and give the same command again"
         ) from error

@@ -1,4 +1,4 @@
-"""A sweep: K runs of one task at once, their parameters side by side, the targets (a pass of the teacher) shared."""
+"""A sweep: K runs of one task in one process. Their parameters are stacked; they share the targets, a pass of the teacher."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from s3rl_jax.runs.workdir import MEMBERS, claim
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """The members of a sweep, and what they differ in.
+    """The members of a sweep.
 
     Attributes:
       members: names and configurations.
-      weights: for each member, step -> its loss weights.
-      starts: for each member, parameters by top-level name that replace its random ones; or None.
-      meaningless: for each member, names of metrics that are not logged, as they belong to objectives that it does not have.
+      weights: for each member, a function from a step to its loss weights.
+      starts: for each member, initial parameters by top-level name, which replace the random ones; or None.
+      meaningless: for each member, names of metrics that are not logged, because it lacks their objective.
     """
 
     members: tuple[Member, ...]
@@ -43,11 +43,11 @@ class Sweep:
         return np.array([member.config.seed for member in self.members], np.uint32)
 
     def weights_of_all(self, step: Array) -> dict[str, Array]:
-        """The loss weights at a step, each with a first axis of members."""
+        """Loss weights at a step, with a first axis of members."""
         return jax.tree.map(lambda *each: jnp.stack(each), *[weights(step) for weights in self.weights])
 
     def begin(self, params: Any) -> Any:
-        """Puts what each member starts with into fresh parameters, whose first axis is of members."""
+        """Replaces random parameters, with a first axis of members, by the initial parameters of each member."""
         for place, start in enumerate(self.starts):
             for name, value in (start or {}).items():
                 replaced = jax.tree.map(lambda every, one, k=place: every.at[k].set(one), params[name], value)
@@ -55,11 +55,11 @@ class Sweep:
         return params
 
     def folders(self, workdir: Path) -> list[Path]:
-        """The workdir of each member."""
+        """Workdirs of the members."""
         return [workdir / MEMBERS / member.name for member in self.members]
 
     def claim(self, workdir: Path, allow_changed_config: bool) -> None:
-        """Begins or continues the workdir of each member, as if it were a run by itself."""
+        """Begins or continues the workdir of each member, as for a single run."""
         for folder, member in zip(self.folders(workdir), self.members, strict=True):
             claim(folder, member.config, allow_changed_config, jax.process_index())
 
@@ -67,8 +67,8 @@ class Sweep:
         """Writes the final state of each member as a checkpoint in its workdir, unless it has one.
 
         Args:
-          state: of all members, with all of its arrays on every device.
-          workdir: of the sweep.
+          state: state of all members, whole on every device.
+          workdir: workdir of the sweep.
         """
         step = int(state.step)
         for place, folder in enumerate(self.folders(workdir)):
@@ -79,7 +79,7 @@ class Sweep:
 
 
 class MemberRecords:
-    """metrics.jsonl and TensorBoard events of each member."""
+    """The metrics.jsonl and TensorBoard events of each member."""
 
     def __init__(self, sweep: Sweep, workdir: Path, first: int):
         self._names = [member.name for member in sweep.members]
@@ -88,14 +88,14 @@ class MemberRecords:
         self._diverged: set[str] = set()
 
     def log(self, step: int, values: dict[str, np.ndarray]) -> dict[str, float]:
-        """Logs each member's metrics, and warns of a member when it diverges.
+        """Logs each member's metrics, and warns when a member diverges.
 
         Args:
-          step: the last one that the values are of.
+          step: number of the step.
           values: metrics with an axis of members.
 
         Returns:
-          The mean over the members that have not diverged; over all if all have.
+          Mean metrics over the members that have not diverged; over all members if all have diverged.
         """
         every = [{name: float(each[k]) for name, each in values.items()} for k in range(len(self._names))]
         finite = []

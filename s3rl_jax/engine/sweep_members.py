@@ -1,4 +1,4 @@
-"""`config.sweep`: one configuration for several runs, the members of a sweep, which differ in a few numbers."""
+"""Reads `config.sweep`: one configuration for several runs, the members of a sweep, which differ in a few fields."""
 
 import dataclasses
 import itertools
@@ -16,8 +16,8 @@ class Member:
     """One run of a sweep.
 
     Attributes:
-      name: the fields that it differs in; also its folder in WORKDIR/members.
-      config: of the same run by itself.
+      name: its values of the fields that differ; also the name of its folder in WORKDIR/members.
+      config: configuration of the same run without a sweep.
     """
 
     name: str
@@ -25,16 +25,16 @@ class Member:
 
 
 def members_of(config: ConfigDict, may_differ: tuple[str, ...]) -> tuple[Member, ...]:
-    """All combinations of the values that `config.sweep` lists; none without a sweep.
+    """Creates a member for each combination of the values in `config.sweep`; none without a sweep.
 
-    {"loss.gamma": [0, 1], "seed": [0, 1, 2]} is six members, gamma=0,seed=0 to gamma=1,seed=2. Fields that go together
+    {"loss.gamma": [0, 1], "seed": [0, 1, 2]} gives six members, gamma=0,seed=0 to gamma=1,seed=2. Fields that change together
     are named variants: {"rows": {"feature view": {"loss.feature_view": 1.0, "loss.dual_view": 0.0}, "dual view": {}}}.
-    Members share batches, augmentation and masks, which follow `config.data.seed`; `seed` is of initial values and of the
-    random draws in the losses.
+    Members share batches, augmentation and masks, which follow `config.data.seed`; `seed` decides initial parameters and
+    random numbers in the losses.
 
     Args:
-      config: of the sweep.
-      may_differ: fields whose values members may differ in; one that ends in a dot stands for all below it.
+      config: configuration of the sweep.
+      may_differ: fields in which members may differ; a name that ends in a dot stands for all fields below it.
 
     Raises:
       UserError: for any other value of `config.sweep`, and for members of the same name.
@@ -46,24 +46,24 @@ def members_of(config: ConfigDict, may_differ: tuple[str, ...]) -> tuple[Member,
         raise UserError(f"config.sweep={axes!r}: expected a dict such as {{'loss.gamma': [0, 1], 'seed': [0, 1]}}")
     choices = [list(_choices(name, values)) for name, values in axes.items()]
     members = []
-    for chosen in itertools.product(*choices):
-        name = ",".join(part for part, _ in chosen)
-        fields = {field: value for _, changes in chosen for field, value in changes.items()}
+    for combination in itertools.product(*choices):
+        name = ",".join(part for part, _ in combination)
+        fields = {field: value for _, changes in combination for field, value in changes.items()}
         members.append(Member(name, _changed(config, fields, may_differ)))
     names = [member.name for member in members]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"config.sweep: several members are named {', '.join(twice)}; expected different values")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"config.sweep: several members are named {', '.join(repeated)}; expected different values")
     return tuple(members)
 
 
 def data_seed(config: ConfigDict) -> int:
-    """The seed of the order, the crops, the augmentation and the masks; `config.data.seed` of -1 is `config.seed`."""
+    """Seed of the order, the crops, the augmentation and the masks: `config.data.seed`, or `config.seed` if that is -1."""
     seed = config.get("data", {}).get("seed", -1)
     return config.seed if seed == -1 else seed
 
 
 def _choices(axis: str, values: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The choices of one entry of `config.sweep`: a name and the fields that it changes."""
+    """Yields the choices of one entry of `config.sweep`: a name and the values of fields."""
     if isinstance(values, Mapping) and all(isinstance(changes, Mapping) for changes in values.values()) and values:
         for name, changes in values.items():
             yield folder_name(name), dict(changes)
@@ -75,7 +75,7 @@ def _choices(axis: str, values: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def folder_name(text: str) -> str:
-    """The name of a member's folder: letters, digits and a few signs."""
+    """Replaces all but letters, digits and .,=+- by underscores, for the name of a member's folder."""
     return re.sub(r"[^\w.,=+-]+", "_", str(text)).strip("_.") or "_"
 
 

@@ -1,4 +1,4 @@
-"""The machine's speed and memory, by which the rate of a run is judged, and the sizes of a model's parts."""
+"""Peak speed and memory of the machine, and the sizes of a model's parts."""
 
 import functools
 import resource
@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 
 REPEATS = 5
-LINES = 20  # at most, in an overview that names the parts of parts
+LINES = 20  # the most lines of an overview with two levels of names
 
 
 @functools.cache
 def ceiling() -> float:
-    """Flops a second that a matrix product reaches on all devices.
+    """Measures the floating-point operations a second of a matrix product on all devices, the peak for a run.
 
-    In bfloat16 on accelerators; in float32 on CPUs, whose devices share the cores of their process.
+    The product is in bfloat16 on accelerators and in float32 on CPUs. CPU devices of one process share its cores.
     """
     on_cpu = jax.default_backend() == "cpu"
     size, dtype = (1024, jnp.float32) if on_cpu else (8192, jnp.bfloat16)
@@ -35,17 +35,17 @@ def ceiling() -> float:
 
 
 def peak_memory() -> int:
-    """The most bytes that were in use on a device of this process; on a CPU, by the process itself."""
+    """Highest number of bytes that were in use on a device of this process; on a CPU, by the process itself."""
     peaks = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in jax.local_devices()]
     return max(peaks) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def overview(params: Mapping[str, Any], members: bool = False) -> list[str]:
-    """A line for each part of the model with the number of its parameters, and one for all of them.
+    """Formats a line for each part of the model with its number of parameters, and a line for the sum.
 
     Args:
       params: a tree of arrays.
-      members: whether their first axis is of the members of a sweep, which is not counted.
+      members: whether the arrays have a first axis of members; the numbers are then those of one member.
     """
     leaves = flax.traverse_util.flatten_dict(params)
     depth = 2 if len({path[:2] for path in leaves}) <= LINES else 1

@@ -1,4 +1,4 @@
-"""`--profile`: a trace of some dispatches in WORKDIR/profile, for TensorBoard's profiler or Perfetto."""
+"""`--profile`: writes a trace of some dispatches to WORKDIR/profile, for TensorBoard's profiler or Perfetto."""
 
 import contextlib
 from pathlib import Path
@@ -8,12 +8,12 @@ import jax
 
 from s3rl_jax.core.messages import LOGGER
 
-PROFILE = "profile"  # the folder in the workdir
-SKIPPED, TRACED = 2, 5  # dispatches before the trace, and in it
+PROFILE = "profile"  # name of the folder in the workdir
+SKIPPED, TRACED = 2, 5  # numbers of dispatches before the trace, and in it
 
 
 class Trace:
-    """A trace that begins by itself; a context manager, which ends it if the run has no more dispatches."""
+    """Traces dispatches after the first ones; a context manager, which ends the trace if the run ends earlier."""
 
     def __init__(self, workdir: Path):
         self._folder, self._dispatches = workdir / PROFILE, 0
@@ -41,5 +41,5 @@ class Trace:
 
 
 def trace_of(workdir: Path, profile: bool) -> contextlib.AbstractContextManager[Trace | None]:
-    """A trace, or None where no profile is asked for."""
+    """A context manager that gives a `Trace`, or None if `profile` is False."""
     return Trace(workdir) if profile else contextlib.nullcontext()

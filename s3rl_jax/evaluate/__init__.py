@@ -1,1 +1,1 @@
-"""`python -m s3rl_jax.evaluate`: what a detector is worth on one long stream, as a device would hear it."""
+"""`python -m s3rl_jax.evaluate`: measures a detector on one long stream, as on a device."""

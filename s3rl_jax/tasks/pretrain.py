@@ -1,4 +1,4 @@
-"""Pre-training as wav2vec 2.0 does it: a teacher of one's own, or the student itself (arXiv 2006.11477)."""
+"""Pre-training of a teacher, or of a student, as in wav2vec 2.0 (arXiv 2006.11477)."""
 
 import math
 from collections.abc import Callable
@@ -19,12 +19,13 @@ from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, gumbel_te
 
 
 def pretrain(config: ConfigDict) -> Task:
-    """L = contrastive + w_d diversity + w_f feature penalty (wav2vec 2.0, sections 3.2 and 4.2).
+    """Creates the task of pre-training: L = contrastive + w_d diversity + w_f feature penalty.
 
-    With `config.dtype` bfloat16 the model computes in it; parameters and losses stay in float32.
+    See wav2vec 2.0, sections 3.2 and 4.2. With `config.dtype` bfloat16, the model computes in bfloat16; parameters and losses
+    stay in float32.
 
     Args:
-      config: configs/pretrain.py.
+      config: the configuration, of configs/pretrain.py.
 
     Raises:
       UserError: for a model, a size or a dtype that does not exist.
@@ -48,24 +49,25 @@ def pretrain(config: ConfigDict) -> Task:
     def terms(
         params: Params, targets: dict[str, Array], rng: Key[Array, ""], temperature: Array | None, **options
     ) -> tuple[Metrics, Metrics]:
-        """The terms of the loss by the names of their weights, and the metrics."""
+        """Computes the terms of the loss, by the names of their weights, and the metrics."""
         arguments = (cast(targets["audio"], dtype), targets["valid"], targets["mask"], temperature)
-        answers = cast(model.apply({"params": cast(params, dtype)}, *arguments, **options), "float32")
+        outputs = cast(model.apply({"params": cast(params, dtype)}, *arguments, **options), "float32")
         mask = targets["mask"]
         distractors = sample_distractors(rng, mask, config.distractors)
-        picked, accuracy = contrastive(answers["context"], answers["codes"], mask, distractors, config.kappa)
-        uneven, perplexity = diversity(answers["probabilities"], mask)
-        penalty = feature_penalty(answers["latents"], targets["valid"])
-        metrics = {"contrastive": picked, "accuracy": accuracy, "codebook_perplexity": perplexity, "feature_penalty": penalty}
-        return {"contrastive": picked, "diversity": uneven, "feature_penalty": penalty}, metrics
+        prediction, accuracy = contrastive(outputs["context"], outputs["codes"], mask, distractors, config.kappa)
+        diversity_loss, perplexity = diversity(outputs["probabilities"], mask)
+        penalty = feature_penalty(outputs["latents"], targets["valid"])
+        metrics = {"contrastive": prediction, "accuracy": accuracy, "codebook_perplexity": perplexity}
+        metrics["feature_penalty"] = penalty
+        return {"contrastive": prediction, "diversity": diversity_loss, "feature_penalty": penalty}, metrics
 
     def loss(
         params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics, Params]:
         gumbel_rng, dropout_rng, distractor_rng = jax.random.split(rng, 3)
         noise = {"gumbel": gumbel_rng, "dropout": dropout_rng}
-        weighed, metrics = terms(params, targets, distractor_rng, weights["temperature"], deterministic=False, rngs=noise)
-        total = sum(weights[name] * term for name, term in weighed.items())
+        unweighted, metrics = terms(params, targets, distractor_rng, weights["temperature"], deterministic=False, rngs=noise)
+        total = sum(weights[name] * term for name, term in unweighted.items())
         return total, metrics | {"temperature": weights["temperature"]}, {}
 
     def measure(params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights) -> Metrics:
@@ -78,19 +80,22 @@ def pretrain(config: ConfigDict) -> Task:
 
 
 def weights_of(config: ConfigDict) -> Callable[[Array], Weights]:
-    """step -> the weights of `config.loss`, and the `temperature` of the Gumbel softmax."""
+    """Returns a function from a step to the weights of `config.loss` and the `temperature` of the Gumbel softmax."""
     return lambda step: loss_weights(config) | {"temperature": gumbel_temperature(config.gumbel, step)}
 
 
 def collapse_warnings(metrics: dict[str, float], share: float, groups: int, entries: int, distractors: int) -> list[str]:
-    """Warnings of failures that raise no error: a codebook of few entries in use, or nothing learned.
+    """Warns of failures that raise no error: few entries of the codebook are in use, or the model learns nothing.
 
     Args:
       metrics: `codebook_perplexity` and `contrastive`.
-      share: of the steps that is done.
-      groups: G of the codebook.
-      entries: V of each group.
-      distractors: of the contrastive loss.
+      share: share of the steps that are done.
+      groups: groups of the codebook.
+      entries: entries of each group.
+      distractors: number of distractors in the contrastive loss.
+
+    Returns:
+      A text for each failure.
     """
     warnings = []
     perplexity, chance = metrics["codebook_perplexity"], math.log(1 + distractors)

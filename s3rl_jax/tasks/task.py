@@ -1,4 +1,4 @@
-"""A task: what the engine trains, as pure functions. The engine knows nothing else of it."""
+"""A task: the pure functions that the engine trains with. The engine knows nothing else of a task."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,23 +14,23 @@ Weights = dict[str, Array]
 
 
 class Task(NamedTuple):
-    """Three pure functions, and what they read besides the batch.
+    """Pure functions of a task, and the arrays that they read.
 
-    Because the weights are arrays and the targets stand apart, K students with K different loss weights are
-    `vmap(loss)` over one pass of the teacher.
+    The weights are arrays, and the targets are computed apart from the loss. So K students with K different loss weights
+    are `vmap(loss)` over one pass of the teacher.
 
     Attributes:
-      init: (rng, batch) -> params; only what a checkpoint holds.
-      targets: (frozen, batch, rng) -> targets; all that needs no gradient and no student: the teacher's answers and the
-        augmented input.
-      loss: (params, targets, batch, rng, weights) -> (scalar, metrics, moved). `moved` holds the next values of entries of
-        params that are averaged instead of trained (BatchNorm's statistics); `{}` where there are none.
-      weights: step -> the loss weights, and whatever else follows a schedule, as arrays.
-      frozen: arrays that are read but not trained (teacher, noise, impulse responses). Not part of a checkpoint.
-      trainable: the top-level names of params that are trained; None is all of them.
+      init: (rng, batch) -> params, the parameters in a checkpoint.
+      targets: (frozen, batch, rng) -> targets, everything that needs neither gradient nor student: the teacher's outputs
+        and the augmented input.
+      loss: (params, targets, batch, rng, weights) -> (scalar, metrics, statistics). The statistics are new values of those
+        entries of params that are running averages (of BatchNorm); `{}` where there are none.
+      weights: step -> the loss weights, and other values that follow a schedule, as arrays.
+      frozen: arrays that are read but not trained: teacher, noise, impulse responses. A checkpoint does not hold them.
+      trainable: top-level names of the params that are trained; None: all.
       measure: (params, targets, batch, rng, weights) -> metrics of a held-out batch, without dropout or other noise of
         training; None: the loss and metrics of `loss`.
-      watch: (logged metrics, share of the steps that is done) -> warnings for the user.
+      watch: (logged metrics, share of the steps that are done) -> warnings for the user.
       details: prefixes of metrics that are logged to files but not shown in the progress line.
     """
 
@@ -51,5 +51,5 @@ def loss_weights(config: ConfigDict) -> Weights:
 
 
 def gumbel_temperature(settings: ConfigDict, step: Array) -> Float[Array, ""]:
-    """start x decay^step, no lower than end (wav2vec 2.0, section 4.2)."""
+    """Temperature at a step: start x decay^step, but at least end (wav2vec 2.0, section 4.2)."""
     return jnp.maximum(settings.start * settings.decay ** step.astype(jnp.float32), settings.end)

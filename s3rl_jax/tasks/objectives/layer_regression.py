@@ -15,16 +15,16 @@ from s3rl_jax.tasks.objectives.comparison import parameter_key, parse_layers
 from s3rl_jax.tasks.objectives.objective import Objective, StudentPass, Targets
 from s3rl_jax.tasks.task import Metrics, Params, Weights
 
-PLACE = 5  # of its random key
+PLACE = 5  # in `parameter_key`
 
 
 def standardised(
     hidden: Float[Array, "batch layers time dim"], valid: Bool[Array, "batch time"]
 ) -> Float[Array, "batch layers time dim"]:
-    """Each feature of each layer with zero mean and unit spread over the valid frames of the batch.
+    """Shifts and scales each feature of each layer to zero mean and unit variance over the valid frames of the batch.
 
-    Layers of a teacher differ in size, and a few features of Whisper's are hundreds of times as large as the others: without
-    this, they alone would be learned.
+    The layers of a teacher differ in scale, and a few features of Whisper are hundreds of times as large as the others:
+    without this, the student would learn those alone.
     """
     weights = valid[:, None, :, None].astype(hidden.dtype)
     count = jnp.maximum(weights.sum(), 1)
@@ -35,11 +35,13 @@ def standardised(
 
 @dataclasses.dataclass(frozen=True)
 class LayerRegression(Objective):
-    """Each frame comes near the teacher's, in each chosen layer. No layer can be evaded: their weights are equal.
+    """Distance between the student's prediction of each layer and the layer, at each frame; the mean over the layers.
+
+    The layers have equal weights, so that the student cannot avoid a layer.
 
     Attributes:
-      heads: the layers' heads, side by side.
-      layers: how many.
+      heads: one linear layer whose output holds the heads of all layers.
+      layers: number of layers.
     """
 
     name = "layer_regression"
@@ -65,10 +67,10 @@ class LayerRegression(Objective):
         predicted = jnp.moveaxis(predicted.reshape(batch, time, self.layers, -1), 2, 1)
         teacher = standardised(targets["hidden"], student.valid)
 
-        def of_layer(h, o):
+        def layer_term(h, o):
             return frame_regression(h, o, student.valid, weights["cosine"])
 
-        terms = jax.vmap(of_layer, in_axes=1)(teacher, predicted)
+        terms = jax.vmap(layer_term, in_axes=1)(teacher, predicted)
         used = weights["layers"].astype(terms.dtype)
         loss = jnp.sum(terms * used) / jnp.sum(used)
         return loss, {self.name: loss}

@@ -1,4 +1,4 @@
-"""The interface of an objective of distillation, and what it reads."""
+"""The interface of an objective of distillation, and its inputs."""
 
 import abc
 from typing import Any, ClassVar, NamedTuple
@@ -16,10 +16,10 @@ class StudentPass(NamedTuple):
     """One pass of the student over a batch.
 
     Attributes:
-      hidden: its answers to the frames.
-      valid: frames that have an answer and are not padding.
-      mask: frames that the student could not see; None where no objective masks any.
-      comparison: its output beside the teacher's layers; None where no objective compares them.
+      hidden: the student's output for each frame of its input.
+      valid: True at frames that have an output and are no padding.
+      mask: True at frames that were masked in the student's input; None where no objective masks frames.
+      comparison: the comparison with the teacher's layers; None where no objective needs it.
     """
 
     hidden: Float[Array, "batch time width"]
@@ -29,9 +29,9 @@ class StudentPass(NamedTuple):
 
 
 def delayed(student: StudentPass, frames: int) -> StudentPass:
-    """The pass of a student that answers late: its answer to frame t is its output at t + `frames`.
+    """Changes the pass of a student with a delay: its output for input frame t is the one at t + `frames`.
 
-    Frames whose answer would come after the end of the clip are neither valid nor masked.
+    Frames whose output would come after the end of the clip are neither valid nor masked.
     """
     if not frames:
         return student
@@ -41,15 +41,15 @@ def delayed(student: StudentPass, frames: int) -> StudentPass:
 
 
 class Objective(abc.ABC):
-    """A term of the loss, weighed by `config.loss.<name>`.
+    """A term of the loss, with the weight `config.loss.<name>`.
 
     Attributes:
-      name: of its weight.
-      masked: whether it predicts at frames that are masked in the student's input.
-      uses_layers: whether it compares the student with the teacher's layers, by `StudentPass.comparison`.
-      uses_frames: whether it does so frame by frame.
-      uses_codes: whether it reads the codes that the teacher picks.
-      metric_names: of the metrics that only this kind of objective logs, and that mean nothing for a student without it.
+      name: name of its weight.
+      masked: whether it is computed at frames that are masked in the student's input.
+      uses_layers: whether it compares the student with the teacher's layers.
+      uses_frames: whether it does so at each frame.
+      uses_codes: whether it uses the teacher's code indices.
+      metric_names: metrics of masked frames that this objective logs; they do not apply to a student without it.
     """
 
     name: ClassVar[str]
@@ -61,35 +61,35 @@ class Objective(abc.ABC):
 
     @classmethod
     def of(cls, config: ConfigDict, teacher: Teacher) -> "Objective":
-        """The objective with its settings.
+        """Creates the objective.
 
         Args:
-          config: of the distillation.
-          teacher: sizes and codebook.
+          config: configuration of the distillation.
+          teacher: the teacher and its codebook.
         """
         return cls()
 
     def init(self, rng: Key[Array, ""], hidden: Float[Array, "1 width"]) -> Params:
-        """Fresh parameters beside the student's, by top-level name; discarded after distillation.
+        """Initial parameters of the objective, by top-level name. Fine-tuning does not use them.
 
         Args:
-          rng: of the run's initial values; see `comparison.parameter_key`.
-          hidden: a frame of the student, for its width.
+          rng: key of the run's initial parameters; see `comparison.parameter_key`.
+          hidden: a frame of the student's width.
         """
         return {}
 
     def frozen(self, teacher: Teacher) -> dict[str, Any]:
-        """Arrays of the teacher's that `targets` reads."""
+        """Arrays of the teacher that `targets` reads, by name."""
         return {}
 
-    def targets(self, frozen: dict[str, Any], audio: Float[Array, "batch samples"], time: int, answers: Targets) -> Targets:
-        """Targets beside the teacher's answers.
+    def targets(self, frozen: dict[str, Any], audio: Float[Array, "batch samples"], time: int, outputs: Targets) -> Targets:
+        """Targets in addition to the teacher's outputs.
 
         Args:
-          frozen: the arrays of `frozen`.
-          audio: clean, in [-1, 1].
-          time: frames that teacher and student both have.
-          answers: the teacher's `means`, `hidden` and `index`, as far as some objective uses them.
+          frozen: the arrays of `frozen` of all objectives.
+          audio: clean audio in [-1, 1].
+          time: number of frames that teacher and student both have.
+          outputs: the teacher's `means`, `hidden` and `index`, those that some objective uses.
         """
         return {}
 
@@ -97,4 +97,4 @@ class Objective(abc.ABC):
     def term(
         self, params: Params, student: StudentPass, targets: Targets, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics]:
-        """The objective, unweighted, and its metrics."""
+        """Computes the term, without its weight, and its metrics."""

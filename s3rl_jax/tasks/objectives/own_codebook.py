@@ -1,4 +1,4 @@
-"""A codebook that the student learns over its own input, as wav2vec 2.0 does: the paper's row without the teacher's."""
+"""A codebook of the input that the student learns, as wav2vec 2.0 does: the paper's baseline to the teacher's codebook."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ class OwnCodebook(Objective):
         frames = jnp.zeros((1, 1, 2 * BANDS))
         return {"own_quantizer": self.codebook.init(parameter_key(rng, 4), frames, hidden[None], None)["params"]}
 
-    def targets(self, frozen: dict, audio: Float[Array, "batch samples"], time: int, answers: Targets) -> Targets:
+    def targets(self, frozen: dict, audio: Float[Array, "batch samples"], time: int, outputs: Targets) -> Targets:
         return {"clean_frames": student_features(audio)[:, :time]}
 
     def term(
@@ -48,9 +48,9 @@ class OwnCodebook(Objective):
     ) -> tuple[Float[Array, ""], Metrics]:
         gumbel_rng, distractor_rng = jax.random.split(jax.random.fold_in(rng, 1))
         inputs = (targets["clean_frames"], student.hidden, weights["temperature"])
-        answers = self.codebook.apply({"params": params["own_quantizer"]}, *inputs, rngs={"gumbel": gumbel_rng})
+        outputs = self.codebook.apply({"params": params["own_quantizer"]}, *inputs, rngs={"gumbel": gumbel_rng})
         distractors = sample_distractors(distractor_rng, student.mask, self.distractors)
-        picked, accuracy = contrastive(answers["context"], answers["codes"], student.mask, distractors, self.kappa)
-        uneven, perplexity = diversity(answers["probabilities"], student.mask)
-        loss = picked + self.diversity * uneven
+        prediction, accuracy = contrastive(outputs["context"], outputs["codes"], student.mask, distractors, self.kappa)
+        diversity_loss, perplexity = diversity(outputs["probabilities"], student.mask)
+        loss = prediction + self.diversity * diversity_loss
         return loss, {"own_codebook": loss, "own_accuracy": accuracy, "own_perplexity": perplexity}

@@ -28,7 +28,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 
 def active_objectives(config: ConfigDict) -> list[type[Objective]]:
-    """The objectives whose weight is not 0, by name.
+    """The objectives whose weight is not 0, in the order of their names.
 
     Raises:
       UserError: if there is none.

@@ -1,4 +1,4 @@
-"""DistilHuBERT's regression (arXiv 2110.01900): the student's projection comes near the teacher's mixed layers."""
+"""DistilHuBERT's regression (arXiv 2110.01900), from the student's projection to the mixture of the teacher's layers."""
 
 from jaxtyping import Array, Float, Key
 
@@ -8,7 +8,7 @@ from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 
 class FrameRegression(Objective):
-    """Each frame comes near the teacher's."""
+    """Distance between student and teacher at each frame."""
 
     name = "frame_regression"
     uses_layers = True
@@ -23,7 +23,7 @@ class FrameRegression(Objective):
 
 
 class UtteranceRegression(Objective):
-    """The mean over time comes near the teacher's."""
+    """Distance between the means over time of student and teacher."""
 
     name = "utterance_regression"
     uses_layers = True

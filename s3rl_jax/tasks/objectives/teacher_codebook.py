@@ -1,5 +1,4 @@
-"""The teacher's codebook, by vectors: at masked frames the student picks the teacher's code out of distractors
-(arXiv 2307.02720, section 3.3)."""
+"""Contrastive prediction of the teacher's code vectors at masked frames (arXiv 2307.02720, section 3.3)."""
 
 import dataclasses
 from typing import Any
@@ -19,7 +18,10 @@ from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 @dataclasses.dataclass(frozen=True)
 class TeacherCodebook(Objective):
-    """L_code; its weight is the paper's gamma."""
+    """L_code: at masked frames, the student's projection is compared with the teacher's code vector and distractors.
+
+    Its weight is the paper's gamma.
+    """
 
     name = "gamma"
     masked = True
@@ -41,12 +43,12 @@ class TeacherCodebook(Objective):
     def frozen(self, teacher: Teacher) -> dict[str, Any]:
         return {"code_vectors": teacher.code_vectors}
 
-    def targets(self, frozen: dict[str, Any], audio: Float[Array, "batch samples"], time: int, answers: Targets) -> Targets:
-        return {"codes": look_up(frozen["code_vectors"], answers["index"])}
+    def targets(self, frozen: dict[str, Any], audio: Float[Array, "batch samples"], time: int, outputs: Targets) -> Targets:
+        return {"codes": look_up(frozen["code_vectors"], outputs["index"])}
 
     def term(
         self, params: Params, student: StudentPass, targets: Targets, rng: Key[Array, ""], weights: Weights
     ) -> tuple[Float[Array, ""], Metrics]:
-        picks = self.projection.apply({"params": params["code_projection"]}, student.hidden)
-        loss, accuracy = teacher_codebook(rng, picks, targets["codes"], student.mask, self.distractors, self.kappa)
+        predicted = self.projection.apply({"params": params["code_projection"]}, student.hidden)
+        loss, accuracy = teacher_codebook(rng, predicted, targets["codes"], student.mask, self.distractors, self.kappa)
         return loss, {"codebook": loss, "codebook_accuracy": accuracy}

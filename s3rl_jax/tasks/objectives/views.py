@@ -1,4 +1,4 @@
-"""Dual-view cross-correlation (arXiv 2307.02720, section 3.2): the feature view, the batch view, and both normalised."""
+"""Dual-view cross-correlation (arXiv 2307.02720, section 3.2): the feature view, the batch view, and their normalised sum."""
 
 import abc
 
@@ -11,7 +11,7 @@ from s3rl_jax.tasks.task import Metrics, Params, Weights
 
 
 class View(Objective):
-    """Both views of a batch; a subclass says which of them is its term."""
+    """Computes both views of a batch; a subclass makes its term of them."""
 
     uses_layers = True
 
@@ -24,11 +24,11 @@ class View(Objective):
 
     @abc.abstractmethod
     def choose(self, feature: Float[Array, ""], batch: Float[Array, ""]) -> Float[Array, ""]:
-        """The term out of L_C and L_G."""
+        """The term, given L_C (`feature`) and L_G (`batch`)."""
 
 
 class FeatureView(View):
-    """L_C: features are correlated over the batch, D x D."""
+    """L_C: the D x D correlation of features over the batch."""
 
     name = "feature_view"
 
@@ -37,7 +37,7 @@ class FeatureView(View):
 
 
 class BatchView(View):
-    """L_G: utterances are correlated over the features, B x B."""
+    """L_G: the B x B correlation of utterances over the features."""
 
     name = "batch_view"
 
