@@ -1,10 +1,10 @@
-"""Digests of what the commands compute, to show that a change of the code changes no bit of it.
+"""Digests of results, to show that a change of the code changes no bit of them.
 
     python -m benchmarks.bits [--out=FILE.json] [--only=WORD]
 
 Trains each task and each objective at `runlocal` size with seed 7 on generated recordings, exports the detectors, and prints
-a SHA-256 (16 digits) of the final parameters and of each exported file. Run it before and after a change, on one machine:
-other processors and other versions of XLA round otherwise. Kept caches of compiled programs are not used.
+a SHA-256 (16 digits) of the final parameters and of each exported file. Run it before and after a change on one machine, as
+other processors and versions of XLA round differently. No cache of compiled programs is used.
 """
 
 import argparse
@@ -35,7 +35,7 @@ FORMS = {"float": (), "streaming": ("--streaming",), "streaming int8": ("--strea
 
 
 def write_source(folder: Path) -> None:
-    """A manifest of chirps as two words of two speakers, noise, and a room."""
+    """Writes recordings and a manifest: chirps as two words of two speakers, noise, and an impulse response."""
     rng, rows = np.random.default_rng(1), []
 
     def add(name, audio, **columns):
@@ -60,7 +60,7 @@ def write_source(folder: Path) -> None:
 
 
 def command(module: str, *arguments: str) -> None:
-    """Runs `python -m s3rl_jax.MODULE`; on failure its messages are the error."""
+    """Runs `python -m s3rl_jax.MODULE`; ends with its messages if it fails."""
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-m", f"s3rl_jax.{module}", *arguments], env=environment, capture_output=True, text=True, check=False
@@ -70,8 +70,8 @@ def command(module: str, *arguments: str) -> None:
 
 
 def parameters_digest(workdir: Path) -> str:
-    """Of the arrays of the newest checkpoint's parameters, by their names."""
-    found = hashlib.sha256()
+    """Digest of names and arrays of the parameters in the newest checkpoint."""
+    digest = hashlib.sha256()
     with ocp.CheckpointManager((workdir / "checkpoints").absolute(), item_handlers=ocp.StandardCheckpointHandler()) as manager:
         params = manager.restore(manager.latest_step())["params"]
 
@@ -80,15 +80,15 @@ def parameters_digest(workdir: Path) -> str:
             for name in sorted(tree):
                 add(f"{path}/{name}", tree[name])
             return
-        found.update(path.encode())
-        found.update(np.ascontiguousarray(np.asarray(tree)).tobytes())
+        digest.update(path.encode())
+        digest.update(np.ascontiguousarray(np.asarray(tree)).tobytes())
 
     add("", params)
-    return found.hexdigest()[:16]
+    return digest.hexdigest()[:16]
 
 
 def digests(root: Path, only: str) -> dict[str, str]:
-    """Name of what was computed -> digest."""
+    """Trains and exports; returns the digest of each result by its name."""
     (root / "source").mkdir()
     write_source(root / "source")
     corpus, table = str(root / "corpus"), {}
@@ -102,26 +102,23 @@ def digests(root: Path, only: str) -> dict[str, str]:
         print(f"{table[name]}  {name}", flush=True)
         return workdir
 
-    def wanted(name: str) -> bool:
-        return only in name
-
     teacher = train("pretrain teacher", "pretrain.py")
-    if wanted("pretrain student"):
+    if only in "pretrain student":
         train("pretrain student", "pretrain.py:student")
-    taught = f"--config.teacher.source={teacher}"
-    distilled = train("distill dual_view, gamma", "distill.py", taught)
+    source = f"--config.teacher.source={teacher}"
+    distilled = train("distill dual_view, gamma", "distill.py", source)
     for objective in OBJECTIVES:
-        if wanted(name := f"distill {objective}"):
+        if only in (name := f"distill {objective}"):
             weights = [f"--config.loss.{other}={float(other == objective)}" for other in OBJECTIVES]
-            train(name, "distill.py", taught, *weights)
+            train(name, "distill.py", source, *weights)
     for name, arguments in {
         "distill cached": ("--config.teacher.cache=True", "--config.loss.frame_regression=1.0"),
         "distill k-means": ("--config.codebook.kind=kmeans",),
         "distill conv": ("--config.student.size=conv",),
         "distill micro-batches": ("--config.micro_batches=2",),
     }.items():
-        if wanted(name):
-            train(name, "distill.py", taught, *arguments)
+        if only in name:
+            train(name, "distill.py", source, *arguments)
     for name, arguments in {
         "finetune tiny": (f"--config.init={distilled}",),
         "finetune conv": ("--config.init=", "--config.student.size=conv"),
@@ -129,7 +126,7 @@ def digests(root: Path, only: str) -> dict[str, str]:
         "finetune rounded": ("--config.init=", "--config.student.size=conv", "--config.quantization_aware=True"),
         "finetune whole window": ("--config.init=", "--config.student.streaming=False"),
     }.items():
-        if not wanted(name):
+        if only not in name:
             continue
         workdir = train(name, "finetune.py", *arguments)
         for form, flags in FORMS.items() if name in ("finetune tiny", "finetune conv") else ():
@@ -143,7 +140,7 @@ def digests(root: Path, only: str) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", help="JSON to write")
-    parser.add_argument("--only", default="", help="those whose name has this in it, and what they begin with")
+    parser.add_argument("--only", default="", help="results whose names contain this text, and those that they need")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         table = digests(Path(folder), args.only)

@@ -1,4 +1,4 @@
-"""Draws the trade-off of a report: words missed against false accepts an hour, a curve a condition.
+"""Draws the trade-off of a report: missed words against false accepts an hour, a curve for each condition.
 
 python -m benchmarks.det_picture report docs/images/det.svg
 """

@@ -1,13 +1,13 @@
-"""What a detector costs on a device: time, file and memory, for each student and quantisation, beside public peers.
+"""Cost of a detector on a device: time, file size and memory, for each student and quantisation, and for public peers.
 
     pip install pymicro-wakeword pyopen-wakeword
     python -m benchmarks.device [--sizes=conv,tiny,small] [--seconds=60] [--repeats=3] [--out=FILE.json]
 
-The students are untrained: cost does not depend on what they have learned. Each runs in a process of its own that has one
-thread, is fed the same noise hop by hop, and has been warmed up; the processes take turns, `repeats` rounds of them, so that
-what else the machine does meets all. The peers are the public detectors of "alexa" of microWakeWord and openWakeWord, with
-their own front ends, fed in the pieces that they take. Prints a table and writes JSON: CPU seconds for a second of audio and
-milliseconds a hop (median, least and most of the rounds), bytes of the file or files, peak resident memory of the process.
+The students are untrained, because cost does not depend on training. Each runs in its own process with one thread, gets the
+same noise hop by hop, and is warmed up first. The processes run in turn, `repeats` rounds, so that other load on the machine
+affects all. The peers are the public detectors of "alexa" of microWakeWord and openWakeWord, with their front ends, which get
+pieces of the length that they need. Prints a table and writes JSON: CPU seconds for a second of audio and milliseconds for a
+hop (median, least and most of the rounds), bytes of the files, peak resident memory of the process.
 """
 
 import argparse
@@ -29,7 +29,7 @@ PEERS = ("pymicro-wakeword", "pyopen-wakeword")
 
 
 def student_consumer(path: str):
-    """Feeds an exported file, as `detect` does. Returns the function, samples a piece, and the files' bytes."""
+    """Opens an exported file. Returns a function that takes samples, the samples of a piece, and the bytes of the file."""
     from s3rl_jax.detect.detector import Detector
 
     detector = Detector(path)
@@ -69,7 +69,7 @@ def _pcm(samples) -> bytes:
 
 
 def measure(name: str, seconds: float) -> dict:
-    """Runs one detector over that much noise in this process, and measures it."""
+    """Runs a detector over `seconds` seconds of noise in this process, and measures it."""
     makers = dict(zip(PEERS, (microwakeword_consumer, openwakeword_consumer), strict=True))
     consume, piece, size = makers[name]() if name in makers else student_consumer(name)
     audio = (0.05 * np.random.default_rng(0).standard_normal(int(seconds * SAMPLE_RATE))).astype(np.float32)
@@ -90,13 +90,13 @@ def measure(name: str, seconds: float) -> dict:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process (Linux). `getrusage` would include its parent's at the time of the fork."""
+    """Peak resident memory of this process (Linux). `getrusage` would include that of the parent at the time of the fork."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
 def export_untrained(size: str, kind: str, folder: Path) -> Path:
-    """A streaming file with its .json, as `export` writes them, without a corpus."""
+    """Writes a streaming file and its .json, as `export` does, without a corpus."""
     import jax
     from ml_collections import ConfigDict
 
@@ -110,7 +110,7 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
     student = build_student(ConfigDict({"size": size, "streaming": True}))
     model = KeywordModel(student, classes=2, window=24_000, hop=2560, lead=16_000)
     params = model.init(jax.random.key(0))
-    # Noise on all of them, as equal constants, such as fresh biases, are stored once.
+    # Noise is added to all parameters, because equal constants, such as untrained biases, would be stored once.
     noise = np.random.default_rng(1)
     params = jax.tree.map(lambda p: p + 0.01 * np.abs(noise.standard_normal(p.shape)).astype(np.float32), params)
     clips = 0.05 * np.random.default_rng(0).standard_normal((2, model.clip)).astype(np.float32)

@@ -1,10 +1,10 @@
-"""The paper's tables 1 and 2 (arXiv 2307.02720): which objectives, and which of the teacher's layers, make a better detector.
+"""The paper's tables 1 and 2 (arXiv 2307.02720): detectors by objectives, and by the teacher's layers.
 
     python -m s3rl_jax.ablate --config=configs/ablation.py --workdir=runs/ablation --config.data.corpus=corpus
 
-All students of a size are distilled at once, for one pass of the teacher, then all detectors are fine-tuned at once, then
-each is evaluated. Without `--config.teacher.source` a teacher is pre-trained first, in WORKDIR/teacher. `ablation.py:base`
-has the paper's layers and sizes, for a base-size teacher and accelerators; the default is for hours of audio on a laptop.
+All students of a size are distilled together, with one pass of the teacher. Then all detectors are fine-tuned together, and
+each is evaluated. Without `--config.teacher.source` a teacher is pre-trained first, in WORKDIR/teacher. `ablation.py:base` has
+the paper's layers and sizes, for a teacher of size base and accelerators; the default is for hours of audio on a laptop.
 """
 
 from ml_collections import ConfigDict
@@ -18,26 +18,26 @@ NOT_IN_STAGES = ("task", "model", "seed", "sweep", "keyword", "init", "student",
 def get_config(variant: str = "") -> ConfigDict:
     config = ConfigDict(convert_dict=False)
     config.task = "ablation"
-    config.keyword = "alexa"  # one or several, comma-separated
-    config.seeds = (0, 1, 2)  # of initial values and losses; batches are the same for all
-    config.members_at_once = 0  # students that are trained together, as far as memory goes; 0: all
+    config.keyword = "alexa"  # one keyword or several, comma-separated
+    config.seeds = (0, 1, 2)  # seeds of initial parameters and losses; batches are the same for all
+    config.members_at_once = 0  # students that are trained together, limited by memory; 0: all
 
     config.data = ConfigDict()
     config.data.corpus = ""  # a folder that s3rl_jax.prepare wrote
-    config.data.split = "test"  # that is evaluated
+    config.data.split = "test"  # split on which the rows are evaluated
     config.teacher = ConfigDict(distill.get_config().teacher.to_dict())
     shared.add_student(config)
-    config.other_size = "small"  # of `rows_of_other_size`; empty: none
+    config.other_size = "small"  # second size of student, for `rows_of_other_size`; empty: none
 
-    # What each row changes, with all other objectives off.
+    # The fields that each row changes; its other objectives are off.
     config.rows = table_rows("2-3", "0-1,4")
-    config.rows_of_other_size = ("no teacher", "dual view + teacher's codebook")  # trained in `other_size` too
-    config.baseline = "no teacher"  # the row that the others are compared with
-    # False accepts are compared at the false rejects that the baseline has at so many false accepts an hour.
+    config.rows_of_other_size = ("no teacher", "dual view + teacher's codebook")  # rows that are also trained in `other_size`
+    config.baseline = "no teacher"  # the row with which the others are compared
+    # Rows are compared at the baseline's false reject rate; this is the baseline's number of false accepts an hour there.
     config.rate = 10.0
     config.conditions = ("clean", "snr_20", "snr_10", "snr_5", "snr_0")  # columns of the table
 
-    # The stages, as in their own configs, without what this config sets for all of them.
+    # The fields of the stages' configs, without those that this config sets for all stages.
     config.pretrain = _stage(pretrain.get_config("student"))
     config.distill = _stage(distill.get_config())
     config.finetune = _stage(finetune.get_config())
@@ -47,9 +47,9 @@ def get_config(variant: str = "") -> ConfigDict:
 
 
 def table_rows(middle_layers: str, other_layers: str) -> dict[str, dict]:
-    """The rows of the tables, by name.
+    """The rows of the tables: the fields that each changes, by its name.
 
-    `pretrain`: the student itself is trained as wav2vec 2.0; `none`: not at all before it is fine-tuned.
+    `pretrain`: the student is pre-trained as wav2vec 2.0 is; `none`: it is random before it is fine-tuned.
     """
     return {
         "no teacher": {"pretrain": True},

@@ -3,13 +3,12 @@
     python -m s3rl_jax.train --config=configs/finetune.py --workdir=runs/alexa --config.data.corpus=corpus \\
         --config.init=runs/distilled --config.keyword=alexa
 
-Without `--config.init` the student begins with the pretrained one of its size, where there is one; with `--config.init=` at
-random: the "no teacher" baseline. `finetune.py:quantization_aware` with
-`--config.init=runs/alexa` continues the training of a detector with the rounding of an int8 file, so that quantisation
-loses less.
-`finetune.py:mined` continues with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:speech_commands_12`
-and `:speech_commands_35` are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the
-default is for minutes of keyword on a laptop.
+Without `--config.init` training starts from the pretrained student of the same size, if there is one; with `--config.init=`
+from random parameters (the "no teacher" baseline). `finetune.py:quantization_aware` with `--config.init=runs/alexa` continues
+the training of a detector with the rounding of an int8 file, so that quantisation loses less. `finetune.py:mined` continues
+with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:speech_commands_12` and `:speech_commands_35`
+are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the default is for minutes of
+keyword on a laptop.
 """
 
 from ml_collections import ConfigDict
@@ -28,58 +27,58 @@ WORDS_35 = (
 def get_config(variant: str = "") -> ConfigDict:
     config = ConfigDict(convert_dict=False)
     config.task = "finetune"
-    config.keyword = "alexa"  # one or several, comma-separated
-    # What it starts from: pretrained, the student of config.student.size that comes with the package, where it fits;
-    # pretrained:tiny and so on; a file of s3rl_jax.pretrained; a workdir of distill, of pretrain with model=student, or of
-    # finetune to go on from; empty: random values.
+    config.keyword = "alexa"  # one keyword or several, comma-separated
+    # Initial parameters. pretrained: the student of config.student.size that comes with the package, if there is one with
+    # these fields; pretrained:tiny and the like: that student; a file that s3rl_jax.pretrained wrote; a workdir of distill, of
+    # pretrain with model=student, or of finetune, whose detector is trained further; empty: random.
     config.init = "pretrained"
-    config.encoder = "trained"  # or frozen
-    config.measure = "stream"  # how evaluate measures: stream (a detector) or clips (classification)
+    config.encoder = "trained"  # whether the student is trained or frozen
+    config.measure = "stream"  # what evaluate measures: detection in a stream, or classification of clips
     config.quantization_aware = False  # round weights and activations as an int8 file does
 
     shared.add_run(config)
-    config.steps = 1000  # of training
+    config.steps = 1000  # training steps
     config.batch_size = 64  # examples in a step
     config.checkpoint_every = 250  # steps between two checkpoints
 
     shared.add_data(config)
-    config.data.window_seconds = 1.5  # that one score is about; longer than the keyword
-    config.data.lead_seconds = 1.0  # sound before the window, for a streaming student: as far as it looks back in a stream
-    config.data.hop_seconds = 0.16  # how often a device scores
+    config.data.window_seconds = 1.5  # length of the window that one score covers; longer than the keyword
+    config.data.lead_seconds = 1.0  # length of the sound before the window, to which a streaming student looks back
+    config.data.hop_seconds = 0.16  # time from one score to the next
     # Weights of the parts of a batch; within each part, data.mixture.corpora.
     config.data.mixture.keyword = 0.25  # recordings of a keyword
     config.data.mixture.negative = 0.65  # other speech
     config.data.mixture.noise = 0.1  # noise alone
-    config.data.keyword_clips = 0  # of the first corpus, no more than so many recordings of each keyword; 0: all
-    config.data.context_probability = 0.7  # that another recording, not silence, surrounds a clip
+    config.data.keyword_clips = 0  # the most recordings of each keyword to use from the first corpus; 0: all
+    config.data.context_probability = 0.7  # probability that another recording, not silence, surrounds a clip
 
     shared.add_student(config)
-    config.student.size = ""  # empty: that of init, else tiny; with init, the whole student is what init is
+    config.student.size = ""  # empty: the size of init, or tiny; with init, all fields of the student are those of init
     config.head = ConfigDict()
-    # How the logits of a window's frames become those of the window: mean, attention (a weighted mean whose weights are
-    # learned), or max (the frame that is surest of the keyword).
+    # Pooling of the logits at frames to those of a window: mean, attention (a mean with learned weights), or max (the frame
+    # with the highest score).
     config.head.pooling = "mean"
     config.loss = ConfigDict()
     config.loss.classification = 1.0  # weight of the cross-entropy
-    config.class_weights = ()  # empty: all 1; else one for "no keyword" and one for each keyword
-    config.label_smoothing = 0.05  # share of the target that goes to the other labels
+    config.class_weights = ()  # a weight for "no keyword" and one for each keyword; empty: all 1
+    config.label_smoothing = 0.05  # share of the target that is spread over all labels
 
-    # With hours of real recordings and 1000 steps, speed, band and speech together made it worse (docs/data.md), so they
-    # are off; with few recordings or longer training, try them.
+    # With hours of real recordings and 1000 steps, speed, band and speech together made the detector worse (docs/data.md), so
+    # they are off. Try them with few recordings or longer training.
     shared.add_augmentation(config)
     config.augment.snr_db = (-3.0, 25.0)
     config.augment.gain_db = (-15.0, 10.0)
     config.spec_augment = ConfigDict()
-    config.spec_augment.time_masks = 2  # stretches of time that are hidden
-    config.spec_augment.time_width = 15  # frames of 10 ms, at most
-    config.spec_augment.band_masks = 2  # groups of bands that are hidden
-    config.spec_augment.band_width = 8  # mel bands, at most
+    config.spec_augment.time_masks = 2  # number of stretches of frames that are set to zero
+    config.spec_augment.time_width = 15  # 10 ms frames of the longest stretch
+    config.spec_augment.band_masks = 2  # number of stretches of mel bands that are set to zero
+    config.spec_augment.band_width = 8  # mel bands of the widest stretch
 
     shared.add_optimizer(config)
     config.optimizer.learning_rate = 1e-3
     config.optimizer.warmup = 0.1
     config.optimizer.weight_decay = 0.05
-    config.optimizer.student_rate = 1.0  # the student's learning rate, times the head's
+    config.optimizer.student_rate = 1.0  # factor of the student's learning rate
     config.optimizer.student_waits = 0.0  # share of the steps, at the beginning, in which the head alone is trained
 
     shared.add_export(config)
@@ -88,34 +87,34 @@ def get_config(variant: str = "") -> ConfigDict:
 
 
 def quickstart(config: ConfigDict) -> None:
-    """A few minutes on a laptop."""
+    """A run of a few minutes on a laptop."""
     config.steps = 600
     config.log_every = 20
     config.preflight = False  # the export follows minutes later
 
 
 def quantization_aware(config: ConfigDict) -> None:
-    """300 more steps of a detector, with rounding."""
+    """Trains a detector for 300 more steps, with rounding."""
     config.quantization_aware = True
     config.steps = 300
     config.optimizer.learning_rate = 1e-4
 
 
 def mined(config: ConfigDict) -> None:
-    """400 more steps of a detector; the second corpus is the one that s3rl_jax.mine wrote."""
+    """Trains a detector for 400 more steps; the second corpus is the one that s3rl_jax.mine wrote."""
     config.steps = 400
-    config.data.mixture.corpora = (0.7, 0.3)  # of keyword, negatives and noise, as far as each has some
+    config.data.mixture.corpora = (0.7, 0.3)  # weights of the two corpora
     config.optimizer.learning_rate = 3e-4
 
 
 def speech_commands_12(config: ConfigDict) -> None:
-    """Ten words, other words and silence."""
+    """Classifies ten words, other words and silence."""
     _classify_clips(config, (*WORDS_12, "_silence_"))
     config.data.mixture.update(WORDS_12_SHARES)
 
 
 def speech_commands_35(config: ConfigDict) -> None:
-    """All words of the second version."""
+    """Classifies all 35 words of the second version."""
     _classify_clips(config, WORDS_35)
     config.data.mixture.update({"keyword": 1.0, "negative": 0.0, "noise": 0.0})
 

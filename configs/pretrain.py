@@ -1,4 +1,4 @@
-"""Pre-trains a teacher (wav2vec 2.0, arXiv 2006.11477), or, as `pretrain.py:student`, the student itself.
+"""Pre-trains a teacher (wav2vec 2.0, arXiv 2006.11477); `pretrain.py:student` pre-trains a student.
 
     python -m s3rl_jax.train --config=configs/pretrain.py --workdir=runs/teacher --config.data.corpus=corpus
 
@@ -14,39 +14,40 @@ from . import shared
 def get_config(variant: str = "") -> ConfigDict:
     config = ConfigDict(convert_dict=False)
     config.task = "pretrain"
-    config.model = "teacher"  # or student
+    config.model = "teacher"  # model to train: teacher or student
 
     shared.add_run(config)
-    config.steps = 4000  # of training
+    config.steps = 4000  # training steps
     config.batch_size = 16  # examples in a step
     config.checkpoint_every = 500  # steps between two checkpoints
-    config.remat = False  # compute each layer again for its gradient instead of keeping its output (no gain on CPUs)
+    config.remat = False  # compute layers again for their gradient instead of storing their values (no gain on CPUs)
 
     shared.add_data(config)
     shared.add_crops(config)
-    config.validation = ConfigDict()  # on the validation split, if the corpus has one
-    config.validation.every = 200  # steps; 0: never
-    config.validation.batches = 10  # of each measurement
+    config.validation = ConfigDict()  # measurement on the validation split, if the corpus has one
+    config.validation.every = 200  # steps between two measurements; 0: none
+    config.validation.batches = 10  # batches of a measurement
 
     config.teacher = ConfigDict()
-    config.teacher.size = "tiny"  # or base
+    config.teacher.size = "tiny"  # size of the teacher: tiny or base
     shared.add_student(config)
 
-    # With hours instead of hundreds of hours: spans of 100 ms, because with 200 ms little is learned in so few steps, and
-    # five times the diversity weight, because with 0.1 the codebook shrinks to 8 of its 128 entries within 1000 steps.
+    # Unlike the published recipe, for hours of audio instead of hundreds: spans of 100 ms, because with 200 ms the model learns
+    # little in so few steps; five times the diversity weight, because with 0.1 only 8 of the codebook's 128 entries are in use
+    # after 1000 steps.
     config.mask = ConfigDict()
-    config.mask.probability = 0.08  # that a span begins at a frame
-    config.mask.span = 5  # frames
+    config.mask.probability = 0.08  # probability that a span begins at a frame
+    config.mask.span = 5  # frames of a span
     config.kappa = 0.1  # temperature of the contrastive loss
-    config.distractors = 100  # codes of other frames that a frame is compared with
-    config.gumbel = ConfigDict()  # temperature of the quantiser: from start to end, times decay a step
+    config.distractors = 100  # codes of other frames with which a frame is compared
+    config.gumbel = ConfigDict()  # temperature of the quantiser's Gumbel softmax
     config.gumbel.start = 1.0  # at step 0
-    config.gumbel.end = 0.5  # at least
-    config.gumbel.decay = 0.999  # a step
+    config.gumbel.end = 0.5  # the lowest
+    config.gumbel.decay = 0.999  # factor at each step
     config.loss = ConfigDict()
-    config.loss.contrastive = 1.0  # weight: tell the code of a masked frame from distractors
-    config.loss.diversity = 0.5  # weight: use all entries of the codebook
-    config.loss.feature_penalty = 0.1  # weight: squares of the convolutions' outputs
+    config.loss.contrastive = 1.0  # weight of the contrastive loss: distinguish the code of a masked frame from distractors
+    config.loss.diversity = 0.5  # weight of the diversity loss: use all entries of the codebook
+    config.loss.feature_penalty = 0.1  # weight of the mean square of the convolutions' output
 
     shared.add_optimizer(config)
     shared.apply_variant(config, "pretrain", variant, VARIANTS)
@@ -64,7 +65,7 @@ def student(config: ConfigDict) -> None:
 
 
 def base(config: ConfigDict) -> None:
-    """The published recipe."""
+    """The published recipe of wav2vec 2.0 base."""
     config.teacher.size = "base"
     config.steps = 400_000
     config.batch_size = 384

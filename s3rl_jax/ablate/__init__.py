@@ -1,1 +1,1 @@
-"""`python -m s3rl_jax.ablate`: the paper's tables, many training runs and their reports side by side."""
+"""`python -m s3rl_jax.ablate`: trains and evaluates the rows of the paper's tables."""

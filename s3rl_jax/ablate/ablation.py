@@ -20,15 +20,15 @@ from s3rl_jax.train import run as training
 from s3rl_jax.train.fields import check_fields
 from s3rl_jax.train.prerequisites import pretrained_teacher
 
-REPORT = "report"  # in each detector's folder
+REPORT = "report"  # folder of the report in each detector's workdir
 TABLE, FIGURES = "ablation.md", "ablation.json"
 
 
 def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False) -> list[dict]:
-    """Trains and evaluates all rows, for each seed; goes on where it was stopped.
+    """Trains and evaluates all rows, for each seed; continues an interrupted ablation.
 
     Returns:
-      The table's rows, which are also in WORKDIR/ablation.json and WORKDIR/ablation.md.
+      The rows of the table, which are also in WORKDIR/ablation.json and WORKDIR/ablation.md.
 
     Raises:
       UserError: for a field, a corpus or a workdir that cannot be used.
@@ -57,7 +57,7 @@ def _run(config: ConfigDict, workdir: Path, allow_changed_config: bool) -> list[
 
 
 def teacher_of(config: ConfigDict, workdir: Path) -> str:
-    """`config.teacher.source`, or the workdir of the teacher that is pre-trained in WORKDIR/teacher."""
+    """`config.teacher.source`; if it is empty, pre-trains a teacher in WORKDIR/teacher and returns that folder."""
     stage = _stage_config(config, "distill", config.student.size)
     return config.teacher.source or str(pretrained_teacher(stage, workdir, False, training.run))
 
@@ -79,7 +79,7 @@ def _check(config: ConfigDict) -> None:
 def _train_rows(
     config: ConfigDict, workdir: Path, teacher: str, size: str, names: tuple[str, ...], allow_changed_config: bool
 ) -> list[Row]:
-    """Trains the detectors of one size: students are distilled, pre-trained or random, then fine-tuned."""
+    """Trains the detectors of one size: their students are distilled, pre-trained or random, and then fine-tuned."""
     variants = _variants_by_stage(config, names)
     students = dict.fromkeys(variants["none"], "")  # member -> workdir of its student; empty: random
     for task in ("pretrain", "distill"):
@@ -100,7 +100,11 @@ def _train_rows(
 
 
 def _variants_by_stage(config: ConfigDict, names: tuple[str, ...]) -> dict[str, dict[str, dict]]:
-    """Changes of the stage's config for each member, under the stage that makes its student; none: a random student."""
+    """Groups the members by the stage that trains their student: pretrain, distill, or none for a random student.
+
+    Returns:
+      For each stage and member, the fields that the member changes.
+    """
     variants: dict[str, dict[str, dict]] = {"pretrain": {}, "distill": {}, "none": {}}
     for name in names:
         changes = dict(config.rows[name])
@@ -115,7 +119,7 @@ def _member(row: str, seed: int) -> str:
 
 
 def _stage_config(config: ConfigDict, task: str, size: str) -> ConfigDict:
-    """The config of a training run: the stage's section with the ablation's corpus, student and teacher."""
+    """The configuration of a stage: its section, with the ablation's corpus, student and teacher."""
     stage = ConfigDict(convert_dict=False)
     stage.update(ConfigDict({**config[task].to_dict(), "task": task, "preflight": False, "seed": min(config.seeds)}))
     stage.data = ConfigDict({**stage.data.to_dict(), "corpus": config.data.corpus})
@@ -129,14 +133,14 @@ def _stage_config(config: ConfigDict, task: str, size: str) -> ConfigDict:
 def _sweep(
     stage: ConfigDict, variants: dict[str, dict], folder: Path, members_at_once: int, allow_changed_config: bool
 ) -> dict[str, Path]:
-    """Trains the members, so many at once, each part in a folder of its own. Returns the workdir of each member."""
+    """Trains the members, `members_at_once` together, each such part in its own folder. Returns the workdir of each member."""
     names, workdirs = list(variants), {}
     size = members_at_once or max(1, len(names))
     for part, first in enumerate(range(0, len(names), size)):
         members = names[first : first + size]
         workdirs |= {name: folder / f"part-{part}" / MEMBERS / name for name in members}
         stage.sweep = {"row": {name: variants[name] for name in members}}
-        # The ablation's own claim compares the configuration, so a finished part needs no second look.
+        # The record of the ablation was compared with its configuration, so a finished part need not be checked again.
         if not all(stage.steps in saved_steps(workdirs[name]) for name in members):
             training.run(stage, folder / f"part-{part}", allow_changed_config)
     return workdirs

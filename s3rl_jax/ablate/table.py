@@ -1,4 +1,4 @@
-"""The paper's tables, from the reports of many detectors: relative false accepts, a row for each way to train."""
+"""The paper's tables, from the reports of many detectors: relative false accepts, a row for each set of objectives."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ from s3rl_jax.evaluate.report.tables import read_trials
 
 
 class Row(NamedTuple):
-    """One way to train a student of one size.
+    """A row of the table.
 
     Attributes:
-      name: of the row.
-      size: of the student.
+      name: name of the row.
+      size: size of the student.
       reports: folders that `evaluate` wrote, one for each seed.
     """
 
@@ -29,14 +29,14 @@ def table_of(rows: Sequence[Row], baseline: str, rate: float, conditions: Sequen
     """Compares each row with the first row named `baseline`, all seeds together.
 
     Args:
-      rows: of the table.
+      rows: rows of the table.
       baseline: name of a row.
       rate: false accepts an hour; one of `RATES`.
-      conditions: of the reports.
+      conditions: conditions of the reports.
 
     Returns:
-      A dict a row: `row`, `size`, `seeds`, and under `conditions` for each condition the `relative_far` with its
-      `interval_95`, and of each seed the `frr` at `rate` false accepts an hour and the `eer`.
+      A dict for each row: `row`, `size`, `seeds`, and `conditions`. The latter holds for each condition `relative_far` and
+      its `interval_95`, and lists with a value for each seed: `frr` at `rate` false accepts an hour, and `eer`.
 
     Raises:
       ValueError: if a report was measured on another stream than the baseline's.
@@ -66,7 +66,7 @@ def table_of(rows: Sequence[Row], baseline: str, rate: float, conditions: Sequen
 
 
 def markdown(table: Sequence[dict], baseline: str, rate: float) -> str:
-    """Three Markdown tables: relative false accepts with their interval, false rejects, and equal error rates."""
+    """Formats three Markdown tables: relative false accepts with their interval, false rejects, and equal error rates."""
     conditions = list(table[0]["conditions"])
     figures: dict[str, Callable[[dict], str]] = {
         f"false accepts relative to {baseline}, at its false rejects at {rate:g} an hour": _relative_text,

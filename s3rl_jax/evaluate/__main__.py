@@ -5,15 +5,15 @@ from s3rl_jax.core.commandline import Parser, run
 
 def main() -> None:
     parser = Parser(prog="s3rl_jax.evaluate", description="Scores a detector on a split, as one stream.")
-    parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
+    parser.add_argument("--workdir", required=True, help="workdir of python -m s3rl_jax.train --config=configs/finetune.py")
     parser.add_argument("--corpus", required=True, help="one corpus or several, comma-separated")
     parser.add_argument("--split", default="test", help="one split, or several joined with + (default test)")
     parser.add_argument("--out", required=True, help="folder for metrics.json, det.csv, scores.csv, words.csv, index.html")
     parser.add_argument(
         "--baseline", default="", help="workdirs or exported files of other detectors, comma-separated, to compare with"
     )
-    parser.add_argument("--conditions", default="", help="some of clean, snr_20 ..., comma-separated (default all)")
-    parser.add_argument("--by_noise", action="store_true", help="each kind of noise by itself too, at each SNR")
+    parser.add_argument("--conditions", default="", help="conditions such as clean,snr_20, comma-separated (default all)")
+    parser.add_argument("--by_noise", action="store_true", help="also measure each kind of noise by itself, at each SNR")
     args = parser.parse_args()
 
     from s3rl_jax.evaluate.evaluation import evaluate

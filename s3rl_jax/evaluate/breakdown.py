@@ -12,17 +12,17 @@ from s3rl_jax.evaluate.intervals import poisson, wilson
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial
 
-UNKNOWN = "unknown"  # speaker, source or attribute
-ATTRIBUTES = ("sex", "age", "accent", "lang")  # of speakers, by which misses are broken down where the corpus has them
+UNKNOWN = "unknown"  # name of the group without a speaker, source or attribute
+ATTRIBUTES = ("sex", "age", "accent", "lang")  # attributes of speakers for which misses are counted, if the corpus has them
 
 
 def breakdown(trial: Trial, stream: Stream, threshold: float) -> dict:
-    """Splits a condition's misses at one threshold.
+    """Counts a condition's misses by group, at one threshold.
 
     Returns:
-      `latency_seconds` (median, p95, most; None where nothing is detected), `by_speaker`; with background noise
-      `by_noise`, which counts false accepts too; `by_sex`, `by_age`, `by_accent`, `by_lang` and `false_accepts_by_source`
-      where the corpus has these texts.
+      `latency_seconds` (median, p95, most; None if nothing is detected) and `by_speaker`; with background noise `by_noise`,
+      which also counts false accepts; `by_sex`, `by_age`, `by_accent`, `by_lang` and `false_accepts_by_source` if the corpus
+      has these texts.
     """
     missed, words = trial.peaks < threshold, stream.words
     latency = latencies(trial, np.array([clip.speech_stop / SAMPLE_RATE for clip in words]), threshold)
@@ -45,9 +45,11 @@ def breakdown(trial: Trial, stream: Stream, threshold: float) -> dict:
 
 
 def false_accepts_by_source(trial: Trial, stream: Stream, threshold: float) -> dict[str, dict]:
-    """`hours`, `false_accepts`, `fa_per_hour` and its `interval_95` (Poisson) of each source, the worst source first.
+    """False accepts of each source, the source with the highest rate first.
 
-    Hours are those of the source's recordings without the keyword.
+    Returns:
+      For each source `hours` of its recordings without the keyword, `false_accepts`, `fa_per_hour` and `interval_95`
+      (Poisson).
     """
     samples = collections.Counter()
     for clip in stream.clips:
@@ -58,19 +60,21 @@ def false_accepts_by_source(trial: Trial, stream: Stream, threshold: float) -> d
     rows = {}
     for source in samples | counts:
         hours, count = samples[source] / SAMPLE_RATE / 3600, counts[source]
-        rate = round(count / hours, 3) if hours else None  # a source of words alone: something fired after one of them
+        rate = (
+            round(count / hours, 3) if hours else None
+        )  # 0 h: the source has keywords alone, and one was followed by a firing
         interval = [round(end / hours, 3) for end in poisson(count)] if hours else None
         rows[source] = {"hours": round(hours, 4), "false_accepts": count, "fa_per_hour": rate, "interval_95": interval}
     return dict(sorted(rows.items(), key=lambda item: (-item[1]["false_accepts"] / max(item[1]["hours"], 1e-4), item[0])))
 
 
 def latencies(trial: Trial, ends: Float[np.ndarray, "words"], threshold: float) -> Float[np.ndarray, "detected"]:
-    """Seconds from the end of each detected word to its detection; negative where the detection comes before the end.
+    """Seconds from the end of each detected word to its detection; negative if the detection comes before the end.
 
     Args:
-      trial: a stream's scores.
-      ends: of the words, in seconds.
-      threshold: of the detector.
+      trial: scores of a stream.
+      ends: ends of the words in seconds.
+      threshold: threshold of the detector.
     """
     fired = firings(trial.scores, threshold, trial.refractory)
     seconds = []
@@ -82,7 +86,7 @@ def latencies(trial: Trial, ends: Float[np.ndarray, "words"], threshold: float) 
 
 
 def misses_by_group(missed: Bool[np.ndarray, "words"], groups: Sequence[str]) -> dict[str, dict]:
-    """`words`, `missed`, `frr` and its `interval_95` (Wilson) of each group, the worst group first."""
+    """`words`, `missed`, `frr` and `interval_95` (Wilson) of each group, the group with the highest `frr` first."""
     names = np.asarray(groups, dtype=str)
     rows = {str(name): _miss_rate(missed[names == name]) for name in np.unique(names)}
     return dict(sorted(rows.items(), key=lambda item: (-item[1]["frr"], item[0])))

@@ -1,4 +1,4 @@
-"""Accuracy of a detector that sorts clips into classes, as Speech Commands is measured in the literature (arXiv 1804.03209)."""
+"""Accuracy of a detector that classifies clips, as the literature measures Speech Commands (arXiv 1804.03209)."""
 
 import json
 from pathlib import Path
@@ -17,26 +17,27 @@ from s3rl_jax.evaluate.scoring import clip_scorer
 from s3rl_jax.evaluate.stream import SEED
 from s3rl_jax.runs.detector import TrainedDetector
 
-CLIPS = "clips"  # `config.measure` of a detector that is measured here
-SHARE_OF_OTHERS = 0.1  # other words, and silence, for each recording of a keyword: as in the standard test set
+CLIPS = "clips"  # value of `config.measure` for a detector that classifies clips
+SHARE_OF_OTHERS = 0.1  # clips of other words, and of silence, for each clip of a keyword, as in the standard test set
 
 
 def classify(detector: TrainedDetector, clips: Clips, split: str, folder: Path, corpus: str) -> dict:
-    """Writes metrics.json, confusion.csv and index.html.
+    """Classifies the clips of a split, and writes metrics.json, confusion.csv and index.html.
 
     Args:
-      detector: its `config.measure` is clips.
-      clips: of the split.
-      split: name, for the report.
-      folder: of the report.
-      corpus: name, for the report.
+      detector: a detector whose `config.measure` is clips.
+      clips: recordings of the split.
+      split: name of the split, for the report.
+      folder: folder of the report.
+      corpus: name of the corpus, for the report.
 
     Returns:
-      The contents of metrics.json: `accuracy` and its `accuracy_interval_95` (Wilson), `confusion_matrix` (a row for each
-      true class, a column for each predicted one), `recall` of each class.
+      The contents of metrics.json: `accuracy` and `accuracy_interval_95` (Wilson), `confusion_matrix` (a row for each true
+      class, a column for each predicted one), `recall` of each class.
 
     Raises:
       UserError: if the split has no recording of a class.
+      OSError: if the report cannot be written.
     """
     keywords, model = detector.keywords, detector.model
     has_others = detector.config.data.mixture.negative > 0
@@ -71,16 +72,16 @@ def classify(detector: TrainedDetector, clips: Clips, split: str, folder: Path, 
 def standard_set(
     clips: Clips, keywords: tuple[str, ...], samples: int, has_others: bool
 ) -> tuple[Int16[np.ndarray, "clips samples"], Int[np.ndarray, "clips"]]:
-    """Every recording of a keyword, and where those are classes, other words and silence, each a tenth as many.
+    """Clips for classification: all recordings of keywords; other words and silence, if they are classes, a tenth as many.
 
-    Recordings labelled _unknown_ and _silence_ are used where the split has them, as in the test set that comes with
-    Speech Commands. Otherwise other words are drawn, and silence is cut out of the noise recordings. Deterministic.
+    Recordings labelled _unknown_ and _silence_ are used if the split has them, as in the test set that comes with Speech
+    Commands. Otherwise other words are drawn, and silence is cut out of noise recordings; both draws have a fixed seed.
 
     Args:
-      clips: of a split.
-      keywords: lower case; `SILENCE` among them stands for silence.
-      samples: of a clip. Shorter recordings stand in its middle; of longer ones the middle is taken.
-      has_others: whether other words are a class, 0.
+      clips: recordings of a split.
+      keywords: the keywords in lower case; `SILENCE` stands for silence.
+      samples: samples of a clip. A shorter recording is padded on both sides; of a longer one the middle is used.
+      has_others: whether other words are a class, class 0.
 
     Returns:
       Audio, and the class of each clip.
@@ -93,25 +94,28 @@ def standard_set(
     classes = np.where(kind == "speech", keyword_labels(clips, keywords), -1)
     words = clips.rows(classes > 0)
     tenth = max(1, round(SHARE_OF_OTHERS * len(words)))
-    chosen: list[tuple[int, int, float | None]] = [(row, int(classes[row]), None) for row in words]  # row, class, place
+    selected: list[tuple[int, int, float | None]] = [(row, int(classes[row]), None) for row in words]  # row, class, place
     if has_others:
         texts = np.array([str(label) for label in clips.columns["label"]])
         others = clips.rows(texts == UNKNOWN)
         if not len(others):
             others = rng.permutation(clips.rows(classes == 0))[:tenth]
-        chosen += [(row, 0, None) for row in others]
+        selected += [(row, 0, None) for row in others]
     noise = clips.rows(kind == "noise")
     if SILENCE in keywords and not (classes == keywords.index(SILENCE) + 1).any() and len(noise):
-        chosen += [(row, keywords.index(SILENCE) + 1, rng.random()) for row in rng.choice(noise, tenth)]
-    labels = np.array([label for _, label, _ in chosen], int)
+        selected += [(row, keywords.index(SILENCE) + 1, rng.random()) for row in rng.choice(noise, tenth)]
+    labels = np.array([label for _, label, _ in selected], int)
     expected = range(0 if has_others else 1, len(keywords) + 1)
     if empty := [[UNKNOWN, *keywords][label] for label in expected if not (labels == label).any()]:
         raise UserError(f"--corpus: no recording of {', '.join(empty)} in this split; nothing to measure them with")
-    return np.stack([_fitted(clips.audio(row), samples, place) for row, _, place in chosen]), labels
+    return np.stack([_fitted(clips.audio(row), samples, place) for row, _, place in selected]), labels
 
 
 def _fitted(audio: Int16[np.ndarray, "_"], samples: int, place: float | None) -> Int16[np.ndarray, "samples"]:
-    """Pads a recording on both sides, or cuts it at a share of what is too long (None: in the middle)."""
+    """Pads a recording on both sides, or cuts it.
+
+    `place`, from 0 to 1, is the position of the cut: 0 keeps the beginning, 1 the end, None the middle.
+    """
     if len(audio) < samples:
         before = (samples - len(audio)) // 2
         return np.pad(audio, (before, samples - len(audio) - before))

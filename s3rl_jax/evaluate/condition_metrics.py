@@ -1,4 +1,4 @@
-"""A condition's part of metrics.json."""
+"""The entry of one condition in metrics.json."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from s3rl_jax.evaluate.trial import Trial
 
 
 def condition_metrics(trial: Trial, stream: Stream, curve: Curve) -> dict:
-    """All figures of one condition, rounded as they are published.
+    """Computes and rounds all figures of one condition.
 
     Args:
-      trial: the stream's scores.
-      stream: what was scored.
-      curve: `det_curve` of the trial.
+      trial: scores of the stream.
+      stream: the stream.
+      curve: `det_curve(trial)`.
     """
     points = {rate: operating_point(curve, float(rate)) for rate in RATES}
     accepts = {share: false_accepts_at(curve, float(share)) for share in REJECTS}
@@ -45,5 +45,5 @@ def condition_metrics(trial: Trial, stream: Stream, curve: Curve) -> dict:
 
 
 def rounded(values: Sequence[float | None] | None, digits: int) -> list[float | None] | None:
-    """Each end of an interval, rounded; None where there is no interval or no end."""
+    """Rounds both ends of an interval. None stands for no interval, or for an end that is unbounded."""
     return None if values is None else [None if value is None else round(value, digits) for value in values]

@@ -1,4 +1,4 @@
-"""The conditions in which a detector is measured: names, and functions that make their streams. All deterministic."""
+"""The conditions in which a detector is measured: their names, and functions that create their streams with fixed seeds."""
 
 import itertools
 import re
@@ -19,8 +19,8 @@ class Conditions(NamedTuple):
     """The conditions of a split.
 
     Attributes:
-      streams: name -> a function that makes the stream.
-      unavailable: name -> the reason why the split cannot show it.
+      streams: for each name, a function that creates the stream.
+      unavailable: for each name, the reason why the split cannot provide the condition.
     """
 
     streams: dict[str, Callable[[], Stream]]
@@ -28,16 +28,16 @@ class Conditions(NamedTuple):
 
 
 def open_conditions(clips: Clips, keywords: tuple[str, ...], names: tuple[str, ...] = (), by_noise: bool = False) -> Conditions:
-    """Prepares the conditions that a split can show.
+    """Lists the conditions that a split can provide.
 
     Args:
-      clips: of the split.
-      keywords: lower case.
-      names: conditions to open; empty: all.
-      by_noise: whether each kind of noise makes conditions of its own, such as snr_10:rain.
+      clips: recordings of the split.
+      keywords: the keywords in lower case.
+      names: conditions to list; empty: all.
+      by_noise: whether each kind of noise also is a condition by itself, such as snr_10:rain.
 
     Raises:
-      UserError: for a condition that does not exist, or if not even the clean stream can be made.
+      UserError: for a condition that does not exist, or if the split cannot provide the clean stream.
     """
     every = _all_conditions(clips, keywords, by_noise)
     if unknown := set(names) - set(every.streams) - set(every.unavailable):
@@ -52,7 +52,7 @@ def open_conditions(clips: Clips, keywords: tuple[str, ...], names: tuple[str, .
 
 
 def noise_names(labels: Collection[str]) -> dict[str, str]:
-    """A different name for each label of noise, of lower-case letters and digits of any script and underscores."""
+    """A unique name for each label of noise, of lower-case letters, digits and underscores (of any script)."""
     names: dict[str, str] = {}
     for label in sorted(labels):
         name = re.sub(r"\W+", "_", label.lower()).strip("_") or NOISE

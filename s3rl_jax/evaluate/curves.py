@@ -10,14 +10,14 @@ from sklearn import metrics
 from s3rl_jax.evaluate.intervals import poisson, poisson_upper, wilson
 from s3rl_jax.evaluate.trial import Trial
 
-RATES = ("0.1", "0.5", "1", "10")  # false accepts an hour, as they are written in metrics.json
-REJECTS = ("0.01", "0.02", "0.05", "0.1", "0.2")  # shares of the words
+RATES = ("0.1", "0.5", "1", "10")  # false accepts an hour, as metrics.json writes them
+REJECTS = ("0.01", "0.02", "0.05", "0.1", "0.2")  # false reject rates, as metrics.json writes them
 MOST_THRESHOLDS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Counts of false rejects and false accepts at thresholds in rising order, among so many words and hours."""
+    """Counts of false rejects and false accepts at ascending thresholds, among `words` words and in `hours` hours."""
 
     threshold: Float[np.ndarray, "points"]
     false_rejects: Int[np.ndarray, "points"]
@@ -30,13 +30,13 @@ class OperatingPoint(NamedTuple):
     """A threshold chosen by a rate of false accepts.
 
     Attributes:
-      threshold: the lowest one from which on no more than the rate was counted.
+      threshold: the lowest threshold at which, and above which, the count does not exceed the rate.
       frr: false reject rate.
       frr_interval: its 95 % interval (Wilson).
-      false_accepts: counted.
-      fa_per_hour_upper: the rate that this count does not exclude (Poisson, one-sided 95 %).
-      resolved: whether the stream is long enough for the rate to allow one false accept. Where it is not, the threshold
-        stands above all negatives, and a count of 0 does not prove the rate.
+      false_accepts: number of false accepts.
+      fa_per_hour_upper: highest rate that this number does not exclude (Poisson, one-sided 95 %).
+      resolved: whether the stream is so long that the rate allows at least one false accept. If it is not, the threshold is
+        above the scores of all negatives, and a count of 0 does not prove the rate.
     """
 
     threshold: float
@@ -56,14 +56,17 @@ class FalseAcceptRate(NamedTuple):
 
 
 def det_curve(trial: Trial) -> Curve:
-    """False rejects and false accepts at every threshold where either may change (at most 1000, evenly by rank)."""
+    """Counts false rejects and false accepts at every threshold where either may change.
+
+    There are at most 1500 thresholds: the 500 highest, and others evenly spaced by rank.
+    """
     peaks, outside = trial.peaks, trial.outside
     negative = np.where(outside, trial.scores, 0.0)
-    # A negative stops to count just above its score; a word still counts at its score.
+    # A word is detected at a threshold equal to its score; a negative is no false accept just above its score.
     candidates = np.unique(np.concatenate([peaks, np.nextafter(_local_maxima(negative), 2.0)]))
     if len(candidates) > MOST_THRESHOLDS:
         keep = np.linspace(0, len(candidates) - 1, MOST_THRESHOLDS).astype(int)
-        top = candidates[-MOST_THRESHOLDS // 2 :]  # the operating points are here, so all of these are kept
+        top = candidates[-MOST_THRESHOLDS // 2 :]  # all of the highest are kept, because operating points are among them
         candidates = np.union1d(candidates[keep], top)
     rejects = np.searchsorted(np.sort(peaks), candidates, side="left")
     accepts = np.array([len(trial.false_accepts(threshold)) for threshold in candidates])
@@ -71,7 +74,7 @@ def det_curve(trial: Trial) -> Curve:
 
 
 def operating_point(curve: Curve, rate: float) -> OperatingPoint:
-    """The lowest threshold from which on no more than `rate` false accepts an hour were counted."""
+    """Finds the lowest threshold at which, and above which, there are at most `rate` false accepts an hour."""
     allowed = rate * curve.hours
     too_many = np.flatnonzero(curve.false_accepts > allowed)
     point = min(too_many[-1] + 1 if len(too_many) else 0, len(curve.threshold) - 1)
@@ -89,7 +92,7 @@ def operating_point(curve: Curve, rate: float) -> OperatingPoint:
 
 
 def false_accepts_at(curve: Curve, rejects: float) -> FalseAcceptRate:
-    """False accepts at the highest threshold that misses no more than a share `rejects` of the words."""
+    """False accepts an hour at the highest threshold that misses at most a share `rejects` of the words."""
     point = max(int(np.searchsorted(curve.false_rejects, rejects * curve.words, side="right")) - 1, 0)
     accepts = int(curve.false_accepts[point])
     low, high = poisson(accepts)
@@ -99,11 +102,11 @@ def false_accepts_at(curve: Curve, rejects: float) -> FalseAcceptRate:
 def equal_error_and_area(trial: Trial, stretch_hops: int) -> tuple[float, float]:
     """Equal error rate and area under the ROC curve.
 
-    Words are compared with stretches of the stream outside the words' zones; both count with their highest score.
+    Words are compared with stretches of the stream outside the words' zones. Each counts with its highest score.
 
     Args:
-      trial: a stream's scores.
-      stretch_hops: length of a stretch: that of a word's zone.
+      trial: scores of a stream.
+      stretch_hops: hops of a stretch, as many as a word's zone has.
     """
     negative = trial.scores[trial.outside]
     stretches = negative[: len(negative) // stretch_hops * stretch_hops].reshape(-1, stretch_hops).max(axis=1)

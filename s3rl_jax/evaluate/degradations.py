@@ -1,4 +1,4 @@
-"""Degradations that a stream goes through before a detector hears it: noise, rooms, codecs. All deterministic in the seed."""
+"""Degradations of a stream: noise, rooms, codecs. All are functions of the stream and a seed."""
 
 import io
 from typing import NamedTuple
@@ -12,17 +12,17 @@ from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.evaluate.stream import Stream
 
-OPUS_LEVEL = 0.96  # libsndfile's compression level, 0 to 1: some 16 kbit/s
-CODEC_MINUTES = 5  # encoded at a time
-NOISE = "noise"  # the label of noise recordings without one
-NOISE_LEVEL = 1000.0  # root mean square of each noise recording in the track; the gain to the SNR comes later
+OPUS_LEVEL = 0.96  # libsndfile's compression level, 0 to 1; this one gives some 16 kbit/s
+CODEC_MINUTES = 5  # length of the pieces that are encoded
+NOISE = "noise"  # label for noise recordings without a label
+NOISE_LEVEL = 1000.0  # root mean square of each noise recording in a track, in int16 units
 
 
 class NoiseTrack(NamedTuple):
-    """Noise recordings one after another, repeated.
+    """Noise recordings one after the other, repeated.
 
     Attributes:
-      audio: int16 range.
+      audio: samples in the range of int16.
       starts: first sample and label of each recording.
     """
 
@@ -31,22 +31,22 @@ class NoiseTrack(NamedTuple):
 
 
 def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str = "") -> Stream:
-    """Puts the split's noise recordings, in shuffled order, behind the stream.
+    """Adds the split's noise recordings, in shuffled order, to the stream.
 
-    The noise stands `snr_db` below the speech of each clip (its power between the speech bounds), from the middle of the
-    gap before the clip to the middle of the gap after it. Behind clips without speech it has its median level.
+    The power of the noise is `snr_db` below that of each clip's speech, between its speech bounds. It applies from the middle
+    of the gap before the clip to the middle of the gap after it. For clips without speech, the gain is the median one.
 
     Args:
-      stream: without noise.
-      clips: of the split.
-      snr_db: may be negative.
-      seed: of the order.
-      kind: label of the only noise recordings to use; empty: all.
+      stream: the clean stream.
+      clips: recordings of the split.
+      snr_db: signal-to-noise ratio in dB; may be negative.
+      seed: seed of the order.
+      kind: label of the noise recordings to use; empty: all.
     """
     rng = np.random.default_rng((seed, 1))
     rows = rng.permutation(clips.rows(clips.columns["kind"] == "noise"))
-    chosen = [row for row in rows if not kind or noise_label(clips, row) == kind]
-    track = noise_track(clips, np.array(chosen), len(stream.audio))
+    selected = [row for row in rows if not kind or noise_label(clips, row) == kind]
+    track = noise_track(clips, np.array(selected), len(stream.audio))
     speech = np.array([power(stream.audio[clip.speech_start : clip.speech_stop]) for clip in stream.clips])
     background = np.array([power(track.audio[clip.start : clip.stop]) for clip in stream.clips])
     gains = np.sqrt(speech / np.maximum(background, 1e-3) * 10 ** (-snr_db / 10))
@@ -54,7 +54,7 @@ def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str
     gains = np.where(is_speech, gains, np.median(gains[is_speech]))
     edges = [(a.stop + b.start) // 2 for a, b in zip(stream.clips[:-1], stream.clips[1:], strict=True)]
     bounds, mixed = [0, *edges, len(track.audio)], np.empty_like(stream.audio)
-    # Clip by clip: hours of float32 take gigabytes.
+    # Clip by clip, because hours of float32 take gigabytes.
     for begin, end, gain in zip(bounds[:-1], bounds[1:], gains.astype(np.float32), strict=True):
         loud = stream.audio[begin:end].astype(np.float32) + track.audio[begin:end] * gain
         mixed[begin:end] = to_int16(loud / 32768)
@@ -62,7 +62,10 @@ def with_noise(stream: Stream, clips: Clips, snr_db: float, seed: int, kind: str
 
 
 def reverberant(stream: Stream, clips: Clips, seed: int) -> Stream:
-    """Puts each clip into one of the split's rooms, in shuffled order, as loud as before, aligned to the direct sound."""
+    """Convolves each clip with one of the split's impulse responses, in shuffled order.
+
+    Clips keep their power, and their position: an impulse response begins with its direct sound.
+    """
     rng = np.random.default_rng((seed, 2))
     rows = rng.permutation(clips.rows(clips.columns["kind"] == "impulse_response"))
     rooms = [direct_sound_first(clips.audio(row).astype(np.float64)) for row in rows]
@@ -88,13 +91,13 @@ def through_codec(stream: Stream) -> Stream:
 
 
 def noise_label(clips: Clips, row: int | np.integer) -> str:
-    """The label of a noise recording."""
+    """Label of a noise recording; `NOISE` if it has none."""
     return str(clips.columns["label"][row]) or NOISE
 
 
 def noise_track(clips: Clips, rows: Int[np.ndarray, "rows"], samples: int) -> NoiseTrack:
-    """So many samples of noise recordings, in the order of the rows, repeated."""
-    # Each recording has the same power, so that the SNR does not depend on which of them is behind a word.
+    """Joins noise recordings in the order of the rows, and repeats them up to `samples` samples."""
+    # All recordings get the same power, so that the SNR of a word does not depend on which recording it meets.
     recordings = [clips.audio(row).astype(np.float32) for row in rows]
     scaled = [audio / np.sqrt(max(power(audio), 1e-3)) * NOISE_LEVEL for audio in recordings]
     once = np.concatenate(scaled)
@@ -109,10 +112,10 @@ def noise_track(clips: Clips, rows: Int[np.ndarray, "rows"], samples: int) -> No
 
 
 def direct_sound_first(response: Float[np.ndarray, "taps"]) -> Float[np.ndarray, "_"]:
-    """An impulse response from its peak on."""
+    """Cuts off an impulse response before its peak, the direct sound."""
     return response[int(np.argmax(np.abs(response))) :]
 
 
 def power(samples: Shaped[np.ndarray, "samples"]) -> float:
-    """Mean square; 0 for no samples."""
+    """Mean square of the samples; 0 if there are none."""
     return float(np.square(samples.astype(np.float64)).mean()) if len(samples) else 0.0

@@ -36,12 +36,12 @@ def evaluate(
     """Scores a fine-tuned detector and writes the report.
 
     Args:
-      workdir: of the detector.
-      corpus: one or several, comma-separated.
-      split: one or several, joined with +.
+      workdir: workdir of the detector.
+      corpus: one corpus or several, comma-separated.
+      split: one split or several, joined with +.
       out: folder of the report.
-      conditions: names; empty: all that the split can show.
-      by_noise: whether each kind of noise makes conditions of its own.
+      conditions: names of conditions; empty: all that the split can provide.
+      by_noise: whether each kind of noise also is a condition by itself.
       baselines: workdirs or exported files of other detectors of the same keyword, which score the same streams;
         `relative_far` is relative to the first.
 
@@ -62,7 +62,7 @@ def evaluate(
     streams, unavailable = open_conditions(clips, detector.keywords, conditions, by_noise)
     for name, reason in unavailable.items():
         LOGGER.info(f"{name} is not measured: {reason}")
-    with new_report(Path(out)) as aside:  # before the scoring, which takes long: an output that cannot be written ends here
+    with new_report(Path(out)) as aside:  # opened before the scoring, so that a folder that cannot be written fails early
         results = dict(_score_conditions(streams, of_run(detector), others))
         names = {"split": split, "workdir": str(workdir), "step": detector.step, "corpus": corpus}
         metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
@@ -73,7 +73,7 @@ def evaluate(
 def _score_conditions(
     streams: dict[str, Callable[[], Stream]], detector: ScoredDetector, baselines: list[ScoredDetector]
 ) -> Iterator[tuple[str, ConditionResult]]:
-    """Name and result of each condition. One stream at a time is in memory."""
+    """Yields name and result of each condition. Only one stream at a time is in memory."""
     start = time.monotonic()
     for done, (name, make_stream) in enumerate(streams.items(), start=1):
         stream = make_stream()
@@ -96,7 +96,7 @@ def _score(name: str, stream: Stream, detector: ScoredDetector, baselines: list[
         trial=trial,
         curve=curve,
         words=stream.words,
-        baseline_curves={baseline: det_curve(theirs) for baseline, theirs in baseline_trials.items()},
+        baseline_curves={name: det_curve(baseline_trial) for name, baseline_trial in baseline_trials.items()},
         relative=None if first is None else relative_false_accepts([trial], [first], stream.speakers),
         worst_clips=worst_clips(name, stream, trial, threshold),
     )
@@ -109,7 +109,7 @@ def _summary(
     unavailable: dict[str, str],
     baselines: tuple[str, ...],
 ) -> dict:
-    """The contents of metrics.json."""
+    """Composes the contents of metrics.json."""
     first = next(iter(results.values())).metrics
     metrics = {
         "keyword": keyword,

@@ -1,4 +1,4 @@
-"""The paper's measure: false accepts at the false rejects of a baseline, relative to the baseline's (arXiv 2307.02720)."""
+"""The paper's measure: false accepts relative to a baseline, at the baseline's false reject rate (arXiv 2307.02720)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from s3rl_jax.evaluate.curves import det_curve, operating_point
 from s3rl_jax.evaluate.intervals import BOOTSTRAP_DRAWS
 from s3rl_jax.evaluate.trial import Trial
 
-RELATIVE_RATE = 10.0  # false accepts an hour of the baseline; detectors are compared at its false rejects there
-BLOCK_SECONDS = 30.0  # stretch of a stream that is redrawn as one: false accepts come in clusters
+RELATIVE_RATE = 10.0  # false accepts an hour of the baseline at the false reject rate at which detectors are compared
+BLOCK_SECONDS = 30.0  # length of the blocks that the bootstrap resamples, because false accepts come in clusters
 
 
 class RelativeFalseAccepts(NamedTuple):
     """False accepts of a detector divided by those of a baseline.
 
     Attributes:
-      ratio: below 1 is better. None where the baseline has no false accept.
-      interval: its 95 % interval; None where there is no ratio. An upper end of None means that the interval is unbounded.
+      ratio: below 1 is better than the baseline. None if the baseline has no false accept.
+      interval: its 95 % interval; None if there is no ratio. An upper end of None means that it is unbounded.
     """
 
     ratio: float | None
@@ -29,11 +29,11 @@ class RelativeFalseAccepts(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ThresholdCounts:
-    """Counts with each of a detector's word scores as the threshold, and with one above all of them.
+    """Counts at a set of thresholds: each of a detector's word scores, and infinity.
 
     Attributes:
-      rejects: of each word, 0 or 1.
-      accepts: false accepts in each block of the stream.
+      rejects: whether each word is rejected, 0 or 1.
+      accepts: number of false accepts in each block of the stream.
     """
 
     rejects: Int[np.ndarray, "thresholds words"]
@@ -45,22 +45,22 @@ class ThresholdCounts:
         words: Float[np.ndarray, "draws words"],
         blocks: Float[np.ndarray, "draws blocks"],
     ) -> Float[np.ndarray, "draws"]:
-        """False accepts at the highest threshold that rejects no more than that share of the words.
+        """False accepts at the highest threshold that rejects at most a given share of the words, for each bootstrap draw.
 
         Args:
-          most_rejects: share.
+          most_rejects: the share.
           words: weight of each word.
-          blocks: weight of each block; the last one counts for the blocks that are missing in it.
+          blocks: weight of each block; further blocks of this detector get the last weight.
         """
         share = self.rejects @ words.T / words.sum(axis=1)
         threshold = np.maximum((share <= most_rejects + 1e-9).sum(axis=0) - 1, 0)
-        # Streams that are cut into other hops may have a block more.
+        # A detector with another hop may have one block more.
         blocks = np.pad(blocks, ((0, 0), (0, self.accepts.shape[1] - blocks.shape[1])), mode="edge")
         return (self.accepts @ blocks.T)[threshold, np.arange(len(words))]
 
 
 def threshold_counts(trial: Trial) -> ThresholdCounts:
-    """Counts rejects and false accepts of one stream."""
+    """Counts rejects and false accepts in one stream."""
     thresholds = np.append(np.unique(trial.peaks), np.inf)
     block = round(BLOCK_SECONDS / trial.hop_seconds)
     blocks = -(-len(trial.scores) // block)
@@ -71,16 +71,16 @@ def threshold_counts(trial: Trial) -> ThresholdCounts:
 def relative_false_accepts(
     candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float = RELATIVE_RATE
 ) -> RelativeFalseAccepts:
-    """False accepts of `candidate` divided by those of `baseline`, at the false rejects of `baseline` at `rate` an hour.
+    """False accepts of `candidate` divided by those of `baseline`, both at the false reject rate of `baseline`.
 
-    With several seeds, false accepts are summed over them, and each seed is compared at its own false rejects. The interval
-    is a paired bootstrap's: speakers of the words, blocks of the stream and, where there are several, seeds are redrawn,
-    the same ones for both detectors.
+    That false reject rate is the baseline's at `rate` false accepts an hour. With several seeds, false accepts are summed
+    over them, and each seed is compared at its own false reject rate. The interval is that of a paired bootstrap: speakers,
+    blocks of the stream, and seeds are resampled, the same for both detectors.
 
     Args:
-      candidate: trials of one stream, one a seed.
+      candidate: trials of one stream, one for each seed.
       baseline: as many trials of the same stream.
-      speakers: of the words.
+      speakers: speaker of each word.
       rate: false accepts an hour of the baseline.
     """
     pairs = [(threshold_counts(c), threshold_counts(b)) for c, b in zip(candidate, baseline, strict=True)]
@@ -88,14 +88,15 @@ def relative_false_accepts(
     blocks = min(counts.accepts.shape[1] for pair in pairs for counts in pair)
 
     def ratio(seed_weights, word_weights, block_weights):
-        ours = theirs = 0
+        candidate_accepts = baseline_accepts = 0
         for seed, (candidate_counts, baseline_counts) in enumerate(pairs):
             most_rejects = word_weights @ rejected[seed] / word_weights.sum(axis=1)
             weight = seed_weights[:, seed]
-            ours = ours + weight * candidate_counts.accepts_at(most_rejects, word_weights, block_weights)
-            theirs = theirs + weight * baseline_counts.accepts_at(most_rejects, word_weights, block_weights)
+            arguments = most_rejects, word_weights, block_weights
+            candidate_accepts = candidate_accepts + weight * candidate_counts.accepts_at(*arguments)
+            baseline_accepts = baseline_accepts + weight * baseline_counts.accepts_at(*arguments)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return ours / theirs
+            return candidate_accepts / baseline_accepts
 
     names, speaker_of_word = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
     whole = ratio(np.ones((1, len(pairs))), np.ones((1, len(speaker_of_word))), np.ones((1, blocks)))[0]
@@ -110,5 +111,5 @@ def relative_false_accepts(
 
 
 def _redrawn(rng: np.random.Generator, count: int) -> Float[np.ndarray, "draws count"]:
-    """Counts of how often each of `count` items is drawn, in each draw of the bootstrap."""
+    """Number of times that each of `count` items is drawn, for each draw of the bootstrap."""
     return rng.multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_DRAWS).astype(float)

@@ -1,4 +1,4 @@
-"""One condition as a detector and its baselines scored it."""
+"""The result of one condition."""
 
 import dataclasses
 
@@ -14,17 +14,17 @@ from s3rl_jax.evaluate.trial import Trial
 
 @dataclasses.dataclass(frozen=True)
 class ConditionResult:
-    """All that the report shows of a condition. The stream itself is not kept: it may be hours long.
+    """The values that the report shows of a condition. It does not hold the stream, which may be hours long.
 
     Attributes:
-      metrics: the condition's part of metrics.json.
-      posteriors: of any keyword, unsmoothed, after each hop.
+      metrics: the condition's entry in metrics.json.
+      posteriors: unsmoothed posterior of any keyword after each hop.
       trial: smoothed scores and zones.
       curve: trade-off of the detector.
       words: recordings of the keyword.
-      baseline_curves: workdir or file -> trade-off of a baseline.
+      baseline_curves: trade-off of each baseline, by its workdir or file.
       relative: false accepts relative to the first baseline; None without baselines.
-      worst_clips: of some conditions.
+      worst_clips: the worst errors, in some conditions.
     """
 
     metrics: dict

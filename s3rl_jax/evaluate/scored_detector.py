@@ -1,4 +1,4 @@
-"""A detector that is measured: a trained run or an exported file, with the function that scores a stream."""
+"""A detector to measure, a trained run or an exported file, with a function that scores a stream."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial, trial_of_stream
 from s3rl_jax.runs.detector import TrainedDetector, open_detector
 
-SUFFIXES = (".tflite", ".onnx")  # of exported files
+SUFFIXES = (".tflite", ".onnx")  # suffixes of exported files
 HOPS_A_CALL = 64
 
 
@@ -26,10 +26,10 @@ class ScoredDetector(NamedTuple):
     Attributes:
       name: workdir or file.
       keywords: class k + 1 is keyword k.
-      hop: samples.
-      score: int16 samples of a stream to posteriors after each hop.
-      smoothing_hops: over which it smooths.
-      refractory_seconds: for which it is deaf after a firing.
+      hop: samples from one score to the next.
+      score: function from int16 samples of a stream to posteriors after each hop.
+      smoothing_hops: number of hops in the mean.
+      refractory_seconds: time after a firing in which it does not fire again.
     """
 
     name: str
@@ -40,31 +40,31 @@ class ScoredDetector(NamedTuple):
     refractory_seconds: float = REFRACTORY_SECONDS
 
     def trial(self, stream: Stream, posteriors: Float[np.ndarray, "hops classes"] | None = None) -> Trial:
-        """Smoothed scores of a stream.
+        """Scores a stream.
 
         Args:
-          stream: to score.
-          posteriors: of the stream, where they are there already.
+          stream: the stream.
+          posteriors: its posteriors; None: they are computed.
         """
         scored = self.score(stream.audio) if posteriors is None else posteriors
         return trial_of_stream(stream, scored, self.hop, self.smoothing_hops, self.refractory_seconds)
 
 
 def of_run(detector: TrainedDetector) -> ScoredDetector:
-    """A fine-tuned run, compiled."""
+    """Compiles a fine-tuned run."""
     score = stream_scorer(detector.model, detector.params)
     return ScoredDetector(detector.workdir, detector.keywords, detector.model.hop, score)
 
 
 def of_file(path: str) -> ScoredDetector:
-    """An exported file, run as a device runs it.
+    """Opens an exported file; it is run as on a device.
 
     Raises:
-      UserError: if it is not one that s3rl_jax.export wrote, or has another sample rate.
+      UserError: if s3rl_jax.export did not write it, or its sample rate is not 16 kHz.
     """
     detector, description = Detector(path), read_model(path)[2]
     if detector.sample_rate != SAMPLE_RATE:
-        raise UserError(f"{path}: hears {detector.sample_rate} Hz; expected {SAMPLE_RATE} Hz")
+        raise UserError(f"{path}: its sample rate is {detector.sample_rate} Hz; expected {SAMPLE_RATE} Hz")
 
     def score(audio):
         detector.reset()
@@ -79,10 +79,14 @@ def of_file(path: str) -> ScoredDetector:
 
 
 def open_baseline(name: str, keywords: tuple[str, ...]) -> ScoredDetector:
-    """A workdir, or a file that ends in .tflite or .onnx.
+    """Opens a value of --baseline: a workdir, or a file that ends in .tflite or .onnx.
+
+    Args:
+      name: the workdir or file.
+      keywords: keywords of the detector to compare with.
 
     Raises:
-      UserError: naming --baseline, if it is neither or detects other keywords.
+      UserError: if it is neither, or detects other keywords.
     """
     if name.endswith(SUFFIXES) and not Path(name).is_dir():
         try:

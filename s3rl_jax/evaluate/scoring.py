@@ -1,4 +1,4 @@
-"""Posteriors of a trained detector after each hop of a stream."""
+"""Computes the posteriors of a trained detector after each hop of a stream."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,14 +20,14 @@ def stream_scorer(
 ) -> Scorer:
     """Compiles a function from the int16 samples of a stream to the posteriors after each whole hop.
 
-    A streaming model is stepped from its initial state. Any other one scores its window at each hop, with silence before
-    the first sample.
+    A streaming model runs through the stream from its initial state. Another model scores its window at each hop, with
+    silence before the first sample.
 
     Args:
-      model: of the detector.
-      params: of the detector.
-      hops_a_call: hops of a streaming model in one call of the device.
-      clips_a_call: windows of another model in one call.
+      model: model of the detector.
+      params: parameters of the detector.
+      hops_a_call: hops that a streaming model computes in one call.
+      clips_a_call: windows that another model computes in one call.
     """
     params = jax.device_put(params)
     return _stepping(model, params, hops_a_call) if model.streaming else _sliding(model, params, clips_a_call)
@@ -46,7 +46,7 @@ def clip_scorer(
         posteriors = []
         for first in range(0, len(clips), clips_a_call):
             part = clips[first : first + clips_a_call]
-            padded = np.zeros((clips_a_call, model.clip), np.int16)  # one shape, one compilation
+            padded = np.zeros((clips_a_call, model.clip), np.int16)  # all calls have one shape and share a compilation
             padded[: len(part)] = part
             posteriors.append(np.asarray(posteriors_of(params, padded))[: len(part)])
         return np.concatenate(posteriors)
@@ -63,7 +63,7 @@ def _stepping(model: KeywordModel, params, hops_a_call: int) -> Scorer:
     def score(audio):
         state, posteriors = model.initial_state(1), []
         hops = len(audio) // model.hop
-        padded = np.zeros((-(-hops // hops_a_call) * hops_a_call * model.hop), np.int16)  # one shape, one compilation
+        padded = np.zeros((-(-hops // hops_a_call) * hops_a_call * model.hop), np.int16)  # all calls have one shape
         padded[: hops * model.hop] = audio[: hops * model.hop]
         for part in padded.reshape(-1, 1, hops_a_call * model.hop):
             scored, state = step(params, part, state)

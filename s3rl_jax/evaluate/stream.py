@@ -1,4 +1,4 @@
-"""A test split as one long recording: clips of the keyword among all the other speech and noise, at known times."""
+"""A test split as one long recording: clips of the keyword, other speech and noise, at known times."""
 
 import bisect
 import dataclasses
@@ -12,24 +12,24 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import keyword_labels
 
-SEED = 20230820  # for the order of the stream and for what is mixed in: every detector is measured on the same stream
-GAP_SECONDS = (0.3, 1.0)  # of silence before each clip: least and most
-MOST_AT_ONCE = 16  # clips that may overlap
-PLAYBACK = "playback"  # `condition` in a manifest: played by a loudspeaker and recorded again
+SEED = 20230820  # seed of the order and of mixed-in sound; it is fixed, so that all detectors are measured on one stream
+GAP_SECONDS = (0.3, 1.0)  # silence before each clip, least and most
+MOST_AT_ONCE = 16  # the most clips that overlap at one time
+PLAYBACK = "playback"  # `condition` of recordings that a loudspeaker played and a microphone recorded again
 
 
 @dataclasses.dataclass(frozen=True)
 class PlacedClip:
-    """A recording and its place in the stream, in samples. The speech bounds are where its sound begins and ends.
+    """A recording and its position in the stream, in samples; `speech_start` and `speech_stop` are its speech bounds.
 
-    Source, and sex, age and accent of the speaker, are texts of the corpus; empty where it has none.
+    Texts that the corpus does not have are empty.
     """
 
     id: str
     kind: str
     label: str
     speaker: str
-    positive: bool  # the label is a keyword
+    positive: bool  # whether it is a recording of a keyword
     start: int
     stop: int
     speech_start: int
@@ -43,11 +43,11 @@ class PlacedClip:
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """Audio and the place of each clip in it.
+    """Audio and the position of each clip in it.
 
     Attributes:
-      audio: at 16 kHz.
-      clips: in order.
+      audio: samples at 16 kHz.
+      clips: the clips in the order of their beginnings.
       noises: first sample and label of each stretch of background noise, in order; empty without noise.
     """
 
@@ -57,7 +57,7 @@ class Stream:
 
     @property
     def seconds(self) -> float:
-        """Length."""
+        """Length of the stream."""
         return len(self.audio) / SAMPLE_RATE
 
     @property
@@ -67,11 +67,11 @@ class Stream:
 
     @property
     def speakers(self) -> list[str]:
-        """Speaker of each word. A word without a speaker counts as a speaker of its own."""
+        """Speaker of each word. A word without a speaker gets its own name."""
         return [clip.speaker or clip.id for clip in self.words]
 
     def clip_at(self, seconds: float) -> PlacedClip:
-        """The clip that plays at that time, the last to begin where several do; in silence the last one before it."""
+        """The clip at a time: if several overlap, the one that began last; in a gap, the last one before it."""
         position = int(seconds * SAMPLE_RATE)
         begun = self.clips[: max(1, bisect.bisect_right(self._starts, position))]
         return next((clip for clip in reversed(begun[-MOST_AT_ONCE:]) if position < clip.stop), begun[-1])
@@ -81,21 +81,21 @@ class Stream:
         return [clip.start for clip in self.clips]
 
     def noise_at(self, seconds: float) -> str:
-        """Label of the background noise at that time; empty without noise."""
+        """Label of the background noise at a time; empty without noise."""
         starts = [start for start, _ in self.noises]
         return self.noises[max(0, bisect.bisect_right(starts, int(seconds * SAMPLE_RATE)) - 1)][1] if starts else ""
 
 
 def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int = SEED, playback: bool = False) -> Stream:
-    """Joins all speech and noise recordings of a split, each once, shuffled, with gaps of silence.
+    """Joins all speech and noise recordings of a split, each once, in random order, with gaps of silence.
 
-    Recordings in which the keyword is only a part of the text are left out: the time of the keyword in them is unknown.
+    Recordings whose label holds a keyword among other words, at an unknown time, are left out.
 
     Args:
-      clips: of the split.
-      keywords: lower case.
-      seed: of the order and of the gaps.
-      playback: whether the stream has the recordings whose `condition` is playback; otherwise it has all others.
+      clips: recordings of the split.
+      keywords: the keywords in lower case.
+      seed: seed of the order and the gaps.
+      playback: whether to use the recordings whose `condition` is playback; otherwise all others are used.
 
     Raises:
       UserError: if there is no recording of a keyword, or nothing else.
@@ -115,13 +115,13 @@ def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int = SEED, play
         pieces += [np.zeros(gap, np.int16), audio]
         placed.append(place_clip(clips, row, bool(classes[row] > 0), position + gap))
         position = placed[-1].stop
-    # A second of silence, so that the last word can leave the window.
+    # A second of silence, so that the last word can be detected after its end.
     pieces.append(np.zeros(SAMPLE_RATE, np.int16))
     return Stream(np.concatenate(pieces), tuple(placed))
 
 
 def place_clip(clips: Clips, row: int | np.integer, positive: bool, start: int) -> PlacedClip:
-    """The clip of a row of the corpus, whose first sample is `start` in the stream."""
+    """Creates the clip for a recording of the corpus whose first sample is `start` in the stream."""
     columns = clips.columns
     names = ("id", "kind", "label", "speaker", "source", "lang", "sex", "age", "accent")
     return PlacedClip(

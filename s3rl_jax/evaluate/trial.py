@@ -1,4 +1,4 @@
-"""A stream as one detector scored it: smoothed scores, and the zones in which a firing is right."""
+"""A trial: the smoothed scores of a detector on a stream, and the zones in which a firing is a detection of a word."""
 
 import dataclasses
 import functools
@@ -11,20 +11,20 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS, firings, refractory_hops, smooth
 from s3rl_jax.evaluate.stream import Stream
 
-LATENESS_SECONDS = 1.0  # a firing counts for a word until that long after the word's end
-AFTERMATH_SECONDS = 1.0  # and is neither right nor false for that long afterwards: the word may still be in the window
+LATENESS_SECONDS = 1.0  # a word's zone ends this long after the word
+AFTERMATH_SECONDS = 1.0  # for this long after a zone a firing is not counted: the word may still be in the window
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """Scores of one stream, and where in it a firing is right.
+    """Scores of one stream, and the zones of its words.
 
     Attributes:
       scores: smoothed posterior of any keyword at each hop.
-      zones: first hop and one past the last hop at which a firing counts for each word.
-      hop_seconds: time between hops.
-      refractory: hops after a firing at which the detector is deaf.
-      aftermath: hops after a zone at which a firing is neither right nor false: it belongs to the word, and is too late.
+      zones: for each word, the first hop and one past the last hop at which a firing detects it.
+      hop_seconds: seconds from one hop to the next.
+      refractory: hops after a firing in which the detector does not fire again.
+      aftermath: hops after a zone at which a firing is neither a detection nor a false accept.
     """
 
     scores: Float[np.ndarray, "hops"]
@@ -35,7 +35,7 @@ class Trial:
 
     @functools.cached_property
     def outside(self) -> Bool[np.ndarray, "hops"]:
-        """Hops at which a firing is false."""
+        """True at hops at which a firing is a false accept."""
         outside = np.ones(len(self.scores), bool)
         for first, last in self.zones:
             outside[first : last + self.aftermath] = False
@@ -43,16 +43,16 @@ class Trial:
 
     @property
     def negative_hours(self) -> float:
-        """Time in which a firing is false."""
+        """Time in which a firing is a false accept."""
         return float(self.outside.sum()) * self.hop_seconds / 3600
 
     @property
     def peaks(self) -> Float[np.ndarray, "words"]:
-        """Highest score of each word."""
+        """Highest score in each word's zone."""
         return np.array([self.scores[first:last].max(initial=0.0) for first, last in self.zones])
 
     def false_accepts(self, threshold: float | np.floating) -> Int[np.ndarray, "firings"]:
-        """Hops of the firings outside of the words' zones. A firing inside a zone makes the detector deaf as any other."""
+        """Hops of the false accepts. The refractory time applies after detections of words too."""
         fired = firings(self.scores, threshold, self.refractory)
         return fired[self.outside[fired]]
 
@@ -64,14 +64,14 @@ def trial_of_stream(
     smoothing_hops: int = SMOOTHING_HOPS,
     refractory_seconds: float = REFRACTORY_SECONDS,
 ) -> Trial:
-    """The trial of a detector with one keyword or several: any keyword fires by the sum of the keywords' posteriors.
+    """Creates the trial of a detector with one keyword or several; its score is the sum of the keywords' posteriors.
 
     Args:
-      stream: what was scored.
-      posteriors: after each hop; class 0 is no keyword.
-      hop: samples.
-      smoothing_hops: over which the detector smooths.
-      refractory_seconds: for which it is deaf after a firing.
+      stream: the stream.
+      posteriors: posteriors after each hop; class 0 is no keyword.
+      hop: samples from one score to the next.
+      smoothing_hops: number of hops in the mean.
+      refractory_seconds: time after a firing in which the detector does not fire again.
     """
     words = [(clip.speech_start, clip.speech_stop) for clip in stream.words]
     return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop, smoothing_hops, refractory_seconds)
@@ -84,14 +84,14 @@ def trial_of_words(
     smoothing_hops: int = SMOOTHING_HOPS,
     refractory_seconds: float = REFRACTORY_SECONDS,
 ) -> Trial:
-    """The trial out of the unsmoothed posterior of any keyword and the bounds of the words.
+    """Creates a trial from the posteriors of any keyword and the bounds of the words.
 
     Args:
-      posteriors: after each hop.
+      posteriors: unsmoothed posterior of any keyword after each hop.
       words: first sample of each word, and one past its last.
-      hop: samples.
-      smoothing_hops: over which the detector smooths.
-      refractory_seconds: for which it is deaf after a firing.
+      hop: samples from one score to the next.
+      smoothing_hops: number of hops in the mean.
+      refractory_seconds: time after a firing in which the detector does not fire again.
     """
     lateness = int(LATENESS_SECONDS * SAMPLE_RATE)
     zones = np.array([(start // hop, -(-(stop + lateness) // hop)) for start, stop in words], np.int64)

@@ -1,1 +1,1 @@
-"""`python -m s3rl_jax.export`: from trained parameters to a file that runs on a device."""
+"""`python -m s3rl_jax.export`: converts a trained detector to a file that runs on a device."""

@@ -8,19 +8,21 @@ from s3rl_jax.core.messages import LOGGER
 
 
 def main() -> None:
-    parser = Parser(prog="s3rl_jax.export", description="Converts a detector to .tflite, compared with JAX on real clips.")
-    parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
-    parser.add_argument("--out", required=True, help="the .tflite or .onnx to write; M.json is written beside it")
+    parser = Parser(prog="s3rl_jax.export", description="Converts a detector to .tflite, and compares it with JAX on clips.")
+    parser.add_argument("--workdir", required=True, help="workdir of python -m s3rl_jax.train --config=configs/finetune.py")
+    parser.add_argument("--out", required=True, help="the .tflite or .onnx to write; a .json is written beside it")
     parser.add_argument("--quantize", default="none", help="none, dynamic (8-bit weights), int8, or int16x8 (default none)")
-    parser.add_argument("--streaming", action="store_true", help="add the signature stream: one hop and the state at a time")
+    parser.add_argument("--streaming", action="store_true", help="add the signature stream: a call takes one hop and a state")
     parser.add_argument("--io", default="float32", help="float32, or int8: the network alone, for microcontrollers")
-    parser.add_argument("--target", default="", help="tflm: require operators that TensorFlow Lite Micro has")
-    parser.add_argument("--format", default="tflite", help="tflite, or onnx: float32; stream with --streaming, else detect")
-    parser.add_argument("--c-array", action="store_true", help="write the model as C source and a manifest for ESPHome too")
-    parser.add_argument("--report", help="folder that evaluate wrote: its corpus and split (default: report/ in the workdir)")
+    parser.add_argument("--target", default="", help="tflm: allow only operators that TensorFlow Lite Micro has")
+    parser.add_argument("--format", default="tflite", help="tflite; or onnx, in float32, with one signature (see --streaming)")
+    parser.add_argument("--c-array", action="store_true", help="also write the model as C source, and a manifest for ESPHome")
+    parser.add_argument(
+        "--report", help="folder that evaluate wrote, whose corpus and split are scored (default: report/ in the workdir)"
+    )
     args = parser.parse_args()
 
-    # After parsing, so that --help and a wrong flag do not wait for JAX.
+    # Imported after parsing, so that --help and a wrong flag do not wait for JAX.
     from s3rl_jax.export.conversion import NotExportable
     from s3rl_jax.export.export import export
     from s3rl_jax.export.file_format import FileFormat
@@ -47,7 +49,7 @@ def _print_accuracy(fields: dict[str, Any], quantize: str) -> None:
     change = scored["frr_change"]
     print(
         f"false rejects at {RATE} false accepts an hour: {scored[FRR][RATE]:.1%}, "
-        f"{change:+.1%} beside the float model ({scored['hours']} h of {scored['split']})"
+        f"{change:+.1%} compared with the float model ({scored['hours']} h of {scored['split']})"
     )
     if change > TOLERATED:
         LOGGER.warning(

@@ -1,4 +1,4 @@
-"""Accuracy of an exported file: its false rejects and false accepts on the evaluation stream, beside the JAX model's."""
+"""Accuracy of an exported file on the evaluation stream, compared with the JAX model."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from s3rl_jax.export.parity import run_file
 from s3rl_jax.models.detector import KeywordModel
 
 RATE = "0.5"  # false accepts an hour at which the file is compared with the float model
-TOLERATED = 0.01  # additional false rejects there, absolute, above which the user is warned
+TOLERATED = 0.01  # increase of the false reject rate at RATE above which the user is warned
 FRR = "frr_at_fa_per_hour"
 
 
@@ -34,17 +34,18 @@ def score_file(
     """Scores the file on a split in the condition clean, as `evaluate` scores the model.
 
     Args:
-      content: of the .tflite.
-      file_format: of the file.
-      model: that was exported.
-      params: of the model.
+      content: content of the file.
+      file_format: options of the export.
+      model: the model that was exported.
+      params: parameters of the model.
       keyword: `config.keyword`.
-      corpus: to read.
-      split: of the corpus.
+      corpus: one corpus or several, comma-separated.
+      split: split of the corpus.
 
     Returns:
-      `threshold` and `frr_at_fa_per_hour` of the file at each operating point, `float_frr_at_fa_per_hour` of the JAX model,
-      and `frr_change`: the file's false rejects at 0.5 false accepts an hour minus the JAX model's.
+      `corpus`, `split`, `hours` and `too_few_hours_for`; `threshold` and `frr_at_fa_per_hour` of the file at each operating
+      point; `float_frr_at_fa_per_hour` of the JAX model; and `frr_change`, the file's false reject rate at 0.5 false accepts
+      an hour minus the JAX model's.
 
     Raises:
       UserError: if the corpus or the split does not exist, or has no keyword.
@@ -72,7 +73,7 @@ def score_file(
 def _posteriors(
     content: bytes, file_format: FileFormat, model: KeywordModel, params: dict[str, Any], audio: Int16[np.ndarray, "samples"]
 ) -> Float[np.ndarray, "hops classes"]:
-    """Posteriors after each hop: stepped where the file has a state, else of the window that ends with the hop."""
+    """Posteriors of the file after each hop; a file without a state scores the window that ends with the hop."""
     signature = signatures_of(file_format, model, params)[-1]
     samples = audio[: len(audio) // model.hop * model.hop].astype(np.float32) / 32768
     if signature.state:
@@ -81,4 +82,4 @@ def _posteriors(
         padded = np.concatenate([np.zeros(model.clip - model.hop, np.float32), samples])
         windows = np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]
         calls = [{"audio": window[None]} for window in windows]
-    return np.concatenate([answer["posteriors"] for answer in run_file(file_format.container, content, signature, calls)])
+    return np.concatenate([output["posteriors"] for output in run_file(file_format.container, content, signature, calls)])

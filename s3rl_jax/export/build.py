@@ -1,4 +1,4 @@
-"""Builds a file: converts, compares with JAX, quantises."""
+"""Builds an exported file: converts the model, compares the file with JAX, quantises it."""
 
 from typing import Any, NamedTuple
 
@@ -15,17 +15,17 @@ from s3rl_jax.export.quantisation import quantise
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import KeywordModel
 
-TOLERANCE = 1e-4  # of posteriors
+TOLERANCE = 1e-4  # largest accepted difference of a posterior between file and JAX
 
 
 class ExportedFile(NamedTuple):
     """An exported model.
 
     Attributes:
-      content: of the .tflite or .onnx.
-      signatures: that it offers.
+      content: content of the .tflite or .onnx.
+      signatures: signatures of the file.
       parity_error: largest absolute difference of a posterior between the float file and JAX.
-      quantisation_error: the same of the quantised file; 0 without quantisation.
+      quantisation_error: largest absolute difference between the quantised file and JAX; 0 without quantisation.
     """
 
     content: bytes
@@ -37,35 +37,36 @@ class ExportedFile(NamedTuple):
 def build_file(
     file_format: FileFormat, model: KeywordModel, params: dict[str, Any], clips: Float[np.ndarray, "clips samples"]
 ) -> ExportedFile:
-    """Converts a model, compares the file with JAX on the clips, and quantises it by their ranges.
+    """Converts a model, compares the file with JAX on the clips, and quantises it by the ranges of its values on the clips.
 
     Args:
       file_format: options of the export.
-      model: to be exported.
-      params: of the model.
+      model: the model.
+      params: parameters of the model.
       clips: `model.clip` samples each, in [-1, 1].
 
     Raises:
       UserError: if the model cannot be exported in that format.
-      NotExportable: if the float file differs from JAX by more than 1e-4, or the target lacks an operator.
+      NotExportable: if the conversion fails, the float file differs from JAX by more than 1e-4, or the target lacks an
+        operator.
     """
     signatures = signatures_of(file_format, model, params)
     calls = {signature.name: calls_for(signature, model, clips) for signature in signatures}
-    answers = {signature.name: run_jax(signature, calls[signature.name]) for signature in signatures}
+    expected = {signature.name: run_jax(signature, calls[signature.name]) for signature in signatures}
 
     def difference(content: bytes) -> float:
         return max(
-            largest_difference(run_file(file_format.container, content, s, calls[s.name]), answers[s.name]) for s in signatures
+            largest_difference(run_file(file_format.container, content, s, calls[s.name]), expected[s.name]) for s in signatures
         )
 
     content = to_onnx(signatures[0], model, params) if file_format.container == "onnx" else to_tflite(signatures)
     parity_error, quantisation_error = difference(content), 0.0
-    if not parity_error <= TOLERANCE:  # also if it is NaN
+    if not parity_error <= TOLERANCE:  # True for NaN too
         raise NotExportable(
-            f"the file differs from JAX by {parity_error:.2g} on {len(clips)} clips; at most {TOLERANCE} is accepted"
+            f"the file differs from JAX by {parity_error:.2g} on {len(clips)} clips; expected at most {TOLERANCE}"
         )
     if file_format.quantize != "none":
-        calibration = {s.name: with_states(s, calls[s.name], answers[s.name]) for s in signatures}
+        calibration = {s.name: with_states(s, calls[s.name], expected[s.name]) for s in signatures}
         content = quantise(content, file_format.quantize, calibration, file_format.io == "int8")
         quantisation_error = difference(content)
     if file_format.target == "tflm":

@@ -1,4 +1,4 @@
-"""A model as C++ source: its bytes, labels, thresholds, sizes, and the places and scales of its integer tensors."""
+"""Writes a model as C++ source: its bytes, labels, thresholds, sizes, and the indices and scales of its integer tensors."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,16 @@ BYTES_A_LINE = 16
 
 
 def c_sources(model: bytes, description: Description, path: Path) -> dict[Path, str]:
-    """NAME_model.h and NAME_model.cc, to be written beside `path`, which is the .tflite: files and texts."""
+    """Creates NAME_model.h and NAME_model.cc, to be written beside the .tflite.
+
+    Args:
+      model: content of the .tflite.
+      description: its .json.
+      path: path of the .tflite.
+
+    Returns:
+      Text of each file, by its path.
+    """
     name = _identifier(path.stem)
     return {
         path.with_name(f"{name}_model.h"): _header(model, description, name),
@@ -58,7 +67,10 @@ extern const char* const {name}_labels[] = {{{labels}}};
 
 
 def _integer_tensors(model: bytes, name: str) -> str:
-    """Places and scales of features, posteriors and states of a network with integer input and output, else nothing."""
+    """Constants for a network with integer input and output: indices and scales of features, posteriors and states.
+
+    For another model the text is empty.
+    """
     from ai_edge_litert.tools import flatbuffer_utils
 
     parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
@@ -79,7 +91,7 @@ def _integer_tensors(model: bytes, name: str) -> str:
 
 
 def _placed(entries: Any, order: Any, graph: Any) -> dict[str, tuple[int, Any]]:
-    """Names of a signature's tensors to their place among the graph's inputs or outputs, and their quantisation."""
+    """Maps the names of a signature's tensors to their index among the graph's inputs or outputs, and their quantisation."""
     indices = list(order)
     return {
         entry.name.decode(): (indices.index(entry.tensorIndex), graph.tensors[entry.tensorIndex].quantization)

@@ -1,4 +1,4 @@
-"""The inputs on which a file is compared and calibrated: real clips, silence and noise, as calls of its signatures."""
+"""The inputs for comparison and calibration of a file: real clips, silence and noise, as calls of its signatures."""
 
 from collections.abc import Iterator
 
@@ -13,16 +13,16 @@ from s3rl_jax.models.detector import OVERLAP, KeywordModel, student_features
 from s3rl_jax.models.student.state import append
 
 SILENCE_SECONDS = 2.0
-NOISE_LEVELS = (1e-3, 0.03, 0.3)  # RMS of one clip of white noise each; the loudest one clips
+NOISE_LEVELS = (1e-3, 0.03, 0.3)  # root mean squares of the clips of white noise; samples of the loudest one are clipped
 
 
 def calls_for(signature: Signature, model: KeywordModel, clips: Float[np.ndarray, "clips samples"]) -> list[Call]:
-    """The clips as calls: one clip a call, or, for a stepped signature, one hop a call of all clips in a row.
+    """Turns clips into calls: a clip for each call; or, for a signature with a state, a hop of the joined clips for each call.
 
     Args:
-      signature: of `model`.
-      model: gives the lengths of clip and hop.
-      clips: in [-1, 1], `model.clip` samples each; for a stepped signature any number of samples.
+      signature: a signature of `model`.
+      model: the model, for the lengths of clip and hop.
+      clips: samples in [-1, 1], `model.clip` for each clip; for a signature with a state, any number.
     """
     if "audio" in signature.inputs and not signature.state:
         return [{"audio": clip[None]} for clip in clips]
@@ -34,7 +34,7 @@ def calls_for(signature: Signature, model: KeywordModel, clips: Float[np.ndarray
 
 
 def _features(model: KeywordModel, audio: Float[np.ndarray, "1 samples"]) -> Iterator[Float[np.ndarray, "1 time stacked"]]:
-    """Features of each hop, as a front end on the device computes them."""
+    """Yields the features of each hop, as a front end on the device computes them."""
 
     @jax.jit
     def front_end(past, hop):
@@ -48,18 +48,18 @@ def _features(model: KeywordModel, audio: Float[np.ndarray, "1 samples"]) -> Ite
 
 
 def with_silence_and_noise(clips: Float[np.ndarray, "clips samples"], seed: int) -> Float[np.ndarray, "more samples"]:
-    """Digital silence, the clips, and white noise from faint to clipping: the extremes of what a microphone gives."""
+    """Adds the extremes of a microphone's signal to the clips: digital silence before them, white noise after them."""
     rng, samples = np.random.default_rng(seed), clips.shape[1]
     silence = np.zeros((max(1, round(SILENCE_SECONDS * SAMPLE_RATE / samples)), samples), np.float32)
     noise = np.stack([level * rng.standard_normal(samples) for level in NOISE_LEVELS]).clip(-1, 1).astype(np.float32)
     return np.concatenate([silence, clips, noise])
 
 
-def with_states(signature: Signature, calls: list[Call], answers: list[Call]) -> list[Call]:
-    """Adds to each call the state that the answer before it gave: the quantiser's calibration carries no state itself."""
+def with_states(signature: Signature, calls: list[Call], outputs: list[Call]) -> list[Call]:
+    """Adds the state to each call, from the outputs of the last call, because the quantiser's calibration carries no state."""
     state = {name: np.zeros(signature.inputs[name], np.float32) for name in signature.state}
     complete = []
-    for call, answer in zip(calls, answers, strict=True):
+    for call, output in zip(calls, outputs, strict=True):
         complete.append(call | state)
-        state = {name: answer[name] for name in signature.state}
+        state = {name: output[name] for name in signature.state}
     return complete

@@ -1,4 +1,4 @@
-"""Conversion of JAX functions to .tflite with built-in operators only."""
+"""Conversion of JAX functions to .tflite with built-in operators alone."""
 
 import collections
 import tempfile
@@ -9,13 +9,13 @@ from s3rl_jax.models.ops.backend import cpu_forms
 
 
 class NotExportable(Exception):
-    """The converter refused, or used an operator that a device does not have."""
+    """A model cannot be exported: the conversion failed, an operator is missing, or the file differs from JAX."""
 
 
 def to_tflite(signatures: Sequence[Signature]) -> bytes:
-    """Converts functions of float32 arrays, with their constants, into one file; equal constants are stored once.
+    """Converts functions of float32 arrays, with their constants, to one file. Equal constants are stored once.
 
-    Flax apply -> jax2tf -> SavedModel -> TFLite: the only route on which signatures keep their names.
+    The route is Flax apply -> jax2tf -> SavedModel -> TFLite, the only one on which signatures keep their names.
 
     Raises:
       NotExportable: if the model cannot be expressed in built-in TFLite operators.
@@ -31,8 +31,8 @@ def to_tflite(signatures: Sequence[Signature]) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
             model = converter.convert()
-        except Exception as error:  # no exception class covers all of the converter's refusals
-            raise NotExportable(f"the TFLite converter refused: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # the converter's exceptions have no common class
+            raise NotExportable(f"the TFLite converter failed: {str(error).splitlines()[0]}") from error
     foreign = sorted(name for name in operators(model) if name.startswith(("STABLEHLO_", "Flex", "CUSTOM")))
     if foreign:
         raise NotExportable(f"operators that are not built in: {', '.join(foreign)}")
@@ -54,7 +54,7 @@ def _tf_function(signature: Signature):
 
 
 def operators(model: bytes) -> dict[str, int]:
-    """Counts each operator of a file, over all signatures."""
+    """Counts the occurrences of each operator in a .tflite, over all signatures."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 

@@ -27,14 +27,14 @@ LANGUAGE_IF_UNKNOWN = "en"
 def describe(
     file: ExportedFile, file_format: FileFormat, detector: TrainedDetector, training: Clips, thresholds: dict[str, float]
 ) -> dict[str, Any]:
-    """All fields but `scored`.
+    """Computes all fields but `scored`.
 
     Args:
       file: the exported model.
-      file_format: of the file.
+      file_format: options of the export.
       detector: the run that was exported.
-      training: its training recordings.
-      thresholds: operating points to thresholds.
+      training: recordings of its training split.
+      thresholds: threshold of each operating point.
     """
     is_onnx = file_format.container == "onnx"
     return {
@@ -66,12 +66,12 @@ def describe(
 
 
 def keyword_languages(clips: Clips, keywords: tuple[str, ...]) -> list[str]:
-    """Languages of the recordings of the keywords, from the corpus's column `lang`; `en` where no recording names one."""
+    """Languages of the keywords' recordings, from the corpus's column `lang`; `en` if no recording names one."""
     spoken = np.asarray(keyword_labels(clips, keywords)) > 0
     languages = sorted({str(language) for language in clips.columns["lang"][spoken] if language})
     return languages or [LANGUAGE_IF_UNKNOWN]
 
 
 def _shapes(signature: Signature) -> dict[str, Any]:
-    """Names and shapes of the inputs, all float32; audio in [-1, 1]; the state of the first call is zeros."""
+    """The entry of a signature in `signatures`: shapes of its inputs, and names of its state."""
     return {"inputs": {name: list(shape) for name, shape in signature.inputs.items()}, "state": list(signature.state)}

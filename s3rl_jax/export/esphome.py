@@ -10,15 +10,18 @@ FEATURE_STEP_MS = 10
 
 
 def esphome_manifest(model: bytes, description: Description, languages: list[str], path: Path) -> dict[Path, str]:
-    """NAME.esphome.json, version 2, to be written beside `path`, which is the .tflite: file and text.
+    """Creates NAME.esphome.json, version 2, to be written beside the .tflite.
 
-    The manifest is valid; the model does not run there unchanged, for three reasons that docs/device.md lists.
+    The manifest is valid, but ESPHome does not run the model unchanged, for three reasons that docs/device.md lists.
 
     Args:
-      model: the .tflite's content.
-      description: of the model.
-      languages: of the keyword's recordings in training, as `keyword_languages` gives them.
-      path: of the .tflite.
+      model: content of the .tflite.
+      description: its .json.
+      languages: the result of `keyword_languages`.
+      path: path of the .tflite.
+
+    Returns:
+      Text of the file, by its path.
     """
     manifest = {
         "type": "micro",

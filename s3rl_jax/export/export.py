@@ -1,4 +1,4 @@
-"""The export of a fine-tuned run: M.tflite and M.json, refused if the file's posteriors differ from those of JAX."""
+"""The export of a fine-tuned run to M.tflite and M.json. It fails if the file's posteriors differ from those of JAX."""
 
 import json
 import os
@@ -22,35 +22,36 @@ from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.file_format import CONTAINERS, FileFormat, signatures_of
 from s3rl_jax.runs.detector import TrainedDetector, open_detector
 
-CLIPS = 32
-DEFAULT_THRESHOLDS = {"default": 0.5}  # of a detector that was not evaluated
+CLIPS = 32  # real clips for comparison and calibration
+DEFAULT_THRESHOLDS = {"default": 0.5}  # thresholds of a detector that was not evaluated
 
 
 def export(workdir: str, out: str, file_format: FileFormat, report: str | None = None, c_array: bool = False) -> dict[str, Any]:
     """Writes the model and its description, all files or none.
 
     Args:
-      workdir: of a fine-tuning run.
+      workdir: workdir of a fine-tuned run.
       out: the .tflite or .onnx to write; the .json is written beside it.
       file_format: options of the export.
-      report: a folder that evaluate wrote: the file is scored on its corpus and split, which gives the file its own
-        thresholds. None: `report/` in the workdir if it exists; else the run's own corpus, split test.
-      c_array: whether to write the model as C source, and a manifest for ESPHome, beside it.
+      report: a folder that evaluate wrote. The file is scored on its corpus and split, and gets the thresholds of that
+        score. None: `report/` in the workdir if it exists; else the run's corpus, split test.
+      c_array: whether also to write the model as C source, and a manifest for ESPHome.
 
     Returns:
       The fields of the .json.
 
     Raises:
-      UserError: if the workdir holds no detector, or one that cannot be exported so, or `report` is of another run.
-      NotExportable: if the float file differs from JAX by more than 1e-4 on real clips, or needs foreign operators.
+      UserError: if the workdir holds no detector, the format does not suit it, `out` cannot be written, or `report` is of
+        another run.
+      NotExportable: if the float file differs from JAX by more than 1e-4 on the clips, or an operator is missing.
     """
     detector = open_detector(workdir, "--workdir")
     path = _output_path(out, file_format.container)
     if c_array and file_format.container == "onnx":
         raise UserError("--c-array: for a .tflite; expected no --format=onnx")
     metrics = _read_metrics(workdir, report)
-    signatures_of(file_format, detector.model, detector.params)  # refuses an impossible format before anything is read
-    # The training split: every run has one, and the comparison needs real sound, not unseen sound.
+    signatures_of(file_format, detector.model, detector.params)  # fails for an impossible format before audio is read
+    # The training split, because every run has one; the comparison needs real sound, but not unseen sound.
     training = read_corpus(detector.config.data.corpus, "train", "config.data.corpus")
     file = build_file(file_format, detector.model, detector.params, _calibration_clips(detector, training))
     thresholds = metrics["conditions"]["clean"]["threshold"] if metrics else DEFAULT_THRESHOLDS
@@ -65,10 +66,10 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
 
 
 def _output_path(out: str, container: str) -> Path:
-    """The path of the model, its folder made: an impossible one is refused before anything is computed.
+    """Checks the path of the model and creates its folder, so that an impossible path fails before the computation.
 
     Raises:
-      UserError: naming --out.
+      UserError: if the path or the container is impossible.
     """
     path = Path(out)
     lookup(dict.fromkeys(CONTAINERS), container, "--format")
@@ -80,7 +81,7 @@ def _output_path(out: str, container: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--out={out}: no folder can be made there: {error.strerror}") from error
+        raise UserError(f"--out={out}: its folder cannot be created: {error.strerror}") from error
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"--out={out}: its folder cannot be written to")
     return path
@@ -101,7 +102,7 @@ def _score(
     metrics: dict[str, Any],
     thresholds: dict[str, float],
 ) -> dict[str, Any]:
-    """The fields `scored` and `threshold`: the file's own; or the reason why there is no score, and the given thresholds."""
+    """The fields `scored` and `threshold` from the score of the file; or the reason why it has none, and `thresholds`."""
     corpus, split = metrics.get("corpus", detector.config.data.corpus), metrics.get("split", "test")
     try:
         scored = score_file(content, file_format, detector.model, detector.params, detector.config.keyword, corpus, split)
@@ -111,7 +112,11 @@ def _score(
 
 
 def _read_metrics(workdir: str, report: str | None) -> dict[str, Any]:
-    """The metrics.json of this run, if it has the condition clean, else an empty object."""
+    """Reads metrics.json of this run; {} if there is none or it lacks the condition clean.
+
+    Raises:
+      UserError: if `report` is given and has no metrics.json, is of another run, or lacks the condition clean.
+    """
     path = Path(report or Path(workdir) / "report") / "metrics.json"
     if not path.is_file():
         if report:

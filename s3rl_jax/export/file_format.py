@@ -1,4 +1,4 @@
-"""The format of an exported file, and the signatures that a file of each format has."""
+"""The options of an export, and the signatures that a file has with them."""
 
 from typing import Any, NamedTuple
 
@@ -17,11 +17,11 @@ class FileFormat(NamedTuple):
 
     Attributes:
       quantize: one of `QUANTISATIONS`.
-      streaming: whether the file has the signature `stream` beside `detect`.
-      io: `float32`; or `int8`, for microcontrollers: the network alone, with integer input, output and state; the front end
-        runs on the device.
-      target: `tflm` requires that TensorFlow Lite Micro has every operator.
-      container: `tflite`, or `onnx`: one graph in float32, `stream` with `streaming`, else `detect`.
+      streaming: whether the file has the signature `stream` in addition to `detect`.
+      io: `float32`; or `int8` for microcontrollers: the file is the network alone, with integer input, output and state, and
+        the firmware computes the features.
+      target: `tflm`: the file may only have operators of TensorFlow Lite Micro.
+      container: `tflite`; or `onnx`: one graph in float32, `stream` with `streaming`, else `detect`.
     """
 
     quantize: str = "none"
@@ -32,7 +32,7 @@ class FileFormat(NamedTuple):
 
 
 def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str, Any]) -> list[Signature]:
-    """The signatures of a file of that format.
+    """Creates the signatures of a file with the given options.
 
     Raises:
       UserError: if an option is unknown, or the model cannot be exported with it.
@@ -57,7 +57,7 @@ def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str
 
 
 def _checked_network(network: Signature) -> Signature:
-    """Refuses a state that one hop replaces entirely: the quantiser would give its input and its output different scales."""
+    """Refuses a state that a single hop replaces: the quantiser would give its input and its output different scales."""
     frames = network.inputs["features"][1]
     if any(network.inputs[name][1] == frames for name in network.state):
         raise UserError(f"--io=int8: a state is as long as a hop of {frames} frames; expected another config.data.hop_seconds")

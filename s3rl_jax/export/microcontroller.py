@@ -1,10 +1,10 @@
-"""TensorFlow Lite Micro: which operators it runs, and how much memory a model needs there."""
+"""TensorFlow Lite Micro: the operators that it supports, and the memory that a model needs there."""
 
 from typing import Any
 
 from s3rl_jax.export.conversion import NotExportable, operators
 
-# Kernels of TensorFlow Lite Micro (micro_mutable_op_resolver.h), as far as a speech model may need them.
+# Kernels of TensorFlow Lite Micro (micro_mutable_op_resolver.h) that a speech model may need.
 _KERNEL_NAMES = """
     ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO CALL_ONCE
     CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EQUAL EXP EXPAND_DIMS FILL FLOOR
@@ -16,17 +16,17 @@ _KERNEL_NAMES = """
 KERNELS = frozenset(_KERNEL_NAMES.split())
 ITEM_BYTES = {"FLOAT32": 4, "INT32": 4, "INT64": 8, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1, "COMPLEX64": 8}
 ALIGNMENT = 16  # bytes
-# The interpreter's tables in the arena, as its allocator reports them on a 64-bit machine: for each tensor, operator and
-# channel of a weight, and once.
+# Bytes of the interpreter's tables in the arena, as its allocator reports them on a 64-bit machine: for each tensor, for each
+# operator, for each channel of a weight, and in addition.
 TENSOR_BYTES, OPERATOR_BYTES, CHANNEL_BYTES, TABLE_BYTES = 24, 112, 8, 2048
-MARGIN = 1.1
+MARGIN = 1.1  # factor of the estimate
 
 
 def check_operators(model: bytes) -> None:
-    """Requires that TensorFlow Lite Micro has a kernel for each operator of the file.
+    """Checks that TensorFlow Lite Micro has a kernel for each operator of a file.
 
     Raises:
-      NotExportable: naming the operators that it lacks.
+      NotExportable: names the operators without a kernel.
     """
     missing = sorted(set(operators(model)) - KERNELS)
     if missing:
@@ -36,10 +36,10 @@ def check_operators(model: bytes) -> None:
 
 
 def arena_estimate(model: bytes) -> int:
-    """Bytes of tensor arena: the largest sum of activations alive at once, and the interpreter's tables.
+    """Estimates the bytes of the tensor arena: the largest sum of activations in use at once, and the interpreter's tables.
 
-    An estimate for a 64-bit machine, with a tenth to spare; a microcontroller, whose pointers are half as long, needs less.
-    `arena_used_bytes()` on the device measures it.
+    The estimate is for a 64-bit machine, plus a tenth. A microcontroller, whose pointers are half as long, needs less;
+    `arena_used_bytes()` measures it on the device.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
@@ -50,7 +50,7 @@ def arena_estimate(model: bytes) -> int:
 
 
 def _activation_bytes(graph: Any, types: dict[int, str]) -> int:
-    """Most bytes of tensors that are alive during one operator: from the one that writes them to the last that reads them."""
+    """Highest number of bytes in use during an operator. A tensor is in use from its first writer to its last reader."""
     first, last = dict.fromkeys(graph.inputs, 0), {}
     for i, operator in enumerate(graph.operators):
         first |= {tensor: first.get(tensor, i) for tensor in operator.outputs}

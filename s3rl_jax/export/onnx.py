@@ -1,4 +1,4 @@
-"""Conversion to ONNX, by tf2onnx from the .tflite: one graph, with the inputs and outputs of one signature by their names."""
+"""Conversion to ONNX by tf2onnx, from a .tflite: one graph, whose inputs and outputs have the names of one signature."""
 
 import tempfile
 from pathlib import Path
@@ -24,15 +24,17 @@ EXTRA = "pip install 's3rl_jax[onnx]'"
 def to_onnx(signature: Signature, model: KeywordModel, params: dict[str, Any]) -> bytes:
     """Converts `detect` or `stream` of a model.
 
+    The function of the signature is replaced by one without a Fourier transform, because ONNX has no operator for it that
+    every runtime supports.
+
     Args:
-      signature: gives the name, the inputs and the state; its function is replaced by one without a Fourier transform, for
-        which ONNX has no operator that every runtime knows.
-      model: of the signature.
-      params: of the model.
+      signature: a signature of the model, for its name, inputs and state.
+      model: the model.
+      params: parameters of the model.
 
     Raises:
       UserError: if tf2onnx is not installed.
-      NotExportable: if the converter refuses.
+      NotExportable: if the conversion fails.
     """
     try:
         import tf2onnx
@@ -47,8 +49,8 @@ def to_onnx(signature: Signature, model: KeywordModel, params: dict[str, Any]) -
             proto, _ = tf2onnx.convert.from_tflite(
                 str(file), opset=OPSET, custom_op_handlers={"TFL_GELU": (_decompose_gelu, [])}
             )
-        except Exception as error:  # no exception class covers all of the converter's refusals
-            raise NotExportable(f"tf2onnx refused: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # the converter's exceptions have no common class
+            raise NotExportable(f"tf2onnx failed: {str(error).splitlines()[0]}") from error
     _rename(proto.graph, _tensor_names(content, signature.name))
     foreign = sorted({node.op_type for node in proto.graph.node if node.domain or node.op_type.startswith("TFL_")})
     if foreign:
@@ -57,7 +59,7 @@ def to_onnx(signature: Signature, model: KeywordModel, params: dict[str, Any]) -
 
 
 def onnx_operators(content: bytes) -> dict[str, int]:
-    """Counts each operator of a file."""
+    """Counts the occurrences of each operator in a .onnx."""
     import onnx
 
     names = [node.op_type for node in onnx.load_from_string(content).graph.node]
@@ -83,19 +85,19 @@ def _stream(model: KeywordModel, params: dict[str, Any]):
 
 
 def _features(audio: Float[Array, "batch samples"]) -> Float[Array, "batch time stacked"]:
-    """The same as the model's `student_features`."""
+    """As `student_features`, without a Fourier transform."""
     return stack_frames(standardise(log_mel(audio, power_by_products)))
 
 
 def power_by_products(frames: Float[Array, "*batch window"]) -> Float[Array, "*batch bins"]:
-    """The power spectrum as two matrix products, with the cosines and the sines."""
+    """The power spectrum, computed by two matrix products with cosines and sines."""
     phase = 2 * np.pi / FFT * (np.arange(WINDOW)[:, None] * np.arange(FFT // 2 + 1) % FFT)
     real, imaginary = (frames @ table.astype(np.float32) for table in (np.cos(phase), np.sin(phase)))
     return jnp.square(real) + jnp.square(imaginary)
 
 
 def _decompose_gelu(graph: Any, node: Any, name: str, args: list) -> None:
-    """TFLite's GELU, which tf2onnx does not know, as 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
+    """Replaces TFLite's GELU, which tf2onnx does not know, by 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
     shape, dtype = graph.get_shape(node.output[0]), graph.get_dtype(node.output[0])
     x, (output,) = node.input[0], node.output
 
@@ -114,9 +116,9 @@ def _decompose_gelu(graph: Any, node: Any, name: str, args: list) -> None:
 
 
 def _tensor_names(content: bytes, signature: str) -> dict[str, str]:
-    """Names of tensors in a .tflite to the names of inputs and outputs of its signature.
+    """Maps the names of tensors in a .tflite to the names of inputs and outputs of its signature.
 
-    A state has one name for its input and its output; in ONNX, where they must differ, the output is called NAME_next.
+    In a .tflite the input and the output of a state have the same name. In ONNX they must differ: the output is NAME_next.
     """
     from ai_edge_litert.interpreter import Interpreter
 

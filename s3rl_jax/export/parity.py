@@ -1,4 +1,4 @@
-"""Comparison of an exported file with JAX: the same calls to both."""
+"""Comparison of an exported file with JAX on the same calls."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,14 +13,14 @@ Call = dict[str, Num[np.ndarray, "..."]]  # inputs or outputs of a signature by 
 
 
 def run_file(container: str, model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
-    """`run_onnx` or `run_signature`, by the container."""
+    """Runs a file of either container, by `run_onnx` or `run_signature`."""
     return (run_onnx if container == "onnx" else run_signature)(model, signature, calls)
 
 
 def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
-    """Runs a file in LiteRT, one answer a call; a state is carried from call to call.
+    """Runs a .tflite in LiteRT. The state of each call is the output of the call before.
 
-    Integer inputs and posteriors are converted by their scales. An integer state is carried as it is.
+    Integer inputs and posteriors are converted by their scales. An integer state is passed on unchanged.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -28,14 +28,14 @@ def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> 
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
 
     def run(arrays):
-        answer = runner(**{name: _to_integers(array, inputs[name]) for name, array in arrays.items()})
-        return answer | {"posteriors": _to_floats(answer["posteriors"], outputs["posteriors"])}
+        output = runner(**{name: _to_integers(array, inputs[name]) for name, array in arrays.items()})
+        return output | {"posteriors": _to_floats(output["posteriors"], outputs["posteriors"])}
 
     return _run_all(run, signature, calls)
 
 
 def run_onnx(model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
-    """Runs a file in ONNX Runtime, one answer a call; a state is carried from call to call."""
+    """Runs a .onnx in ONNX Runtime. The state of each call is the output of the call before."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -45,14 +45,14 @@ def run_onnx(model: bytes, signature: Signature, calls: Sequence[Call]) -> list[
 
 
 def run_jax(signature: Signature, calls: Sequence[Call]) -> list[Call]:
-    """Runs a signature's function in JAX, one answer a call; a state is carried from call to call."""
+    """Runs a signature's function in JAX. The state of each call is the output of the call before."""
     function = jax.jit(signature.function)
     return _run_all(lambda arrays: jax.device_get(function(arrays)), signature, calls)
 
 
-def largest_difference(ours: list[Call], theirs: list[Call]) -> float:
-    """Largest absolute difference of any posterior."""
-    return max(float(np.abs(a["posteriors"] - b["posteriors"]).max()) for a, b in zip(ours, theirs, strict=True))
+def largest_difference(outputs: list[Call], expected: list[Call]) -> float:
+    """Largest absolute difference of a posterior."""
+    return max(float(np.abs(a["posteriors"] - b["posteriors"]).max()) for a, b in zip(outputs, expected, strict=True))
 
 
 def _to_integers(array, detail):
@@ -70,9 +70,9 @@ def _to_floats(array, detail):
 
 def _run_all(run: Callable[[Call], Call], signature: Signature, calls: Sequence[Call]) -> list[Call]:
     state = {name: np.zeros(signature.inputs[name], np.float32) for name in signature.state}
-    answers = []
+    outputs = []
     for arrays in calls:
-        answer = run(arrays | state)
-        state = {name: answer[name] for name in signature.state}
-        answers.append(answer)
-    return answers
+        output = run(arrays | state)
+        state = {name: output[name] for name in signature.state}
+        outputs.append(output)
+    return outputs

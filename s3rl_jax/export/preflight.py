@@ -1,4 +1,4 @@
-"""Preflight: exports the untrained model before the first step, so that a model that cannot be exported is not trained."""
+"""The preflight of a training run: exports the untrained model, to find before the first step that it cannot be exported."""
 
 import importlib.util
 import time
@@ -21,16 +21,16 @@ def preflight(model: KeywordModel, settings: ConfigDict) -> None:
     """Exports the untrained model in each format of the config.
 
     Args:
-      model: to be trained.
+      model: the model to train.
       settings: `config.export`: `quantize` (one or several, comma-separated), `io`, `target`. A streaming student is
-        exported with --streaming.
+        exported with the signature `stream`.
 
     Raises:
-      UserError: naming the first format in which it cannot be exported, and why.
+      UserError: if the model cannot be exported in a format; names the first such format and the reason.
     """
     missing = [name for name in REQUIRED if not importlib.util.find_spec(name)]
     if missing:
-        LOGGER.info(f"preflight: not checked whether this can be exported, as {', '.join(missing)} is not installed")
+        LOGGER.info(f"preflight: the export is not checked, because these are not installed: {', '.join(missing)}")
         return
     start = time.monotonic()
     params = model.init(jax.random.key(0))

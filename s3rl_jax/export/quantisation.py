@@ -1,7 +1,7 @@
-"""Quantisation of a float .tflite by ai-edge-quantizer: integer weights, or integer weights and activations.
+"""Quantisation of a float .tflite by ai-edge-quantizer: of weights, or of weights and activations.
 
-The front end, the state that is carried from hop to hop and the average of the logits stay in float: a power spectrum
-does not fit into eight bits, a state that is rounded at each hop drifts, and the average costs nothing.
+The front end, the state and the average of the logits stay in float: a power spectrum does not fit into eight bits, a state
+that is rounded at each hop drifts, and the average costs nothing.
 """
 
 import contextlib
@@ -19,18 +19,18 @@ from s3rl_jax.models.detector import AVERAGE, FRONT_END
 from s3rl_jax.models.student.state import STATE
 
 ACTIVATION_BITS = {"int8": 8, "int16x8": 16}
-FLOAT_PREFIX = "kept_in_float"  # prefixed to the names of tensors that stay in float
+FLOAT_PREFIX = "kept_in_float"  # prefix for the names of tensors that stay in float
 
-Calls = Mapping[str, Sequence[dict[str, np.ndarray]]]  # by the name of the signature
+Calls = Mapping[str, Sequence[dict[str, np.ndarray]]]  # calls of each signature, by its name
 
 
 def quantise(model: bytes, kind: str, calls: Calls, integer_io: bool = False) -> bytes:
-    """Quantises weights to eight bits a channel; with `int8` and `int16x8` activations too, by their largest range.
+    """Quantises weights to eight bits, with a scale for each channel; for `int8` and `int16x8` also activations.
 
     Args:
       model: a float .tflite of `to_tflite`.
       kind: none, dynamic, int8 or int16x8; `none` returns the model unchanged.
-      calls: representative inputs, and states, of each signature. `dynamic` needs none.
+      calls: representative inputs and states, which give the ranges of activations; `dynamic` does not use them.
       integer_io: whether inputs, outputs and state are integers too. Otherwise they are float32.
 
     Raises:
@@ -55,9 +55,9 @@ def quantise(model: bytes, kind: str, calls: Calls, integer_io: bool = False) ->
 
 
 def _recipe(model: bytearray, kind: str, integer_io: bool):
-    """A quantiser of the model, with the rules for each operator added: rules select operators by patterns of names.
+    """Creates the quantiser of a model, and adds rules, which select operators by patterns of their names.
 
-    Names are the only mark that survives from a part of the JAX program, a named_scope, to its operators in the file.
+    A name, from a `named_scope`, is the only property that an operator in the file keeps from the JAX program.
     """
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
@@ -73,14 +73,14 @@ def _recipe(model: bytearray, kind: str, integer_io: bool):
             recipe.update_quantization_recipe(scope, every, algorithm_key=AlgorithmName.NO_QUANTIZE)
         for end in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
             recipe.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
-        # The mel filters, 66 kB of float: stored in eight bits, multiplied in float.
+        # The mel filters, 66 kB in float, are stored in eight bits and multiplied in float.
         recipe.add_weight_only_config(f"{FLOAT_PREFIX}.*/{FRONT_END}/", TFLOperationName.FULLY_CONNECTED, 8)
     return recipe
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Suppresses the quantiser's progress bars, and its warning that two signatures share a weight, as they should."""
+    """Suppresses the quantiser's progress bars, and its warning that two signatures share a weight, which is intended."""
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -90,9 +90,9 @@ def _quiet():
 
 
 def _prefix_float_tensors(model) -> None:
-    """Renames the outputs of operators that stay in float: those up to the front end's last one, and the graph's outputs.
+    """Renames the tensors that stay in float: outputs of the operators up to the last one of the front end, and of the graph.
 
-    The names of scopes do not suffice: the converter also creates operators that have none.
+    Names of scopes do not suffice, because the converter also creates operators without a scope.
     """
     for graph in model.subgraphs:
         outputs = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
@@ -103,9 +103,9 @@ def _prefix_float_tensors(model) -> None:
 
 
 def _check_states(model) -> None:
-    """Refuses an integer state whose scale changes from output to input: it would mean other numbers at the next hop."""
+    """Raises an error for an integer state whose input and output have different scales: its values would change."""
     for graph, states in state_tensors(model):
         for name, tensors in states.items():
             before, after = (scale_and_zero(graph.tensors[tensor]) for tensor in tensors)
-            if not np.allclose(before, after, rtol=1e-5):  # ranges are rounded
-                raise NotExportable(f"state {name} goes in with scale and zero {before}, comes out with {after}")
+            if not np.allclose(before, after, rtol=1e-5):  # the quantiser rounds ranges
+                raise NotExportable(f"state {name}: its input has scale and zero {before}, its output {after}; expected equal")

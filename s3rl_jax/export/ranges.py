@@ -1,4 +1,4 @@
-"""The range of each tensor over representative calls, from which the quantiser derives scales."""
+"""Ranges of tensors over representative calls, from which the quantiser computes scales."""
 
 import collections
 import functools
@@ -10,18 +10,18 @@ import numpy as np
 
 from s3rl_jax.export.tflite_states import state_tensors
 
-Ranges = dict[str, dict[str, Any]]  # name of a tensor -> least and greatest value
+Ranges = dict[str, dict[str, Any]]  # least and greatest value of each tensor, by its name
 
 
 def tensor_ranges(model: bytearray, recipe: list, calls: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Ranges:
-    """Least and greatest value of each tensor over all calls.
+    """Computes least and greatest value of each tensor over all calls.
 
-    The quantiser's default is a moving average instead: after a minute of silence it no longer covers speech.
+    The quantiser's default, a moving average, no longer covers speech after a minute of silence.
 
     Args:
       model: a float .tflite.
       recipe: the quantiser's rules.
-      calls: inputs and states by the name of the signature.
+      calls: inputs and states of each signature, by its name.
     """
     from ai_edge_quantizer import calibrator, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
@@ -37,10 +37,10 @@ def tensor_ranges(model: bytearray, recipe: list, calls: Mapping[str, Sequence[d
 
 
 def _merge_across_signatures(ranges: Ranges) -> None:
-    """Gives tensors that both signatures compute with the same weights one range: scales and biases are then stored once.
+    """Gives the same range to tensors that both signatures compute with the same weights.
 
-    A module's operators are named `module/module.step/...` in `stream` and `module/...` in `detect`; nothing else in the
-    file relates them.
+    Scales and biases are then stored once. A module's operators are named `module/module.step/...` in `stream` and
+    `module/...` in `detect`; these names are the only relation between them in the file.
     """
     same = collections.defaultdict(list)
     for name, tensor_range in ranges.items():
@@ -50,7 +50,10 @@ def _merge_across_signatures(ranges: Ranges) -> None:
 
 
 def _merge_states(ranges: Ranges, model: bytearray) -> None:
-    """Gives a state and what is appended to it one range: the state that the last call gives is never an input."""
+    """Gives the same range to a state and the frames that are appended to it.
+
+    Otherwise they could differ, because the output state of the last call is never an input.
+    """
     from ai_edge_litert.tools import flatbuffer_utils
 
     for graph, states in state_tensors(flatbuffer_utils.read_model_from_bytearray(model)):
@@ -61,7 +64,7 @@ def _merge_states(ranges: Ranges, model: bytearray) -> None:
 
 
 def _merge(group: Iterable[dict[str, Any]]) -> None:
-    """Sets each range to the union of all."""
+    """Replaces each range by the union of all."""
     from ai_edge_quantizer.utils import qsv_utils
 
     known = [tensor_range for tensor_range in group if tensor_range]

@@ -1,4 +1,4 @@
-"""The signatures of an exported file: functions of named arrays, with the shapes of their inputs."""
+"""The signatures of an exported file: functions of named arrays, and the shapes of their inputs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,13 +14,13 @@ Arrays = dict[str, Float[Array, "..."]]
 
 
 class Signature(NamedTuple):
-    """A function that a file offers by name: float32 arrays in and out.
+    """A function of an exported file. Its inputs and outputs are float32.
 
     Attributes:
-      name: in the file.
-      function: named arrays to named arrays, `posteriors` among them.
-      inputs: names to shapes.
-      state: names of the inputs that are also outputs: the next call takes them. The first call takes zeros.
+      name: name in the file.
+      function: function from named arrays to named arrays; `posteriors` is one of the outputs.
+      inputs: shapes of the inputs, by their names.
+      state: names of the inputs that are also outputs. Each call takes them from the call before, the first one takes zeros.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Signature(NamedTuple):
 
 
 def detect_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """`detect`: `audio`, one window, to `posteriors`."""
+    """The signature `detect`: from `audio`, one window, to `posteriors`."""
 
     def function(arrays):
         return {"posteriors": jax.nn.softmax(model.logits(params, arrays["audio"]))}
@@ -39,12 +39,12 @@ def detect_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
 
 
 def stream_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """`stream`: `samples`, one hop, and the state to `posteriors` and the next state."""
+    """The signature `stream`: from `samples`, one hop, and the state to `posteriors` and the next state."""
     return _stepped(model.step, params, "samples", (1, model.hop), model.initial_state(1))
 
 
 def network_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """`stream` behind a front end on the device: `features`, one hop of standardised log-mel, two 10 ms frames stacked."""
+    """The signature `stream` of a file without front end: its input is `features`, one hop of stacked log-mel frames."""
     state = {name: array for name, array in model.initial_state(1).items() if name != "audio"}
     shape = (1, model.hop // FRAME, 2 * BANDS)
     return _stepped(model.step_frames, params, "features", shape, state)

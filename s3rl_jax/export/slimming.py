@@ -1,4 +1,4 @@
-"""Removal of what a .tflite can do without: names of tensors, and repeated quantisation parameters."""
+"""Removal of unnecessary parts of a .tflite: names of tensors, and repeated quantisation parameters."""
 
 from typing import Any
 
@@ -6,27 +6,28 @@ from s3rl_jax.export.tflite_states import scale_and_zero
 
 
 class SharedParameters:
-    """Quantisation parameters of several tensors, which a buffer stores once.
+    """Quantisation parameters of several tensors, which the file stores once.
 
-    Takes the place of flatbuffers' QuantizationParametersT, of which only `Pack` is called: that one writes another copy
-    for each tensor.
+    It replaces flatbuffers' QuantizationParametersT, which would write a copy for each tensor. Only `Pack` is called.
     """
 
     def __init__(self, parameters: Any):
         self._parameters, self._builder, self._offset = parameters, None, None
 
     def Pack(self, builder: Any) -> Any:  # the name that flatbuffers calls
-        """Writes the parameters into the buffer, or returns the offset where they already are."""
+        """Writes the parameters into the buffer at the first call; returns their offset."""
         if self._builder is not builder:
             self._builder, self._offset = builder, self._parameters.Pack(builder)
         return self._offset
 
 
 def slim(model: Any) -> None:
-    """Drops the names of tensors, and stores equal quantisation parameters once: a third of a small file.
+    """Removes the names of tensors, and stores equal quantisation parameters once: together a third of a small file.
+
+    Names are not needed, because signatures refer to tensors by index.
 
     Args:
-      model: a parsed flatbuffer, changed in place. Signatures find their tensors by index.
+      model: a parsed .tflite; it is changed in place.
     """
     shared: dict[tuple, SharedParameters] = {}
     for graph in model.subgraphs:

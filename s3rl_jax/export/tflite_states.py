@@ -1,14 +1,14 @@
-"""Parts of a parsed .tflite that quantisation reads: the tensors that carry a state, and a tensor's scale."""
+"""Parts of a parsed .tflite that quantisation needs: the tensors of a state, and the scale of a tensor."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def state_tensors(model: Any) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
-    """For each signature its graph, and the state's names with the tensors that go in and come out.
+    """Yields, for each signature, its graph, and the indices of the input and the output tensor of each state, by its name.
 
     Args:
-      model: a parsed flatbuffer.
+      model: a parsed .tflite.
     """
     for signature in model.signatureDefs:
         inputs = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
@@ -18,7 +18,7 @@ def state_tensors(model: Any) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]
 
 
 def scale_and_zero(tensor: Any) -> tuple[float | int, ...]:
-    """The scales of a tensor and then its zero points; empty for a tensor in float."""
+    """Scales of a tensor, then its zero points; empty for a tensor in float."""
     quantization = tensor.quantization
     if quantization is None or quantization.scale is None:
         return ()

@@ -7,14 +7,14 @@ from s3rl_jax.core.commandline import Parser, run
 
 def main() -> None:
     parser = Parser(
-        prog="s3rl_jax.mine", description="Scores audio without the keyword; keeps the stretches in which a detector fires."
+        prog="s3rl_jax.mine", description="Scores audio without the keyword; writes the stretches in which a detector fires."
     )
-    parser.add_argument("--workdir", required=True, help="of python -m s3rl_jax.train --config=configs/finetune.py")
-    parser.add_argument("--corpus", required=True, help="one corpus or several, comma-separated; labels are not needed")
+    parser.add_argument("--workdir", required=True, help="workdir of python -m s3rl_jax.train --config=configs/finetune.py")
+    parser.add_argument("--corpus", required=True, help="one corpus or several, comma-separated; it needs no labels")
     parser.add_argument("--split", default="train", help="one split, or several joined with + (default train)")
-    parser.add_argument("--out", default="", help="the corpus to write (default WORKDIR/mined)")
-    parser.add_argument("--threshold", type=float, default=0.1, help="least score that is kept (default 0.1)")
-    parser.add_argument("--most", type=int, default=2000, help="firings to keep, the highest scores first (default 2000)")
+    parser.add_argument("--out", default="", help="folder of the corpus to write (default WORKDIR/mined)")
+    parser.add_argument("--threshold", type=float, default=0.1, help="lowest score that fires (default 0.1)")
+    parser.add_argument("--most", type=int, default=2000, help="number of firings to keep, by score (default 2000)")
     args = parser.parse_args()
 
     from s3rl_jax.mine.mining import FOLDER, mine

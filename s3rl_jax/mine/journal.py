@@ -1,4 +1,4 @@
-"""The journal of a search: firings group by group, so that a search that was stopped goes on where it was."""
+"""The journal of a search: the firings of each group of recordings, so that an interrupted search continues."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,12 @@ DESCRIPTION, FIRINGS = "mining.json", "firings.jsonl"
 
 
 class Firing(NamedTuple):
-    """A firing, and the stretch of its recording that is kept. In the journal it is a list.
+    """A firing, and the stretch of its recording that is kept. The journal holds it as a list.
 
     Attributes:
-      row: of the recording in the corpus.
+      row: row of the recording in the corpus.
       start: first sample of the stretch.
-      stop: one past its last sample.
+      stop: one past the last sample of the stretch.
       score: highest smoothed score.
     """
 
@@ -30,13 +30,12 @@ class Firing(NamedTuple):
 
 
 class Journal:
-    """Firings of the groups of recordings that are scored already, one line a group in FOLDER/firings.jsonl.
+    """Firings of the groups of recordings that are already scored, a line for each group in FOLDER/firings.jsonl.
 
-    Lines that are cut or damaged are dropped: their groups are scored again. So is everything where the description of the
-    search cannot be read.
+    Groups whose line is cut off or damaged are scored again. If the description of the search cannot be read, all are.
 
     Args:
-      folder: of the search; begun if it is new.
+      folder: folder of the search; a new one is created.
       description: detector, corpus, split and threshold of the search, and the number of groups.
 
     Raises:
@@ -63,13 +62,13 @@ class Journal:
             file.write(_line(group, firings))
 
     def firings(self) -> list[Firing]:
-        """All firings, the highest score first."""
+        """All firings, by descending score."""
         firings = [firing for group in sorted(self._firings) for firing in self._firings[group]]
         return sorted(firings, key=lambda firing: -firing.score)
 
 
 def _lines(path: Path) -> list[Any]:
-    """The lines that are JSON."""
+    """Reads the lines that are JSON; skips the others."""
     objects = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
@@ -80,10 +79,10 @@ def _lines(path: Path) -> list[Any]:
 
 
 def _is_same_search(folder: Path, lines: list[Any], description: Mapping[str, Any]) -> bool:
-    """Whether the journal belongs to the search; False where that cannot be read.
+    """Whether the journal belongs to the search; False if its description cannot be read.
 
     Raises:
-      UserError: if it belongs to another one.
+      UserError: if it belongs to another search.
     """
     path = folder / DESCRIPTION
     if not path.is_file():  # earlier versions kept the description in the first line of the journal

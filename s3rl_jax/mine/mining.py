@@ -1,4 +1,4 @@
-"""Mining for hard negatives: a detector scores audio without its keyword, and what it fires on becomes a corpus."""
+"""Mining for hard negatives: a detector scores audio without its keyword, and the stretches in which it fires are a corpus."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +21,12 @@ from s3rl_jax.prepare.preparation import Options, prepare_shards
 from s3rl_jax.runs.detector import open_detector
 from s3rl_jax.runs.digest import digest
 
-FOLDER = "mined"  # in the detector's workdir
-GROUP_SECONDS = 300.0  # of audio that is scored, and written down, at a time
+FOLDER = "mined"  # name of the corpus's folder in the detector's workdir
+GROUP_SECONDS = 300.0  # audio of a group, which is scored at once
 
 
 class MiningResult(NamedTuple):
-    """Hours of audio that were scored, firings in them and how many were kept, and the highest score."""
+    """Hours of audio that were scored, number of firings, number of firings that were kept, and the highest score."""
 
     hours: float
     firings: int
@@ -45,17 +45,17 @@ def mine(
 ) -> MiningResult:
     """Scores all recordings without the keyword, and writes a corpus of the stretches in which the detector fires.
 
-    Recordings that are labelled with the keyword, or with a text of which it is a part, are left out. Recordings without a
-    label are taken to be without it. A search that was stopped goes on where it was.
+    Recordings whose label is or holds the keyword are left out. Recordings without a label count as recordings without the
+    keyword. An interrupted search continues.
 
     Args:
-      workdir: of a fine-tuned detector.
-      corpus: one or several, comma-separated.
-      split: of the corpus; not test, on which detectors are measured.
+      workdir: workdir of a fine-tuned detector.
+      corpus: one corpus or several, comma-separated.
+      split: split of the corpus; not test, on which detectors are measured.
       out: folder of the corpus to write; its split is train.
-      threshold: of the smoothed score.
-      most: firings to keep, the highest scores first.
-      group_seconds: length of audio that is scored and written down at a time.
+      threshold: lowest smoothed score that fires.
+      most: number of firings to keep; those with the highest scores are kept.
+      group_seconds: audio of a group, which is scored at once.
 
     Raises:
       UserError: for a workdir, a corpus or a split that cannot be used, or if nothing fires.
@@ -86,7 +86,7 @@ def mine(
 
 def _check(split: str, threshold: float, most: int) -> None:
     if split == "test":
-        raise UserError("--split=test: a detector that trains on what is mined there cannot be measured on it; expected train")
+        raise UserError("--split=test: a detector that trains on stretches of a split cannot be measured on it; expected train")
     if not 0 < threshold < 1 or most < 1:
         raise UserError(f"--threshold={threshold:g}, --most={most}: expected a threshold within 0 and 1, and 1 or more")
 

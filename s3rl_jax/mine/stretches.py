@@ -14,14 +14,14 @@ from s3rl_jax.evaluate.scoring import Scorer
 from s3rl_jax.mine.journal import Firing
 from s3rl_jax.prepare.shards import ShardInput
 
-GAP_SECONDS = 0.5  # of silence after each recording; a firing in it belongs to the recording
-BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # around a firing
-CONDITION = "mined"  # `condition` of the records in the corpus
+GAP_SECONDS = 0.5  # silence after each recording; a firing in it belongs to the recording
+BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # audio before and after a firing that is kept
+CONDITION = "mined"  # `condition` of the stretches in the corpus
 
 
 @dataclasses.dataclass(frozen=True)
 class MinedStretches(ShardInput):
-    """Stretches of recordings, as a part of a new corpus."""
+    """Stretches of recordings of a corpus, as the recordings of a new one."""
 
     corpus: str
     split: str
@@ -51,19 +51,19 @@ def group_firings(
     threshold: float,
     smoothing_hops: int = SMOOTHING_HOPS,
 ) -> list[Firing]:
-    """Scores a group of recordings as one stream, with silence between them.
+    """Scores a group of recordings as one stream, with silence between them, and returns the firings.
 
     Args:
-      clips: of the corpus.
-      group: rows.
-      score: of the detector.
-      hop: samples.
-      threshold: of the smoothed score.
-      smoothing_hops: over how many hops scores are smoothed.
+      clips: recordings of the corpus.
+      group: rows of the group.
+      score: scorer of the detector.
+      hop: samples from one score to the next.
+      threshold: lowest smoothed score that fires.
+      smoothing_hops: number of hops in the mean.
     """
     gap = np.zeros(int(GAP_SECONDS * SAMPLE_RATE), np.int16)
     pieces = [piece for row in group for piece in (clips.audio(int(row)), gap)]
-    ends = np.cumsum([len(piece) for piece in pieces])[1::2].tolist()  # of each recording and its gap
+    ends = np.cumsum([len(piece) for piece in pieces])[1::2].tolist()  # one past the last sample of each gap
     scores = keyword_scores(score(np.concatenate(pieces)), smoothing_hops)
     refractory = refractory_hops(hop, SAMPLE_RATE)
     fired = []
@@ -72,7 +72,7 @@ def group_firings(
         position = (peak + 1) * hop
         place = int(np.searchsorted(ends, position))
         if place == len(group):
-            continue  # beyond the last gap
+            continue  # the firing is after the last gap
         row = int(group[place])
         samples = int(clips.columns["samples"][row])
         position_in_recording = position - (ends[place] - len(gap) - samples)

@@ -1,1 +1,1 @@
-"""`python -m s3rl_jax.train`: wires a configuration's task to its data and to the engine."""
+"""`python -m s3rl_jax.train`: connects the task of a configuration with its data and the engine."""

@@ -10,14 +10,14 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.train.flags import parse, require, train
 
 _DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Compile, run a few steps, say what the run would cost, write nothing. Needs no --workdir."
+    "dry_run", False, "Compile, run a few steps, print the cost of the run, write nothing. Needs no --workdir."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Write a trace of a few steps to WORKDIR/profile.")
 EXAMPLE = "--config=configs/distill.py --workdir=runs/distilled"
 
 
 def main() -> None:
-    """Trains what --config says, or measures with --dry_run what that would cost."""
+    """Trains by --config; with --dry_run, measures the cost of that."""
     command = parse(sys.argv, EXAMPLE, __name__)
     if not _DRY_RUN.value:
         require("workdir", EXAMPLE)

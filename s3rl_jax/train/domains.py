@@ -1,6 +1,6 @@
-"""Domains: the values that a field of a configuration can have, as predicates with a description.
+"""Domains: sets of valid values of a configuration's field, each with a description.
 
-A domain is checked before a run reads anything. NaN and infinity belong to none.
+Fields are checked before a run reads anything. No domain contains NaN or infinity.
 """
 
 import abc
@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-MOST = 2**53  # above it a float skips whole numbers
+MOST = 2**53  # above it, not every whole number is a float
 
 
 class Domain(abc.ABC):
-    """A set of values; `str` of it completes the sentence "expected ..."."""
+    """A set of values; `str(domain)` completes the sentence "expected ..."."""
 
     @abc.abstractmethod
     def __contains__(self, value: Any) -> bool: ...
@@ -34,7 +34,7 @@ class Whole(Domain):
 
 @dataclass(frozen=True)
 class Number(Domain):
-    """Finite numbers from `low` to `high`; `above` and `below` say that an end itself is excluded."""
+    """Finite numbers from `low` to `high`. `above` excludes `low` itself, `below` excludes `high`."""
 
     low: int | float = -math.inf
     high: int | float = math.inf
@@ -58,7 +58,7 @@ class Number(Domain):
 
 @dataclass(frozen=True)
 class Ascending(Domain):
-    """Pairs (low, high) of numbers of a domain, of which the first is not the greater one."""
+    """Pairs (low, high) of numbers of a domain, with low <= high."""
 
     each: Number
 
@@ -73,7 +73,7 @@ class Ascending(Domain):
 
 @dataclass(frozen=True)
 class Several(Domain):
-    """Tuples of values of a domain; perhaps all different."""
+    """Tuples of values of a domain; with `different`, not empty and without repetitions."""
 
     each: Domain
     different: bool = False
@@ -89,7 +89,7 @@ class Several(Domain):
 
 @dataclass(frozen=True)
 class OneOf(Domain):
-    """Some texts; with `listed`, also several of them, comma-separated."""
+    """The given texts; with `listed`, also several of them, comma-separated."""
 
     texts: tuple[str, ...]
     listed: bool = False
@@ -105,7 +105,7 @@ class OneOf(Domain):
 
 @dataclass(frozen=True)
 class Text(Domain):
-    """Any text on one line; with `filled`, not an empty one."""
+    """Any text on one line; with `filled`, not empty."""
 
     filled: bool = False
 
@@ -133,7 +133,7 @@ class Switch(Domain):
 
 @dataclass(frozen=True)
 class Dictionary(Domain):
-    """Dictionaries, or nothing."""
+    """Dictionaries, and None."""
 
     description: str
 

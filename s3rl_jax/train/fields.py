@@ -18,7 +18,7 @@ STUDENTS = ("tiny", "small", "large", "conv", "toy", "conv_toy")
 HERTZ = Number(0, 8000, above=True)
 DECIBELS = Number(-200, 200)
 
-# Sections by themselves; fields of a section by their path. docs/configuration.md shows them beside each field's comment.
+# By the path of the field. docs/configuration.md shows each domain beside the field's comment.
 DOMAINS: dict[str, Domain] = {
     "task": OneOf(("pretrain", "distill", "finetune", "ablation")),
     "seed": COUNT,
@@ -151,17 +151,17 @@ DOMAINS: dict[str, Domain] = {
     "rate": POSITIVE,
     "conditions": Several(Text(filled=True), different=True),
 }
-# Sections that hold the fields of another config, with the same domains; and of no section.
+# Sections that hold the fields of another config, with the same domains; "" is the config itself.
 SECTIONS = ("", "teacher.pretraining.", "pretrain.", "distill.", "finetune.")
-# Pairs of fields of which the first must not be the greater one.
+# Pairs of fields whose first must not be greater than the second.
 ORDERED = (("own_codebook.end", "own_codebook.start"), ("gumbel.end", "gumbel.start"))
 
 
 def check_fields(config: ConfigDict) -> None:
-    """Holds every field of a configuration to its domain. Fields that no config of ours has are not checked.
+    """Checks that every field of a configuration is in its domain. Fields that are not in `DOMAINS` are not checked.
 
     Raises:
-      UserError: for the first field outside its domain.
+      UserError: names the first field outside its domain.
     """
     values = dict(flat(config))
     for path, value in values.items():
@@ -175,14 +175,14 @@ def check_fields(config: ConfigDict) -> None:
 
 
 def domain_of(path: str) -> Domain | None:
-    """The domain of a field; None for a field of the user's."""
+    """The domain of a field; None for a field that a user added."""
     for section in SECTIONS:
         path = path.removeprefix(section)
     return DOMAINS.get(path)
 
 
 def flat(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The fields of a configuration and of its sections, by path."""
+    """Yields path and value of each field of a configuration and its sections."""
     for name in config:
         value = config.get(name)
         if isinstance(value, ConfigDict):

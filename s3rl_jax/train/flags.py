@@ -1,4 +1,4 @@
-"""--config, --workdir and --config.field=value: the flags of the commands that train, and how these commands end."""
+"""The flags of the commands that train (--config, --workdir, --config.field=value), and the ends of these commands."""
 
 import os
 import shlex
@@ -18,19 +18,19 @@ from s3rl_jax.train.fields import check_fields
 
 _HELP = flags.DEFINE_bool("help", False, "Show the flags.", short_name="h")
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "What to train: distill, finetune and the like, or a file such as configs/distill.py; perhaps :VARIANT."
+    "config", None, "Configuration: a name such as distill, or a file such as configs/distill.py; :VARIANT may follow."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints, metrics and logs; a run in it is continued.")
 _ALLOW = flags.DEFINE_bool(
-    "allow_changed_config", False, "Continue a run although its configuration, or the code that trains, was another."
+    "allow_changed_config", False, "Continue a run although it was begun with another configuration or other code."
 )
 _COORDINATOR = flags.DEFINE_string(
-    "coordinator", "", "Of several processes: ADDRESS:PORT of process 0, or auto (Slurm, Open MPI, TPU pods)."
+    "coordinator", "", "For several processes: ADDRESS:PORT of process 0, or auto (Slurm, Open MPI, TPU pods)."
 )
-_PROCESSES = flags.DEFINE_integer("processes", 1, "How many processes there are; with --coordinator=ADDRESS:PORT.")
-_PROCESS = flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
+_PROCESSES = flags.DEFINE_integer("processes", 1, "Number of processes; with --coordinator=ADDRESS:PORT.")
+_PROCESS = flags.DEFINE_integer("process", 0, "Index of this process, from 0; with --coordinator=ADDRESS:PORT.")
 _PREEMPTED = flags.DEFINE_integer(
-    "preempted_status", 0, "Exit status after SIGTERM, for schedulers that take 0 for a run that is done."
+    "preempted_status", 0, "Exit status after SIGTERM, for schedulers that take 0 for a finished run."
 )
 _CACHE = flags.DEFINE_string(
     "compile_cache",
@@ -40,7 +40,7 @@ _CACHE = flags.DEFINE_string(
 
 
 class _ConfigParser(flags.ArgumentParser):
-    """Loads what --config names."""
+    """Loads the configuration of --config."""
 
     def parse(self, argument: str) -> ConfigDict:
         return load_config(argument)
@@ -56,9 +56,9 @@ class TrainingCommand(NamedTuple):
     """The command line of a command that trains.
 
     Attributes:
-      config: with the overrides of --config.field=value.
-      workdir: the current folder where none is named.
-      allow_changed_config: whether a run that was begun with another configuration may be continued.
+      config: the configuration, with the values of --config.field=value.
+      workdir: --workdir; the current folder if it is not given.
+      allow_changed_config: whether to continue a run that was begun with another configuration or other code.
     """
 
     config: ConfigDict
@@ -67,16 +67,16 @@ class TrainingCommand(NamedTuple):
 
 
 def parse(arguments: list[str], example: str, module: str = "") -> TrainingCommand:
-    """Reads the command line. Shows the flags and exits if --help is among them.
+    """Parses the command line. With --help, prints the flags and exits.
 
     Args:
-      arguments: of the command, its name first.
-      example: what to name where a flag is missing.
-      module: that defines further flags of the command, for --help.
+      arguments: name of the command, then its arguments.
+      example: flags to show as an example if one is missing.
+      module: module that defines more flags of the command, for --help.
 
     Raises:
-      UserError: for an argument that is no flag, a value that a flag or a field cannot have, and a --config that gives no
-        configuration.
+      UserError: for an argument that is no flag, a value that a flag or a field cannot have, and a --config that cannot be
+        loaded.
     """
     try:
         rest = flags.FLAGS(arguments)
@@ -95,16 +95,16 @@ def parse(arguments: list[str], example: str, module: str = "") -> TrainingComma
 
 
 def require(name: str, example: str) -> None:
-    """Raises a UserError if a flag is missing, with an example of how it is given."""
+    """Raises a UserError with an example if a flag is missing."""
     if not flags.FLAGS[name].present:
         raise UserError(f"--{name} is missing; for example {example}")
 
 
 def train(run: Callable[[ConfigDict, Path, bool], object], command: TrainingCommand) -> None:
-    """Calls `run(config, workdir, allow_changed_config)`, together with the other processes if there are any.
+    """Calls `run(config, workdir, allow_changed_config)`, after joining the other processes if there are any.
 
-    Prints one line if it ended early. The exit status is 0 after SIGTERM too (or --preempted_status): the state is saved, and
-    the same command continues from it. It is 1 for a loss that is not finite, a full disk, or another process that died.
+    If the run ends early, prints one line. The exit status is --preempted_status (default 0) after SIGTERM: the state is saved,
+    and the same command continues. It is 1 for a loss that is not finite, a full disk, or another process that died.
     """
     with exit_at_once():
         import jax
@@ -135,7 +135,7 @@ def _raise_preempted(number, frame):
     """Handles SIGTERM outside the steps of a run; the steps have a handler that saves first."""
     from s3rl_jax.core.errors import Preempted
 
-    raise Preempted("nothing was to be saved")
+    raise Preempted("there was nothing to save")
 
 
 def _usage(example: str, module: str) -> str:
@@ -150,7 +150,7 @@ def _module() -> str:
 
 
 def _message(error: BaseException) -> str:
-    """The innermost message, on one line: config_flags wraps an error into another."""
+    """The message of the innermost error, on one line: config_flags wraps an error into another."""
     while error.args and isinstance(error.args[0], BaseException):
         error = error.args[0]
     return " ".join(str(error.args[0] if error.args else error).split()) or repr(error)

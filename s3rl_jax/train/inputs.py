@@ -1,4 +1,4 @@
-"""The data of a run: its corpus, the batches out of it, the noise and rooms of its augmentation."""
+"""The data of a run: its corpus, batches, and the noise and impulse responses for augmentation."""
 
 import functools
 from typing import Protocol, runtime_checkable
@@ -21,15 +21,19 @@ from s3rl_jax.engine.job import Batches, Inputs, Rows
 from s3rl_jax.engine.mesh import host_rows
 from s3rl_jax.engine.sweep_members import data_seed
 
-NOISE_PIECES = 4000  # at most: 2 s each, 256 MB on the device
-RESPONSE_SECONDS = 0.5
+NOISE_PIECES = 4000  # the most pieces of noise; with 2 s each they take 256 MB on the device
+RESPONSE_SECONDS = 0.5  # length of impulse responses
 
 
 @runtime_checkable
 class Source(Protocol):
-    """A source of batches: crops, cached crops or windows. Both methods are pure functions of the step."""
+    """A source of batches: crops, cached crops or windows. Both methods are pure functions.
 
-    samples: int  # of an example
+    Attributes:
+      samples: samples of an example.
+    """
+
+    samples: int
 
     def plan(self, step: int, rows: range) -> dict: ...
 
@@ -37,17 +41,17 @@ class Source(Protocol):
 
 
 def clips_of(config: ConfigDict, split: str) -> Clips:
-    """The split of `config.data.corpus`."""
+    """Opens a split of `config.data.corpus`."""
     if is_fake(config.data.corpus):
         return fake_clips(config.data.corpus, parse_keywords(config.get("keyword", "word")))
     return read_corpus(config.data.corpus, split, "config.data.corpus")
 
 
 def crops_of(config: ConfigDict, clips: Clips) -> Crops:
-    """Crops of speech, as `config.data` asks for.
+    """Crops of speech by the settings in `config.data`.
 
     Raises:
-      UserError: for lengths that cannot be.
+      UserError: for lengths out of range, and as `Crops.of`.
     """
     samples = _samples(config.data.crop_seconds, "crop_seconds")
     shortest = min(_samples(config.data.shortest_seconds, "shortest_seconds"), samples)
@@ -56,7 +60,11 @@ def crops_of(config: ConfigDict, clips: Clips) -> Crops:
 
 
 def inputs_of(config: ConfigDict, clips: Clips, source: Source, validation: Batches | None) -> Inputs:
-    """Batches of a source: cut on the device out of a corpus that fits `config.data.memory_gib`, else read from disk."""
+    """The batches of a source.
+
+    A corpus that fits into `config.data.memory_gib` is put on the device, and batches are cut out there; otherwise batches are
+    read from disk.
+    """
     rows = host_rows(config.batch_size)
     if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
         resident = Resident.of(clips, source.samples)
@@ -66,7 +74,7 @@ def inputs_of(config: ConfigDict, clips: Clips, source: Source, validation: Batc
 
 
 def validation_of(config: ConfigDict) -> Batches | None:
-    """Batches of the validation split; None where `config.validation` asks for none or the corpus has no such speech."""
+    """Batches of the validation split; None if `config.validation` is off or a corpus has no speech in that split."""
     settings, corpus = config.get("validation"), config.data.corpus
     if not settings or not settings.every or is_fake(corpus) or not has_speech(corpus, "validation"):
         return None
@@ -75,7 +83,7 @@ def validation_of(config: ConfigDict) -> Batches | None:
 
 
 def acoustics(clips: Clips, seconds: float) -> tuple[Int16[np.ndarray, "pieces samples"], Float[np.ndarray, "rooms taps"]]:
-    """Noise in pieces of so many seconds, and impulse responses, for augmentation."""
+    """Noise in pieces of `seconds` seconds, and impulse responses, for augmentation."""
     noises = noise_bank(clips, int(seconds * SAMPLE_RATE), NOISE_PIECES)
     if not len(noises):
         LOGGER.info("the corpus has no noise: the student is trained on speech without noise")

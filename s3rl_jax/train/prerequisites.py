@@ -1,7 +1,6 @@
-"""The prerequisites of a run's first step: an export that works, a teacher, its codebook, its cached answers.
+"""The prerequisites of a run's first step: a check of the export, a teacher, its codebook, its cached targets.
 
-A dry run has stand-ins for all of them, as large and as slow as the real ones, so that the wiring of a task is one function
-for both.
+For a dry run they are replaced by random values of the same size, so that one function wires a task for both.
 """
 
 from collections.abc import Callable
@@ -25,90 +24,91 @@ from s3rl_jax.teachers.kmeans import load_or_fit_codebook
 from s3rl_jax.teachers.load import load_teacher
 from s3rl_jax.teachers.untrained import untrained_codebook, untrained_teacher
 
-CODEBOOKS = "codebooks"  # in the corpus's folder
-TARGETS = "teacher_targets"  # in the workdir
-TEACHER = "teacher"  # in the workdir: the run of a teacher that is pre-trained first
+CODEBOOKS = "codebooks"  # folder in the corpus for fitted codebooks
+TARGETS = "teacher_targets"  # folder in the workdir for cached targets
+TEACHER = "teacher"  # folder in the workdir for the pre-training of a teacher
 
 
 class Prerequisites:
-    """Those of a real run.
+    """The prerequisites of a real run.
 
     Args:
-      workdir: of the run.
-      allow_changed_config: whether the pre-training of its teacher may go on with another configuration.
-      pretrain: (config, workdir, allow_changed_config) -> None; trains.
+      workdir: workdir of the run.
+      allow_changed_config: whether the pre-training of its teacher may continue with another configuration.
+      pretrain: (config, workdir, allow_changed_config) -> None; runs the pre-training.
     """
 
     def __init__(self, workdir: Path, allow_changed_config: bool, pretrain: Callable[[ConfigDict, Path, bool], None]):
         self.workdir, self.allow_changed_config, self.pretrain = workdir, allow_changed_config, pretrain
 
     def check_export(self, model: KeywordModel, config: ConfigDict) -> None:
-        """Converts the untrained model once, before a run's first step.
+        """Exports the untrained model before the first step of a new run, if `config.preflight` is set.
 
         Raises:
-          UserError: naming the form of `config.export` that the model cannot have.
+          UserError: if the model cannot be exported in a format of `config.export`.
         """
         if config.get("preflight") and jax.process_index() == 0 and not (self.workdir / CHECKPOINTS).is_dir():
             preflight(model, config.export)
 
     def teacher(self, config: ConfigDict) -> Teacher:
-        """`config.teacher.source`; where it is empty, a teacher that is pre-trained in WORKDIR/teacher."""
+        """Loads `config.teacher.source`; if it is empty, pre-trains a teacher in WORKDIR/teacher."""
         source = config.teacher.source or pretrained_teacher(config, self.workdir, self.allow_changed_config, self.pretrain)
         return load_teacher(source, config.teacher.dtype, config.teacher.revision)
 
     def codebook(self, config: ConfigDict, teacher: Teacher, crops: Crops) -> KMeansCodebook | None:
-        """`config.codebook`: fitted once a corpus, and kept in its folder; None: the teacher's own quantiser."""
+        """The codebook of `config.codebook`, which is fitted once for each corpus and stored in the corpus's folder.
+
+        None if the settings choose the teacher's quantiser.
+        """
         folder = self.workdir if is_fake(config.data.corpus) else corpus_paths(config.data.corpus)[0]
         return load_or_fit_codebook(teacher, crops, config.codebook, folder / CODEBOOKS)
 
-    def answers(self, config: ConfigDict, teacher: Teacher, selection: TargetSelection, crops: Crops) -> Crops | CachedCrops:
-        """The crops; with `config.teacher.cache` with the teacher's answers, computed for the whole corpus at once."""
+    def cached(self, config: ConfigDict, teacher: Teacher, selection: TargetSelection, crops: Crops) -> Crops | CachedCrops:
+        """With `config.teacher.cache`, computes targets for the whole corpus and adds them to the crops."""
         if not config.teacher.cache:
             return crops
         return cached_targets(teacher, selection, crops, Path(config.teacher.cache_dir or self.workdir / TARGETS))
 
 
 class DryPrerequisites(Prerequisites):
-    """Those of a dry run: random values of the right size.
+    """The prerequisites of a dry run: random values of the right size.
 
     Args:
-      dry_run: (config) -> None; measures the pre-training of a teacher.
+      dry_run: (config) -> None; measures the cost of the pre-training of a teacher.
     """
 
     def __init__(self, dry_run: Callable[[ConfigDict], None]):
         self.dry_run = dry_run
 
     def check_export(self, model: KeywordModel, config: ConfigDict) -> None:
-        """Nothing: a dry run does not ask whether the model can be exported."""
+        """Does nothing: a dry run does not check the export."""
 
     def teacher(self, config: ConfigDict) -> Teacher:
-        """`config.teacher.source`; where it is empty, a random teacher, after the cost of its pre-training."""
+        """Loads `config.teacher.source`; if it is empty, measures the pre-training and returns a random teacher."""
         if config.teacher.source:
             return load_teacher(config.teacher.source, config.teacher.dtype, config.teacher.revision)
         self.dry_run(pretraining_config(config))
         return untrained_teacher(config.teacher.size, config.teacher.dtype)
 
     def codebook(self, config: ConfigDict, teacher: Teacher, crops: Crops) -> KMeansCodebook | None:
-        """A random codebook of the size of the fitted one."""
+        """A random codebook of the same size."""
         return untrained_codebook(teacher, config.codebook)
 
-    def answers(self, config: ConfigDict, teacher: Teacher, selection: TargetSelection, crops: Crops) -> Crops:
-        """The crops.
+    def cached(self, config: ConfigDict, teacher: Teacher, selection: TargetSelection, crops: Crops) -> Crops:
+        """Returns the crops as they are.
 
         Raises:
           UserError: with `config.teacher.cache`.
         """
         if config.teacher.cache:
-            raise UserError(
-                "--dry_run: cannot tell what distilling from config.teacher.cache costs before the teacher was heard"
-            )
+            raise UserError("--dry_run: cannot measure a run with config.teacher.cache=True; expected False")
         return crops
 
 
 def pretrained_teacher(
     config: ConfigDict, workdir: Path, allow_changed_config: bool, pretrain: Callable[[ConfigDict, Path, bool], None]
 ) -> Path:
-    """Pre-trains `config.teacher.pretraining` in WORKDIR/teacher, unless that run has ended; returns its workdir."""
+    """Pre-trains a teacher by `config.teacher.pretraining` in WORKDIR/teacher, unless that is done; returns its workdir."""
     folder = workdir / TEACHER
     LOGGER.info(f"config.teacher.source is empty: pre-training a {config.teacher.size} teacher in {folder}")
     pretrain(pretraining_config(config), folder, allow_changed_config)
@@ -116,7 +116,7 @@ def pretrained_teacher(
 
 
 def pretraining_config(config: ConfigDict) -> ConfigDict:
-    """The configuration of the pre-training that a distillation without a teacher begins with."""
+    """The configuration for the pre-training of a teacher, from that of a distillation without `config.teacher.source`."""
     fields = {
         "task": "pretrain",
         "model": "teacher",

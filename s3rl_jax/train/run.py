@@ -1,7 +1,6 @@
-"""One run of a configuration, from its corpus to its last step: what `python -m s3rl_jax.train` does.
+"""Runs a configuration, from reading its corpus to the last step: the work of `python -m s3rl_jax.train`.
 
-Reads from top to bottom: `run` and `dry_run`, then for each task a function that wires its model, data and objectives to a
-job of the engine.
+`run` and `dry_run` come first, then a function for each task, which connects its model, data and objectives.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ from s3rl_jax.train.prerequisites import DryPrerequisites, Prerequisites
 from s3rl_jax.train.runlocal import shrunk
 from s3rl_jax.train.start import adopt_students, start_of
 
-# The fields in which members of a sweep may differ: those that are no constants of the compiled step.
+# Fields in which the members of a sweep may differ, because they are no constants of the compiled step.
 MAY_DIFFER = {
     "pretrain": ("loss.", "seed"),
     "distill": ("loss.", "teacher.layers", "seed"),
@@ -44,16 +43,17 @@ MAY_DIFFER = {
 
 
 def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, profile: bool = False) -> None:
-    """Trains a configuration to its last step, resuming if the workdir has a checkpoint.
+    """Trains a configuration up to its last step, from the newest checkpoint in the workdir if there is one.
 
     Args:
-      config: of configs/, or of the same fields.
-      workdir: of the run.
-      allow_changed_config: whether to continue although configuration or code differ from those that the run was begun with.
-      profile: write a trace of a few steps.
+      config: a configuration with the fields of one in configs/.
+      workdir: workdir of the run.
+      allow_changed_config: whether to continue a run that was begun with another configuration or other code.
+      profile: whether to write a trace of a few steps.
 
     Raises:
       UserError: for a field, a corpus or a workdir that cannot be used.
+      Exception: as `s3rl_jax.engine.loop.train`.
     """
     config, members = checked(config)
     clips = clips_of(config, "train")
@@ -68,7 +68,7 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, p
 
 
 def dry_run(config: ConfigDict) -> None:
-    """Measures what a run of a configuration, and of the teacher that it would pre-train first, would cost."""
+    """Measures the cost of a run, and of the pre-training of its teacher if it needs one. Writes no file."""
     config, members = checked(config)
     clips = clips_of(config, "train")
     wired = WIRING[config.task](config, members, clips, DryPrerequisites(dry_run))
@@ -76,7 +76,10 @@ def dry_run(config: ConfigDict) -> None:
 
 
 def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
-    """The configuration with what follows from other fields filled in, and the members of its sweep.
+    """Checks a configuration, and fills in fields that follow from others.
+
+    Returns:
+      The configuration, and the members of its sweep.
 
     Raises:
       UserError: for a field that cannot be used.
@@ -85,7 +88,7 @@ def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
     check_fields(config)
     if config.get("runlocal"):
         config = shrunk(config)
-    host_rows(config.batch_size)  # the batch must divide over the devices
+    host_rows(config.batch_size)  # raises UserError for a batch that cannot be divided over the devices
     members = members_of(config, MAY_DIFFER[config.task])
     for member in members:
         check_fields(member.config)
@@ -95,7 +98,7 @@ def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
 
 
 class Wired(NamedTuple):
-    """A task, the source of its batches, and its sweep if it is one."""
+    """A task, the source of its batches, and its sweep; None: a single run."""
 
     task: Task
     source: Source
@@ -103,13 +106,13 @@ class Wired(NamedTuple):
 
 
 def wire_pretrain(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
-    """Crops of speech -> a teacher, or a student, that predicts its own codes."""
+    """Connects the parts of pre-training: crops of speech, and a teacher or student that predicts the codes of its codebook."""
     weights = tuple(pretrain.weights_of(member.config) for member in members)
     return Wired(pretrain.pretrain(config), crops_of(config, clips), Sweep(members, weights) if members else None)
 
 
 def wire_distill(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
-    """Crops of speech -> the teacher's answers -> a student that meets them."""
+    """Connects the parts of distillation: crops of speech, a teacher, and a student that predicts the teacher's outputs."""
     prerequisites.check_export(_future_detector(config), config)
     teacher = prerequisites.teacher(config)
     if members:
@@ -117,7 +120,7 @@ def wire_distill(config: ConfigDict, members: tuple[Member, ...], clips: Clips, 
     crops, selection = crops_of(config, clips), distill.selection_of(config, teacher.config.layers)
     if selection.codes:
         teacher = teacher._replace(codebook=prerequisites.codebook(config, teacher, crops))
-    source = prerequisites.answers(config, teacher, selection, crops)
+    source = prerequisites.cached(config, teacher, selection, crops)
     task = distill.distill(config, teacher, *acoustics(clips, config.data.crop_seconds))
     weights = tuple(distill.weights_of(member.config, selection.layers) for member in members)
     meaningless = tuple(distill.meaningless_metrics(member.config) for member in members)
@@ -125,7 +128,7 @@ def wire_distill(config: ConfigDict, members: tuple[Member, ...], clips: Clips, 
 
 
 def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
-    """Labelled windows -> a student with a head that detects the keywords."""
+    """Connects the parts of fine-tuning: labelled windows, and a student with a head that detects the keywords."""
     keywords = parse_keywords(config.keyword)
     model = keyword_model(config, len(keywords) + 1)
     lead = model.clip - model.window
@@ -150,7 +153,7 @@ def _job(wired: Wired, config: ConfigDict, clips: Clips, name: str, validation=N
 
 
 def _future_detector(config: ConfigDict) -> KeywordModel:
-    """The detector that this student will be fine-tuned to, by `config.detector`."""
+    """A detector with the student of a distillation, by `config.detector`, to check that it can be exported."""
     return keyword_model(ConfigDict({"data": config.detector.to_dict(), "student": config.student.to_dict()}), 2)
 
 

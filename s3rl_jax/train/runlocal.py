@@ -1,4 +1,4 @@
-"""`--config.runlocal=True`: any run in seconds, to see that it goes through before it is sent to a cluster."""
+"""`--config.runlocal=True`: shrinks a run to seconds, to test it before it is sent to a cluster."""
 
 import jax
 from ml_collections import ConfigDict
@@ -10,17 +10,16 @@ STEPS, SECONDS, CLUSTERS = 4, 0.8, 8
 
 
 def shrunk(config: ConfigDict) -> ConfigDict:
-    """The same task, objectives and data at the least size: toy models, a few steps of few short crops.
+    """Shrinks a configuration: toy models, a few steps of a few short crops. Without a corpus, the fake one is used.
 
-    Without a corpus the fake one is taken. What remains as it was: objectives, augmentation, mesh, dtype, the fields'
-    names and kinds.
+    Objectives, augmentation, mesh, dtype, and the names and types of all fields stay as they are.
     """
     small = ConfigDict(convert_dict=False)
     small.update(config)
     small.unlock()
     small.runlocal = False
     if "preflight" in small:
-        small.preflight = False  # it converts a model, whatever its size, for ten seconds
+        small.preflight = False  # a conversion takes ten seconds, whatever the size of the model
     small.data = ConfigDict({**config.data.to_dict(), "corpus": config.data.corpus or NAME})
     least = {"steps": STEPS, "log_every": STEPS // 2, "checkpoint_every": STEPS // 2, "batch_size": _batch(config)}
     for name, value in least.items():
@@ -46,5 +45,5 @@ def shrunk(config: ConfigDict) -> ConfigDict:
 
 
 def _batch(config) -> int:
-    """The least batch that all devices, micro-batches and losses over a batch can divide."""
+    """A small batch that can be divided over all devices and micro-batches, with rows enough for losses over a batch."""
     return 4 * jax.device_count() * config.get("micro_batches", 1)

@@ -1,4 +1,4 @@
-"""`config.init`: the student, or detector, that fine-tuning starts from."""
+"""Reads `config.init`: the student, or detector, from which fine-tuning starts."""
 
 from typing import Any
 
@@ -13,12 +13,18 @@ from s3rl_jax.pretrained.student_file import DEFAULT, NAMES, PREFIX, is_student_
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
 
-STUDENTS = ("distill", "pretrain", "finetune")  # the tasks whose runs hold one
+STUDENTS = ("distill", "pretrain", "finetune")  # tasks whose runs hold a student
 DEFAULT_SIZE = "tiny"
 
 
 def start_of(init: str) -> dict[str, Any] | None:
-    """Parameters of a student, and of a head where the run has one; None where `init` is empty.
+    """Reads the parameters of a student, and of a head if `init` has one.
+
+    Args:
+      init: `config.init`: a workdir, or a pretrained student.
+
+    Returns:
+      `student`, `statistics` and `head`, as far as they exist; None if `init` is empty.
 
     Raises:
       UserError: for a workdir without a checkpoint, or a student that does not exist.
@@ -32,11 +38,11 @@ def start_of(init: str) -> dict[str, Any] | None:
 
 
 def adopt_students(config: ConfigDict, members: tuple[Member, ...]) -> None:
-    """Fills in `config.student` of a run, or of each member of a sweep, from the run that it starts from.
+    """Sets `config.student` (and of a detector `config.head`) from `config.init`, for a run or each member of a sweep.
 
     Raises:
-      UserError: for a run that holds no student, detects another keyword or has a student of another size, and for members
-        of different students.
+      UserError: if `config.init` holds no student, detects another keyword or has a student of another size, and for members
+        with different students.
     """
     for config_of_run in [member.config for member in members] or [config]:
         _adopt_student(config_of_run)
@@ -45,22 +51,22 @@ def adopt_students(config: ConfigDict, members: tuple[Member, ...]) -> None:
             raise UserError(f"config.sweep: {member.name} has another student than {members[0].name}; expected the same one")
         config.student.update(member.config.student)
     if members and config.init == DEFAULT:
-        config.init = ""  # each member has a start of its own
+        config.init = ""  # each member has its own start
 
 
 def origin_of(init: str) -> ConfigDict:
-    """The configuration of the run that `config.init` names; of a pretrained student, what its card has of it."""
+    """The configuration of the run in `config.init`; for a pretrained student, `task` and `student` from its card."""
     if is_student_file(init):
         return ConfigDict({"task": "distill", "student": read(init).card["student"]})
     return read_config(init, "config.init")
 
 
 def _default_init(student: ConfigDict) -> str:
-    """The pretrained student that `config.student` describes; empty where none comes with the package."""
+    """`pretrained:NAME` for the pretrained student that matches `config.student`; empty if there is none."""
     name = student.size or DEFAULT_SIZE
     if name in NAMES and all(load(name).card["student"][field] == student[field] for field in ("streaming", "block")):
         return f"{PREFIX}{name}"
-    LOGGER.info(f"config.init={DEFAULT}: no pretrained student is {name} with these fields; begins with random values")
+    LOGGER.info(f"config.init={DEFAULT}: there is no pretrained {name} student with these fields; starts from random values")
     return ""
 
 
@@ -79,6 +85,6 @@ def _adopt_student(config: ConfigDict) -> None:
         size = origin.student.size
         config.student.streaming = origin.student.get("streaming", False)
         config.student.block = origin.student.get("block", config.student.block)
-        if origin.task == "finetune":  # its head comes along
+        if origin.task == "finetune":  # its head is used too
             config.head = ConfigDict({"pooling": origin.get("head", {}).get("pooling", "mean")})
     config.student.size = size or DEFAULT_SIZE

@@ -1,4 +1,4 @@
-"""The folder of a report: its files are written aside and appear together, so that a report is there whole or not at all."""
+"""The folder of a report: files are written to a temporary folder and moved together, so that a report is never partial."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from s3rl_jax.core.durable import errors_naming
 from s3rl_jax.evaluate.report.tables import DET, SCORES, WORDS
 
 CONFUSION, METRICS, PAGE = "confusion.csv", "metrics.json", "index.html"
-# In the order in which they appear: while a report is replaced, nobody reads the metrics of one beside the tables of another.
+# In the order in which they are moved: the page is the last, and is removed first, so that a report with a page is whole.
 FILES = (SCORES, WORDS, DET, CONFUSION, METRICS, PAGE)
 PAGE_END = "</html>"
 UNFINISHED = ".unfinished-"
@@ -20,16 +20,16 @@ UNFINISHED = ".unfinished-"
 
 @contextlib.contextmanager
 def new_report(folder: Path) -> Iterator[Path]:
-    """A folder into which the files of a report are written. At the end they replace those in `folder`; others stay.
+    """Creates a temporary folder for the files of a report. At the end they replace those in `folder`; other files stay.
 
-    If writing fails, the report that was in `folder` stays as it was.
+    If the block inside fails, an older report in `folder` stays as it was.
 
     Raises:
       OSError: naming a file, if something cannot be written.
     """
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(f"{UNFINISHED}*"):  # of a process that was killed
+    for leftover in folder.glob(f"{UNFINISHED}*"):  # a killed process leaves one
         shutil.rmtree(leftover, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
     try:
@@ -40,11 +40,11 @@ def new_report(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         if is_new:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # where nothing was written
+                folder.rmdir()  # fails if it has files, which is right
 
 
 def read_metrics(folder: Path) -> dict | None:
-    """The contents of metrics.json of a whole report; None where there is none."""
+    """Reads metrics.json of a report; None if there is no whole report."""
     try:
         page = (folder / PAGE).read_text(encoding="utf-8")
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))

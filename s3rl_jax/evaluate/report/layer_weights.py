@@ -1,4 +1,4 @@
-"""A plot of the softmax weights with which a student learned from each of its teacher's layers."""
+"""A plot of the weights of the teacher's layers during distillation."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from s3rl_jax.runs.workdir import read_log
 
-PREFIX = "layer_weight_"  # of the metrics in metrics.jsonl
+PREFIX = "layer_weight_"  # prefix of the metrics in metrics.jsonl
 PLOT = "report/layer_weights.svg"
 
 
 def plot_layer_weights(workdir: Path) -> Path | None:
-    """Writes WORKDIR/report/layer_weights.svg; None if the run logged no layer weights."""
+    """Writes WORKDIR/report/layer_weights.svg and returns its path; None if the run logged no layer weights."""
     figure = layer_weights_plot(workdir)
     if figure is None:
         return None
@@ -23,7 +23,7 @@ def plot_layer_weights(workdir: Path) -> Path | None:
 
 
 def layer_weights_plot(workdir: Path) -> Figure | None:
-    """The weights over the steps of a run, and at its end; None if the run logged no layer weights."""
+    """Plots the weights over the steps of a run, and after the last step; None if the run logged no layer weights."""
     rows = [row for row in read_log(workdir) if any(name.startswith(PREFIX) for name in row)]
     if not rows:
         return None
@@ -36,7 +36,7 @@ def layer_weights_plot(workdir: Path) -> Figure | None:
     over_steps.set(xlabel="step", ylabel="weight", title="Weight of each teacher layer", ylim=(0, None))
     over_steps.legend(title="layer", fontsize="small")
     at_end.bar([str(layer) for layer in layers], [rows[-1][f"{PREFIX}{layer}"] for layer in layers])
-    at_end.axhline(1 / len(layers), color="grey", linestyle=":", label="all alike")
+    at_end.axhline(1 / len(layers), color="grey", linestyle=":", label="equal weights")
     at_end.set(xlabel="layer (0: the transformer's input)", title=f"After step {rows[-1]['step']}")
     at_end.legend(fontsize="small")
     return figure

@@ -1,4 +1,4 @@
-"""The model card of a report: what the detector is, how it was trained, and on what it is measured."""
+"""The model card of a report: the detector, its training, and the split on which it is measured."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,11 +13,11 @@ from s3rl_jax.pretrained.lineage import ancestors, corpus_licences, inherited_li
 from s3rl_jax.runs.detector import TrainedDetector
 from s3rl_jax.runs.workdir import read_log
 
-MOST_LABELS = 12  # rows of the table of what the split holds
+MOST_LABELS = 12  # rows of the table of the split's labels
 
 
 class LabelCount(NamedTuple):
-    """A row of the table of what the split holds: recordings with one label, or of one kind without a label."""
+    """A row of the table of the split's labels: recordings with one label, or of one kind without a label."""
 
     label: str
     recordings: int
@@ -29,10 +29,10 @@ class ModelCard(NamedTuple):
     """The model card.
 
     Attributes:
-      facts: (what, value) of the model and its training.
-      labels: contents of the split.
+      facts: name and value of facts about the model and its training.
+      labels: labels of the split.
       training_log: lines of the run's metrics.jsonl.
-      distillation: workdir of the distillation that the student comes from, if any.
+      distillation: workdir of the distillation that trained the student; None if there is none.
     """
 
     facts: list[tuple[str, str]]
@@ -42,20 +42,20 @@ class ModelCard(NamedTuple):
 
 
 def model_card(detector: TrainedDetector, clips: Clips) -> ModelCard:
-    """The card of a detector that is measured on the clips of a split."""
+    """Creates the card of a detector that is measured on the clips of a split."""
     config = detector.config
-    way = "stepped hop by hop" if _streams(config) else "hears windows"
+    scoring = "computed hop by hop with a state" if _streams(config) else "computed for each window"
     facts = [
         ("detects", config.keyword),
-        ("student", f"{config.student.size}, {detector.parameters:,} parameters, {way}"),
-        ("begins with", config.init or "random values"),
+        ("student", f"{config.student.size}, {detector.parameters:,} parameters, {scoring}"),
+        ("initial parameters", config.init or "random"),
         ("fine-tuned", f"{config.steps} steps of {config.batch_size}, seed {config.seed}; measured after step {detector.step}"),
-        ("hears", f"16 kHz mono; a window of {config.data.window_seconds:g} s every {config.data.hop_seconds:g} s"),
+        ("input", f"16 kHz mono; a window of {config.data.window_seconds:g} s every {config.data.hop_seconds:g} s"),
         ("trained on", config.data.corpus),
         ("licences of the training audio", _licences(config)),
-        ("meant for", "detecting the keyword in audio like the audio that it was trained and measured on"),
+        ("intended use", "detecting the keyword in audio similar to the audio that it was trained and measured on"),
         (
-            "not shown here",
+            "not measured",
             "voices, languages, rooms, microphones and noises that the split does not have, and rates of false accepts "
             "for which its hours are too few",
         ),
@@ -70,7 +70,7 @@ def _streams(config: ConfigDict) -> bool:
 def _licences(config: ConfigDict) -> str:
     licences = corpus_licences(config.data.corpus)
     if licences is None:
-        return "unknown: the training corpus is not there any more"
+        return "unknown: the training corpus does not exist any more"
     return ", ".join(sorted({licence or "not stated" for licence in licences} | inherited_licences(config)))
 
 
@@ -81,9 +81,9 @@ def _label_counts(clips: Clips) -> list[LabelCount]:
     )
     rows = []
     for label, recordings in Counter(labels.tolist()).most_common():
-        chosen = labels == label
-        speakers = {str(speaker) for speaker in columns["speaker"][chosen] if str(speaker)}
-        hours = float(columns["samples"][chosen].sum()) / SAMPLE_RATE / 3600
+        same = labels == label
+        speakers = {str(speaker) for speaker in columns["speaker"][same] if str(speaker)}
+        hours = float(columns["samples"][same].sum()) / SAMPLE_RATE / 3600
         rows.append(LabelCount(label, recordings, len(speakers), hours))
     if len(rows) > MOST_LABELS:
         rest = rows[MOST_LABELS - 1 :]
@@ -93,5 +93,5 @@ def _label_counts(clips: Clips) -> list[LabelCount]:
 
 
 def _distillation(config: ConfigDict) -> Path | None:
-    """The first distillation on the way back from run to run; None where there is none."""
+    """Workdir of the latest distillation among the runs that initialised this one; None if there is none."""
     return next((Path(workdir) for workdir, earlier in ancestors(config) if earlier.task == "distill"), None)

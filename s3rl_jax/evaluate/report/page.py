@@ -1,4 +1,4 @@
-"""The report's page: one self-contained HTML file. This module prepares the values; template/ lays them out."""
+"""The report's page, one self-contained HTML file. This module prepares the values; the templates are in template/."""
 
 import collections
 import functools
@@ -22,11 +22,11 @@ MOST_SPEAKERS = 12  # rows of a table
 
 
 def report_page(metrics: dict, results: Mapping[str, ConditionResult], card: ModelCard) -> str:
-    """HTML of a detector's report.
+    """Renders the HTML page of a detector's report.
 
     Args:
-      metrics: as in metrics.json.
-      results: conditions, in the order of `metrics`.
+      metrics: contents of metrics.json.
+      results: result of each condition, in the order of `metrics`.
       card: model card.
     """
     conditions = metrics["conditions"]
@@ -64,10 +64,10 @@ def report_page(metrics: dict, results: Mapping[str, ConditionResult], card: Mod
 
 
 def classification_page(metrics: dict) -> str:
-    """HTML of a classifier's report.
+    """Renders the HTML page of a classifier's report.
 
     Args:
-      metrics: as in metrics.json.
+      metrics: contents of metrics.json.
     """
     plot = confusion_plot(metrics["classes"], metrics["confusion_matrix"])
     template = _environment().get_template("classification.html.jinja")
@@ -75,7 +75,12 @@ def classification_page(metrics: dict) -> str:
 
 
 def group_rows(tables: Mapping[str, dict[str, dict]], most: int | None = None) -> list[dict]:
-    """Rows of a table of misses by group: the group with the most misses first, a cell for each condition."""
+    """Rows of a table of misses by group, with a cell for each condition; the group with the most misses is first.
+
+    Args:
+      tables: for each condition, the result of `misses_by_group`.
+      most: number of rows; None: all groups.
+    """
     groups = {group for table in tables.values() for group in table}
     missed = {group: sum(table.get(group, {}).get("missed", 0) for table in tables.values()) for group in groups}
     ordered = sorted(groups, key=lambda group: (-missed[group], group))[:most]
@@ -88,7 +93,7 @@ def _attribute_table(conditions: Mapping[str, dict], attribute: str) -> dict:
 
 
 def _source_table(conditions: Mapping[str, dict]) -> dict:
-    """False accepts of each source: those with the most in all conditions first."""
+    """False accepts of each source; the source with the most in all conditions is first."""
     tables = {name: r["false_accepts_by_source"] for name, r in conditions.items() if "false_accepts_by_source" in r}
     totals = collections.Counter()
     for table in tables.values():
@@ -110,7 +115,7 @@ def _thinned(name: str, curve: Curve) -> dict:
 
 
 def _worst_values(clips: list[WorstClip]) -> dict[str, list[dict]]:
-    """Missed words and false accepts, as the template shows them."""
+    """Missed words and false accepts, as values for the template."""
     values = [
         {
             "clip": worst.clip,
@@ -136,6 +141,6 @@ def _environment() -> Environment:
     environment.filters["decimals"] = lambda value, digits: f"{value:.{digits}f}"
     environment.filters["two_digits"] = lambda value: f"{value:.2g}" if value < 100 else f"{value:.0f}"
     environment.filters["title_of_condition"] = condition_title
-    # Style and script are files of their own, which stand in the page as they are.
+    # Inserts the text of a style or script file into the page.
     environment.globals["asset"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     return environment

@@ -14,22 +14,23 @@ from s3rl_jax.detect.firing import REFRACTORY_SECONDS
 from s3rl_jax.evaluate.curves import RATES, Curve
 from s3rl_jax.evaluate.results import ConditionResult
 
-MOST_AN_HOUR = 3600 / REFRACTORY_SECONDS  # detections that deafness allows: a share of false accepts is a share of these
+# Detections an hour that the refractory time allows. The DET plot shows false accepts as a share of these.
+MOST_AN_HOUR = 3600 / REFRACTORY_SECONDS
 REJECT_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 ACCEPT_TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
-SMALLEST_SHARE = 1e-6  # drawn in the place of 0, beyond all axes
+SMALLEST_SHARE = 1e-6  # stands for 0, which has no probit; it lies outside the axes
 
 
 def condition_title(condition: str) -> str:
-    """A condition's name for people: "5 dB rain" for snr_5:rain."""
+    """A condition's name in the report, such as "5 dB rain" for snr_5:rain."""
     snr, _, kind = condition.removeprefix("snr_").partition(":")
     return f"{snr} dB{f' {kind}' if kind else ''}" if condition.startswith("snr_") else condition
 
 
 def det_plot(results: Mapping[str, ConditionResult]) -> Figure:
-    """Detection error trade-off on probit axes (Martin et al. 1997): normal scores would be straight lines.
+    """Plots detection error trade-offs on probit axes (Martin et al. 1997), on which normally distributed scores are lines.
 
-    Points where nothing is missed or nothing fires lie beyond the axes and are drawn at their edge.
+    Points at which nothing is missed or nothing fires lie outside the axes.
     """
     figure, axes = _new_plot(8.0, 5.5)
     for number, (name, result) in enumerate(results.items()):
@@ -55,10 +56,10 @@ def det_plot(results: Mapping[str, ConditionResult]) -> Figure:
 
 
 def reject_plot(conditions: Mapping[str, dict]) -> Figure:
-    """False rejects of each condition at each rate that the hours can show, with 95 % intervals.
+    """Plots false rejects of each condition with 95 % intervals, at each rate for which the stream is long enough.
 
     Args:
-      conditions: as in metrics.json.
+      conditions: `conditions` of metrics.json.
     """
     figure, axes = _new_plot(8.0, 3.8)
     names = list(conditions)
@@ -83,7 +84,7 @@ def reject_plot(conditions: Mapping[str, dict]) -> Figure:
 
 
 def training_plot(rows: Sequence[dict]) -> Figure | None:
-    """Loss and accuracies over the steps of a run; None for a run without logged steps."""
+    """Plots loss and accuracies over the steps of a run; None for a run without logged steps."""
     if not rows:
         return None
     figure, axes = _new_plot(8.0, 3.2)
@@ -101,14 +102,14 @@ def training_plot(rows: Sequence[dict]) -> Figure | None:
 
 
 def confusion_plot(classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
-    """A confusion matrix: a row for each true class, coloured by its shares."""
+    """Plots a confusion matrix: a row for each true class, coloured by the shares of the row."""
     size = max(4.0, 0.32 * len(classes) + 1.5)
     figure, axes = _new_plot(size, size)
     counts = np.array(matrix, float)
     axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(classes)), classes, rotation=90)
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="heard as", ylabel="said")
+    axes.set(xlabel="predicted class", ylabel="true class")
     for (true, predicted), count in np.ndenumerate(counts):
         if count and len(classes) <= 15:
             axes.text(predicted, true, f"{count:.0f}", ha="center", va="center", fontsize=7)
@@ -116,7 +117,7 @@ def confusion_plot(classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> F
 
 
 def svg(figure: Figure) -> str:
-    """A plot as an <svg> element."""
+    """Renders a plot as an <svg> element."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight")
     text = buffer.getvalue()
@@ -130,6 +131,6 @@ def _new_plot(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _probits(curve: Curve) -> tuple[Float[np.ndarray, "points"], Float[np.ndarray, "points"]]:
-    """Normal deviates of the shares of false accepts and of false rejects."""
+    """Probits of the shares of false accepts and of false rejects."""
     accepts, rejects = curve.false_accepts / curve.hours / MOST_AN_HOUR, curve.false_rejects / curve.words
     return tuple(stats.norm.ppf(np.clip(share, SMALLEST_SHARE, 1 - SMALLEST_SHARE)) for share in (accepts, rejects))

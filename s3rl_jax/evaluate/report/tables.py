@@ -1,4 +1,4 @@
-"""The report's tables: det.csv, scores.csv and words.csv are written, and trials are read back from them."""
+"""The report's tables det.csv, scores.csv and words.csv: writing them, and reading trials back from them."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from s3rl_jax.evaluate.results import ConditionResult
 from s3rl_jax.evaluate.trial import Trial, trial_of_words
 
 SCORES, WORDS, DET = "scores.csv", "words.csv", "det.csv"
-SCORE_COLUMNS = ("file", "time", "label", "posterior")  # as `detect --scores` writes them; file: the condition
+SCORE_COLUMNS = ("file", "time", "label", "posterior")  # as in `detect --scores`; file is the name of the condition
 WORD_COLUMNS = ("file", "id", "start", "end", "peak", "speaker")
 DET_COLUMNS = ("condition", "threshold", "false_accepts_per_hour", "false_reject_rate")
 
@@ -27,7 +27,7 @@ class SpokenTrial(NamedTuple):
 def write_tables(folder: Path, results: Mapping[str, ConditionResult], keyword: str) -> None:
     """Writes scores.csv, words.csv and det.csv.
 
-    scores.csv and words.csv are all that another program needs to compute every figure of the report.
+    From scores.csv and words.csv another program can compute every figure of the report.
     """
     _write(folder / SCORES, SCORE_COLUMNS, _score_rows(results, keyword))
     _write(folder / WORDS, WORD_COLUMNS, _word_rows(results))
@@ -35,12 +35,12 @@ def write_tables(folder: Path, results: Mapping[str, ConditionResult], keyword: 
 
 
 def read_trials(report: Path) -> dict[str, SpokenTrial]:
-    """The trial of each condition of a report, from its scores.csv and words.csv."""
+    """Reads the trial of each condition of a report from its scores.csv and words.csv."""
     posteriors: dict[str, list[float]] = {}
     hops: dict[str, int] = {}
     for row in _rows(report / SCORES):
         posteriors.setdefault(row["file"], []).append(float(row["posterior"]))
-        hops.setdefault(row["file"], _samples(row["time"]))  # the first hop ends after one hop
+        hops.setdefault(row["file"], _samples(row["time"]))  # the time of the first row is one hop
     words: dict[str, list[dict[str, str]]] = {}
     for row in _rows(report / WORDS):
         words.setdefault(row["file"], []).append(row)

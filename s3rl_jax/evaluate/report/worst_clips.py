@@ -1,4 +1,4 @@
-"""The worst errors of a detector: short clips of the stream, as WAV players and log-mel pictures."""
+"""The worst errors of a detector: short clips of the stream, as WAV files and log-mel pictures for the page."""
 
 import base64
 import functools
@@ -17,7 +17,7 @@ from s3rl_jax.evaluate.stream import PlacedClip, Stream
 from s3rl_jax.evaluate.trial import Trial
 
 MOST = 6  # clips of each kind in a condition
-CONDITIONS = ("clean", "playback", "snr_5", "television")  # conditions of which clips are kept
+CONDITIONS = ("clean", "playback", "snr_5", "television")  # conditions whose worst clips are shown
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # around the hop of a false accept
 AROUND_SECONDS = 0.4  # before and after a word
 LONGEST_SECONDS = 4.0
@@ -28,11 +28,11 @@ class WorstClip(NamedTuple):
     """A few seconds of a stream.
 
     Attributes:
-      missed: whether it is a word that was missed; otherwise it is a false accept.
-      clip: the recording that was playing.
+      missed: whether it is a missed word; otherwise it is a false accept.
+      clip: the recording at that time.
       score: highest smoothed posterior.
-      seconds: start in the stream.
-      audio: as the detector heard it.
+      seconds: beginning in the stream.
+      audio: samples of the stream at 16 kHz.
     """
 
     missed: bool
@@ -43,13 +43,13 @@ class WorstClip(NamedTuple):
 
 
 def worst_clips(condition: str, stream: Stream, trial: Trial, threshold: float) -> list[WorstClip]:
-    """Missed words with the lowest scores, then false accepts with the highest scores; none for most conditions.
+    """Missed words with the lowest scores, then false accepts with the highest scores.
 
     Args:
-      condition: its name.
-      stream: what was scored.
+      condition: name of the condition; the list is empty for one that is not in `CONDITIONS`.
+      stream: the stream.
       trial: scores of the stream.
-      threshold: of the operating point at which the report lists errors.
+      threshold: threshold of the operating point at which the report lists errors.
     """
     if condition not in CONDITIONS:
         return []
@@ -57,15 +57,15 @@ def worst_clips(condition: str, stream: Stream, trial: Trial, threshold: float) 
 
 
 def wav_address(audio: Int16[np.ndarray, "samples"]) -> str:
-    """A WAV file as a data address."""
+    """Encodes audio as the data URL of a WAV file."""
     file = io.BytesIO()
     soundfile.write(file, audio, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return f"data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def picture_address(audio: Int16[np.ndarray, "samples"]) -> str:
-    """The log-mel energies that the student hears, as a PNG data address. Low bands are at the bottom."""
-    padded = np.zeros(int(LONGEST_SECONDS * SAMPLE_RATE), np.int16)  # one shape, one compilation
+    """Draws the log-mel energies of audio, low bands at the bottom, as the data URL of a PNG file."""
+    padded = np.zeros(int(LONGEST_SECONDS * SAMPLE_RATE), np.int16)  # all clips have one shape and share a compilation
     padded[: len(audio)] = audio
     features = np.asarray(_compiled_log_mel()(padded))[: frame_count(max(len(audio), WINDOW))]
     shown: Float[np.ndarray, "bands frames"] = np.maximum(features, features.max() - PICTURE_RANGE).T[::-1]
