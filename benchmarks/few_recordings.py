@@ -1,10 +1,10 @@
-"""False rejects against the number of recordings of the keyword that one has, distilled and not, with and without synthesis.
+"""False rejects by the number of recordings of the keyword, with a distilled and a random student, with and without synthesis.
 
     python -m benchmarks.few_recordings --corpus=corpus --init=runs/distilled --out=runs/few
 
-Fine-tunes with 5, 20 and 100 of the corpus's own recordings of the keyword, begun at random and distilled, with and
-without recordings that the embedded synthesiser speaks (another corpus, made first). All hear the same negatives. Finished runs
-are not repeated. Prints JSON, one object a run, and writes OUT/few_recordings.svg.
+Fine-tunes with 5, 20 and 100 recordings of the keyword from the corpus, from a random and from a distilled student, with and
+without synthesised recordings (a second corpus, which is prepared first). All runs have the same negatives. Finished runs are
+not repeated. Prints a JSON object for each curve and number of recordings, and writes OUT/few_recordings.svg.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--condition", default="snr_10", help="that is drawn; all are printed")
+    parser.add_argument("--condition", default="snr_10", help="condition to draw; all are printed")
     args = parser.parse_args()
     spoken = args.out / "spoken"
     if not (spoken / "corpus").is_dir():

@@ -1,13 +1,14 @@
-"""Speed of input: how fast audio gets from disk or memory to the device, and how fast a training step takes it.
+"""Speed of input: audio seconds a second from disk or memory to the device, and in training steps.
 
     python -m benchmarks.input --corpus=corpus --source=audio/manifest.csv
 
-One JSON object a way, medians of --rounds with least and most; audio seconds are those of the crops that arrive:
-  shards       from prepared shards on disk through threads to the device, batches of 2 s crops of the whole corpus
-  memory       plans alone (all that a step needs of the host when the corpus is held on the device)
-  dataloader   the same recordings as files, by torch.utils.data.DataLoader with soundfile, a worker a core, same crops
-  finetune     whole steps of the tiny student, from memory and from shards, and the same compiled step with one and the
-               same batch again and again: what the rest of a step costs is input, and `input_wait` as the log has it
+Prints a JSON object for each way of reading, with the median, least and most of --rounds. Audio seconds are those of the crops
+that arrive on the device.
+  shards       from prepared shards on disk, through threads, in batches of 2 s crops of the whole corpus
+  memory       plans alone: the only input from the host when the corpus is held on the device
+  dataloader   the same recordings as files, by torch.utils.data.DataLoader with soundfile, one worker for each core
+  finetune     whole steps of the tiny student, from memory, from shards, and with the same batch at every step, so that the
+               difference is the cost of input; `input_wait` is that of the run's log
 """
 
 import argparse
@@ -65,7 +66,7 @@ def arrive(batches) -> None:
 
 
 def peer(files: list[str], batch: int, batches: int, workers: int) -> float:
-    """Audio seconds a second of PyTorch, in another process."""
+    """Measures PyTorch's DataLoader in another process; returns audio seconds a second."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("\n".join(files))
         listed.flush()
@@ -75,7 +76,7 @@ def peer(files: list[str], batch: int, batches: int, workers: int) -> float:
 
 
 def as_files(corpus: str, folder: Path, subtype: str) -> list[str]:
-    """The corpus's speech as files of 16 kHz, so that the peer need not resample."""
+    """Writes the corpus's speech as files at 16 kHz, so that the peer need not resample; returns their paths."""
     import soundfile
 
     clips, written = read_corpus(corpus, "train"), []
@@ -87,7 +88,7 @@ def as_files(corpus: str, folder: Path, subtype: str) -> list[str]:
 
 
 def steps_a_second(corpus: str, steps: int, memory_gib: float) -> tuple[float, float]:
-    """Steps a second and the share of waiting of a fine-tuning run, without its first line, in which it compiles."""
+    """Steps a second of a fine-tuning run, and its share of waiting for input; measured in its second half."""
     config = finetune.get_config()
     config.data.corpus, config.data.memory_gib = corpus, memory_gib
     config.steps, config.log_every, config.checkpoint_every, config.preflight = steps, steps // 2, steps, False
@@ -98,7 +99,7 @@ def steps_a_second(corpus: str, steps: int, memory_gib: float) -> tuple[float, f
 
 
 def same_batch_again(corpus: str, steps: int) -> float:
-    """Steps a second of the same run, if every step is given the first one's plan."""
+    """Steps a second of the same run if every step gets the plan of the first step."""
     real = inputs.read_ahead
     try:
         inputs.read_ahead = lambda make, first, last: (lambda plan: (plan for _ in range(first, last)))(make(0))
@@ -110,7 +111,7 @@ def same_batch_again(corpus: str, steps: int) -> float:
 def measure_reading(
     crops: Crops, peers: dict[str, list[str]], batch: int, batches: int, rounds: int, cores: int
 ) -> dict[str, list[float]]:
-    """Audio seconds a second of each way to read, of each round; the ways take turns, because the machine's speed varies."""
+    """Audio seconds a second of each way of reading, in each round. The ways run in turn, as the machine's speed varies."""
     rows, seconds = range(batch), batch * batches * SAMPLES / RATE
     resident = Resident.of(crops.clips, SAMPLES)
     ways: dict[str, Callable[[int], Any]] = {
@@ -128,7 +129,7 @@ def measure_reading(
 
 
 def measure_training(corpus: str, steps: int) -> Iterator[dict[str, Any]]:
-    """A line for each way to feed a fine-tuning run."""
+    """Yields a result for each way of feeding a fine-tuning run."""
     rates = {"memory": [], "shards": [], "same batch again": []}
     waits = {"memory": [], "shards": []}
     for _ in range(3):
@@ -138,7 +139,7 @@ def measure_training(corpus: str, steps: int) -> Iterator[dict[str, Any]]:
             waits[name].append(wait)
         rates["same batch again"].append(same_batch_again(corpus, steps))
     config = finetune.get_config()
-    audio = config.batch_size * (config.data.window_seconds + config.data.lead_seconds)  # seconds a step
+    audio = config.batch_size * (config.data.window_seconds + config.data.lead_seconds)  # audio seconds of a step
     for name, values in rates.items():
         line = {"way": f"finetune tiny, {name}", "steps_per_s": round(statistics.median(values), 3)}
         line |= {"audio_s_per_s": round(statistics.median(values) * audio)}
@@ -151,7 +152,7 @@ def measure_training(corpus: str, steps: int) -> Iterator[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)
-    parser.add_argument("--source", help="the files that the corpus was prepared from: the peer reads them too")
+    parser.add_argument("--source", help="source of the corpus, which the peer reads too")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
@@ -166,7 +167,7 @@ def main() -> None:
         crops = crops_of(args.corpus, args.batch)
         rates = measure_reading(crops, peers, args.batch, args.batches, args.rounds, cores)
     for name, values in rates.items():
-        ratios = [ours / theirs for ours, theirs in zip(rates["shards"], values, strict=True)]
+        ratios = [shards / other for shards, other in zip(rates["shards"], values, strict=True)]
         more = {"shards_are_faster": round(statistics.median(ratios), 2)} if name.startswith("dataloader") else {}
         summary(name, values, cores, **more)
     print("fine-tuning ...", file=sys.stderr)

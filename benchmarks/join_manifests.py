@@ -1,9 +1,9 @@
-"""Joins manifests of recordings into one, for a corpus of all that may be used.
+"""Joins manifests into one, selecting recordings by split and licence.
 
     python -m benchmarks.join_manifests --out=/data/free.csv --splits=train --without="SA,no licence file,Freesound" \\
         /data/audio/manifest.csv /data/more/manifest.csv
 
-The joined manifest must lie in a folder that holds all the recordings: s3rl_jax.prepare refuses paths outside of it.
+The joined manifest must be in a folder that contains all the recordings: s3rl_jax.prepare refuses paths outside of it.
 """
 
 import argparse
@@ -16,9 +16,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Joins manifests into one.")
     parser.add_argument("manifests", nargs="+", type=Path)
     parser.add_argument("--out", required=True, type=Path, help="the manifest to write")
-    parser.add_argument("--splits", default="train,validation,test", help="that are kept, comma-separated")
-    parser.add_argument("--as-split", default="", help="what the rows' split becomes; empty: as it was")
-    parser.add_argument("--without", default="", help="rows whose licence holds one of these texts are left out")
+    parser.add_argument("--splits", default="train,validation,test", help="splits to keep, comma-separated")
+    parser.add_argument("--as-split", default="", help="new split of all rows; empty: unchanged")
+    parser.add_argument("--without", default="", help="texts, comma-separated; rows whose licence contains one are left out")
     args = parser.parse_args()
     splits, refused = set(args.splits.split(",")), [text for text in args.without.split(",") if text]
     rows = [row for path in args.manifests for row in read(path)]
@@ -26,7 +26,7 @@ def main() -> None:
     kept, hours = [], Counter()
     for row in rows:
         licence = row.get("licence") or ""
-        # A speaker who stands in another split of another manifest is left out: the splits share no voice.
+        # Speakers of a split that is not kept are left out, so that the splits share no voice.
         if row["split"] not in splits or row.get("speaker") in held_out or any(text in licence for text in refused):
             continue
         kept.append(row | {"split": args.as_split or row["split"]})
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a manifest, with absolute paths."""
+    """Reads the rows of a manifest, and makes their paths absolute."""
     with open(path, newline="", encoding="utf-8") as file:
         return [row | {"path": str(path.parent.resolve() / row["path"])} for row in csv.DictReader(file)]
 

@@ -1,10 +1,10 @@
-"""What `detect` prints of keywords in noise, and of ten minutes in which there are none.
+"""Detections by `detect` of keywords in noise, and in ten minutes without keywords.
 
     python -m benchmarks.listen M.tflite --corpus=corpus [--snr_db=5]
 
-Writes two WAV files out of the test split (ten recordings of the keyword among other words, with noise; ten minutes of
-other speech), runs `python -m s3rl_jax.detect` on them, and prints JSON: how many of the words it printed within a
-second of their end, and how often it fired on the rest.
+Writes two WAV files from the test split: ten recordings of the keyword among other words, with noise; and ten minutes of other
+speech. Runs `python -m s3rl_jax.detect` on them, and prints JSON: the number of words detected up to a second after their end,
+and the number of other detections.
 """
 
 import argparse
@@ -30,7 +30,7 @@ WORDS, OTHERS, MINUTES = 10, 40, 10
 
 @dataclass(frozen=True)
 class InMemory(Clips):
-    """Some of the clips, with their audio."""
+    """A selection of clips, with their audio in memory."""
 
     held: tuple[np.ndarray, ...] = ()
 
@@ -39,7 +39,7 @@ class InMemory(Clips):
 
 
 def only(clips: Clips, rows: np.ndarray) -> InMemory:
-    """The clips of some rows."""
+    """Selects the clips of some rows."""
     columns = {name: values[rows] for name, values in clips.columns.items()}
     return InMemory(columns, clips.shards, clips.ends, clips.corpora, tuple(clips.audio(row) for row in rows))
 
@@ -65,12 +65,12 @@ def main() -> None:
     positives = rng.permutation(np.flatnonzero(speech & (classes > 0)))[:WORDS]
     others = rng.permutation(np.flatnonzero(speech & (classes == 0)))
 
-    chosen = only(clips, np.concatenate([positives, others[:OTHERS]]))
-    noisy = with_noise(build_stream(chosen, keywords), clips, args.snr_db, SEED)
-    found = [line["time"] for line in listen(args.model, noisy.audio)]
+    selected = only(clips, np.concatenate([positives, others[:OTHERS]]))
+    noisy = with_noise(build_stream(selected, keywords), clips, args.snr_db, SEED)
+    times = [line["time"] for line in listen(args.model, noisy.audio)]
     words = [(p.speech_start / SAMPLE_RATE, p.speech_stop / SAMPLE_RATE + LATENESS_SECONDS) for p in noisy.words]
-    heard = [any(start <= time <= end for time in found) for start, end in words]
-    elsewhere = [time for time in found if not any(start <= time <= end for start, end in words)]
+    detected = [any(start <= time <= end for time in times) for start, end in words]
+    elsewhere = [time for time in times if not any(start <= time <= end for start, end in words)]
 
     other = np.concatenate([clips.audio(row) for row in others])[: MINUTES * 60 * SAMPLE_RATE]
     print(
@@ -79,7 +79,7 @@ def main() -> None:
                 "model": args.model,
                 "snr_db": args.snr_db,
                 "words": len(words),
-                "heard": sum(heard),
+                "detected": sum(detected),
                 "fired_elsewhere": len(elsewhere),
                 "minutes_of_other_speech": round(len(other) / SAMPLE_RATE / 60, 2),
                 "fired_on_other_speech": len(listen(args.model, other)),

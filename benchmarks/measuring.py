@@ -1,4 +1,4 @@
-"""What every benchmark says of itself: on what, when, which code, and how far its figures lie apart."""
+"""Parts of several benchmarks: the description of machine, date and code, and the spread of figures."""
 
 import datetime
 import os
@@ -8,7 +8,7 @@ import subprocess
 
 
 def about() -> dict[str, str | int]:
-    """Machine, date and commit."""
+    """Describes machine, date and commit."""
     import jax
 
     revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -22,8 +22,9 @@ def about() -> dict[str, str | int]:
 
 
 def spread(values: list[float], digits: int = 3) -> dict[str, float]:
-    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {name: round(value, digits) for name, value in found.items()}
+    """Median, least and greatest value, rounded."""
+    figures = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {name: round(value, digits) for name, value in figures.items()}
 
 
 def _processor() -> str:

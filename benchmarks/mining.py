@@ -1,10 +1,11 @@
-"""What a round of hard-negative mining is worth, beside a round as long without it.
+"""Benefit of a round of hard-negative mining, compared with a round of the same length without it.
 
     python -m benchmarks.mining --source=audio/manifest.csv --out=runs/mining --seeds=2
 
-Makes two corpora out of a manifest with `train` and `test`: the keyword with a quarter of the other training voices, and, as
-unlabelled audio, the other three quarters. Trains a detector on the first, mines the second, goes on from the detector with
-and without what was mined, and evaluates all three on the test split. Prints a JSON object a seed, and resumes.
+Prepares two corpora from a manifest with `train` and `test`: the keyword with a quarter of the other training voices, and, as
+unlabelled audio, the other three quarters. Trains a detector on the first, mines the second, trains the detector further with
+and without the mined stretches, and evaluates all three on the test split. Prints a JSON object for each seed, and continues
+after an interruption.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from s3rl_jax.prepare.preparation import prepare
 from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.summary import describe
 
-FRR = (0.05, 0.1, 0.2)  # at which false accepts are compared
+FRR = (0.05, 0.1, 0.2)  # false reject rates at which false accepts are compared
 
 
 def command(module: str, *arguments: str) -> None:
@@ -29,30 +30,30 @@ def command(module: str, *arguments: str) -> None:
 
 
 def divide(source: str, out: Path, keyword: str) -> None:
-    """Prepares two corpora: of who is heard with labels, and of who is heard without."""
-    chosen: dict[str, list] = {"labelled": [], "unlabelled": []}
+    """Prepares two corpora: one with labels, one without, each with its own voices."""
+    corpora: dict[str, list] = {"labelled": [], "unlabelled": []}
     for clip in read_source(source):
         kept = clip.split != "train" or clip.kind != "speech" or clip.label.lower() == keyword
         bucket = int(hashlib.sha256(clip.speaker.encode()).hexdigest(), 16) % 4
         if kept or bucket == 0:
-            chosen["labelled"].append(clip)
+            corpora["labelled"].append(clip)
         else:
-            chosen["unlabelled"].append(dataclasses.replace(clip, label=""))
-    for name, clips in chosen.items():
+            corpora["unlabelled"].append(dataclasses.replace(clip, label=""))
+    for name, clips in corpora.items():
         print(describe(prepare(clips, str(out / name)), str(out / name)), file=sys.stderr)
 
 
 def false_accepts(report: Path) -> dict[str, dict[str, float]]:
-    """False accepts an hour at each rate of false rejects, for each condition, from det.csv."""
-    found: dict[str, dict[str, float]] = {}
+    """False accepts an hour at each false reject rate, for each condition, from det.csv."""
+    rates: dict[str, dict[str, float]] = {}
     with open(report / "det.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             accepts, rejects = float(row["false_accepts_per_hour"]), float(row["false_reject_rate"])
             for rate in FRR:
-                best = found.setdefault(row["condition"], {})
+                best = rates.setdefault(row["condition"], {})
                 if rejects <= rate:
                     best[str(rate)] = min(best.get(str(rate), accepts), accepts)
-    return found
+    return rates
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""What 16 600 hours cost on machines that are not at hand: docs/scaling.md's tables.
+"""Estimates the cost of training on 16 600 hours on a TPU pod and on a GPU server: the tables of docs/scaling.md.
 
     python -m benchmarks.pod [--utilisation=0.3] [--input_rate=19868]
 
-Operations and memory are what `--dry_run` plans for a step here; the rest is arithmetic. `utilisation`, of the peak in
-bfloat16, is assumed: it was not measured. `input_rate` is audio seconds a second from shards, on two cores, as
+Operations and memory of a step are those of `--dry_run` on this machine; the rest is arithmetic. `utilisation`, a share of the
+peak in bfloat16, is an assumption, not a measurement. `input_rate` is audio seconds a second from shards on two cores, as
 benchmarks/input.py measures it.
 """
 
@@ -12,8 +12,8 @@ import json
 
 from benchmarks.scaling import dry_run
 
-HOURS, BYTES = 16_600, 32_000  # BYTES: of a second of int16 at 16 kHz
-MACHINES = {  # chips, peak flops of one in bfloat16, GiB of one, hosts
+HOURS, BYTES = 16_600, 32_000  # BYTES: bytes of a second of int16 at 16 kHz
+MACHINES = {  # number of chips, peak flops in bfloat16 of a chip, GiB of a chip, number of hosts
     "v5e-64": (64, 197e12, 16, 16),
     "8 x H200": (8, 989e12, 141, 1),
 }
@@ -27,7 +27,7 @@ JOBS = {  # config, steps, batch, seconds of a crop, fields
     ),
     "pre-train base, 400 000 x 384 x 15 s": ("configs/pretrain.py:base", 400_000, 384, 15.0, {"dtype": "float32"}),
 }
-SEGMENT = 20.0  # seconds of a record, of which a crop reads all
+SEGMENT = 20.0  # seconds of a record; to cut a crop, the whole record is read
 
 
 def main() -> None:
@@ -35,15 +35,15 @@ def main() -> None:
     parser.add_argument("--utilisation", type=float, default=0.3)
     parser.add_argument("--input_rate", type=float, default=19_868.0)
     args = parser.parse_args()
-    found = {"corpus_terabytes": round(HOURS * 3600 * BYTES / 1e12, 2), "utilisation": args.utilisation, "jobs": []}
+    estimate = {"corpus_terabytes": round(HOURS * 3600 * BYTES / 1e12, 2), "utilisation": args.utilisation, "jobs": []}
     for job, (config, steps, batch, seconds, fields) in JOBS.items():
         rows = 2
         run = dry_run(config, batch_size=rows, **{"data.crop_seconds": seconds}, **fields)
-        flops = run["flops_per_step"] / (rows * seconds)  # of a second of audio
+        flops = run["flops_per_step"] / (rows * seconds)  # for a second of audio
         audio = steps * batch * seconds
         for machine, (chips, peak, gib, hosts) in MACHINES.items():
             rate = chips * peak * args.utilisation / flops
-            found["jobs"].append(
+            estimate["jobs"].append(
                 {
                     "job": job,
                     "machine": machine,
@@ -61,7 +61,7 @@ def main() -> None:
                     "memory_gib_a_chip": gib,
                 }
             )
-    print(json.dumps(found, indent=2))
+    print(json.dumps(estimate, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Cost of preparing a corpus: hours of audio a minute and peak memory, of 1 and of 6 hours, by one process and by all cores.
+"""Cost of preparing a corpus: hours of audio a minute and peak memory, for 1 and 6 hours, with one process and one a core.
 
     python -m benchmarks.prepare
 
-Prints a JSON object a run; the peak is of the largest process. The source is generated: FLAC of 20 s at 22.05 kHz in stereo,
-so that it has to be decoded, mixed down and resampled.
+Prints a JSON object for each run; the peak is that of the largest process. The source is generated: FLAC files of 20 s at
+22.05 kHz in stereo, which have to be decoded, mixed down and resampled.
 """
 
 import argparse

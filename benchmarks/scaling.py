@@ -1,12 +1,12 @@
-"""How steps grow: over host devices and processes, with the batch and with the clip's length.
+"""Growth of the cost of a step: over host devices and processes, with the batch size and with the length of a clip.
 
     python -m benchmarks.scaling --out=benchmarks/results [--config=configs/distill.py] [--devices=1,2,4,8] [--processes=1,2]
         [--batches=8,16,32,64] [--seconds=1,2,4,8]
 
-Each figure is of `python -m s3rl_jax.train --dry_run` with fake data: memory as XLA plans it, the rate over five steps. Weak
-scaling gives each device (or process) the same share, so ideal is a rate that grows with their number; host devices share
-the cores of one machine, so what it shows here is what dividing costs. Writes scaling.json, and growth.svg with the
-exponents: time and memory ~ x^exponent, fitted over all points.
+Each figure is from `python -m s3rl_jax.train --dry_run` with fake data: memory as XLA plans it, the rate over five steps. In
+weak scaling each device (or process) has the same share of the batch, so the ideal rate is proportional to their number. Host
+devices share the cores of one machine, so the figures show the cost of the division alone. Writes scaling.json, and growth.svg
+with the exponents: time and memory ~ x^exponent, fitted over all points.
 """
 
 import argparse
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def dry_run(config: str, devices: int = 1, processes: int = 1, **fields) -> dict:
-    """What the last dry run of the command says; of distillation that is the student's."""
+    """Figures of the last dry run of the command; for distillation, those of the student's training."""
     flags = [f"--config={config}", "--dry_run", "--config.data.corpus=fake:0.5"]
     flags += [f"--config.{name}={value}" for name, value in fields.items()]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DEVICES": str(devices), "XLA_FLAGS": ""}
@@ -47,22 +47,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", default="configs/distill.py")
-    parser.add_argument("--share", type=int, default=8, help="rows of the batch of each device in weak scaling")
+    parser.add_argument("--share", type=int, default=8, help="rows of the batch on each device in weak scaling")
     parser.add_argument("--devices", type=numbers(int), default=[1, 2, 4, 8])
     parser.add_argument("--processes", type=numbers(int), default=[1, 2])
     parser.add_argument("--batches", type=numbers(int), default=[8, 16, 32, 64])
     parser.add_argument("--seconds", type=numbers(float), default=[1.0, 2.0, 4.0, 8.0])
     args = parser.parse_args()
-    found = about() | {"config": args.config, "weak_scaling": [], "growth": {}}
+    figures = about() | {"config": args.config, "weak_scaling": [], "growth": {}}
     for processes, devices in [(1, n) for n in args.devices] + [(n, 1) for n in args.processes if n > 1]:
         run = dry_run(args.config, devices, processes, batch_size=args.share * devices * processes)
         names = ("audio_seconds_per_second", "steps_per_second", "temporary_bytes")
-        found["weak_scaling"].append({"processes": processes, "devices": devices, **{name: run[name] for name in names}})
+        figures["weak_scaling"].append({"processes": processes, "devices": devices, **{name: run[name] for name in names}})
     grown = {"batch size": ("batch_size", args.batches), "clip length, s": ("data.crop_seconds", args.seconds)}
     for what, (field, values) in grown.items():
         runs = [dry_run(args.config, **{"batch_size": 16, field: value}) for value in values]
         seconds, memory = [1 / run["steps_per_second"] for run in runs], [run["temporary_bytes"] for run in runs]
-        found["growth"][what] = {
+        figures["growth"][what] = {
             "values": values,
             "seconds_a_step": [round(s, 4) for s in seconds],
             "activation_bytes": memory,
@@ -70,9 +70,9 @@ def main() -> None:
             "exponent_of_memory": exponent(values, memory),
         }
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "scaling.json").write_text(json.dumps(found, indent=2) + "\n")
-    draw(found["growth"], args.out / "growth.svg")
-    print(json.dumps(found, indent=2))
+    (args.out / "scaling.json").write_text(json.dumps(figures, indent=2) + "\n")
+    draw(figures["growth"], args.out / "growth.svg")
+    print(json.dumps(figures, indent=2))
 
 
 def draw(growth: dict, path: Path) -> None:

@@ -1,10 +1,10 @@
-"""What K students for one pass of a base-size teacher cost, by one student: at most 1.5 times for K = 8.
+"""Cost of a step of K students with one pass of a base-size teacher, relative to one student; the goal is 1.5 for K = 8.
 
     python -m benchmarks.sweep [--members=8] [--batch_size=4] [--seconds=2.015] [--repeats=5]
 
-Steps of distillation (dual view and the teacher's codebook) of one run and of a sweep over loss.gamma, turn by turn in one
-process, with a wav2vec 2.0 base of random parameters; what it says does not matter for how long it takes. Prints JSON:
-seconds a step (median, least, most) and the ratio (median of the turns' ratios, least, most).
+Steps of distillation (dual view and the teacher's codebook) of one run and of a sweep over loss.gamma run in turn in one
+process. The teacher is a wav2vec 2.0 base with random parameters, whose values do not affect the time. Prints JSON: seconds of
+a step (median, least, most), and the ratio of the steps in each turn (median, least, most).
 """
 
 import argparse
@@ -64,14 +64,14 @@ def main() -> None:
         "one": jax.jit(make_step(task, transform, 0), donate_argnums=0),
         "sweep": jax.jit(make_step(task, transform, 0, 0, sweep), donate_argnums=0),
     }
-    took: dict[str, list[float]] = {name: [] for name in steps}
+    times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(args.repeats + 1):  # the first one compiles
         for name, step in steps.items():
             begun = time.monotonic()
             states[name], metrics = step(states[name], task.frozen, batch)
             jax.block_until_ready((states[name], metrics))
-            took[name].append(time.monotonic() - begun)
-    one, several = took["one"][1:], took["sweep"][1:]
+            times[name].append(time.monotonic() - begun)
+    one, several = times["one"][1:], times["sweep"][1:]
     print(
         json.dumps(
             {

@@ -1,11 +1,11 @@
-"""How fast the base encoder runs, beside PyTorch transformers, in one run on one machine.
+"""Speed of the base encoder, compared with PyTorch transformers, in one run on one machine.
 
     python -m benchmarks.teacher [--batch=4] [--seconds=10] [--repeats=5] [--dtype=float32]
 
-Both are wav2vec 2.0 base, randomly initialised, with the same batch, dropout (0.1 on hidden states; none on attention, no
+Both are wav2vec 2.0 base with random parameters, with the same batch, dropout (0.1 on hidden states; none on attention, no
 layer drop) and precision. `forward` is inference; `forward_backward` is the mean square of the last layer and its gradient
-with respect to all parameters. The two take turns, so that what else the machine does meets both. On a GPU PyTorch is
-compiled and uses its fused attention. Prints JSON: what a float32 matrix product reaches in either, audio seconds a second
+with respect to all parameters. The two run in turn, so that other load on the machine affects both. On a GPU PyTorch is
+compiled and uses its fused attention. Prints JSON: the speed of a float32 matrix product in each, audio seconds a second
 (median, least and most), and their ratio.
 """
 
@@ -25,8 +25,8 @@ from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 DROPOUT = 0.1
 
 
-def ours(audio: np.ndarray, dtype: str):
-    """Two functions without arguments that run to the end."""
+def jax_encoder(audio: np.ndarray, dtype: str):
+    """Returns two functions without arguments, forward and backward, that run to their end."""
     model = Wav2Vec2(SIZES["base"])
     valid = jnp.ones((len(audio), model.config.frame_count(audio.shape[1])), bool)
     audio = jnp.asarray(audio, dtype)
@@ -45,7 +45,8 @@ def ours(audio: np.ndarray, dtype: str):
     return lambda: jax.block_until_ready(forward(params)), lambda: jax.block_until_ready(backward(params, rng))
 
 
-def theirs(audio: np.ndarray, dtype: str):
+def torch_encoder(audio: np.ndarray, dtype: str):
+    """As `jax_encoder`, with PyTorch transformers."""
     import torch
     import transformers
 
@@ -83,24 +84,24 @@ def theirs(audio: np.ndarray, dtype: str):
 
 
 def products():
-    """The same matrix product in both, and its floating-point operations: the ceiling that each of them has."""
+    """A function for the same matrix product in each, and its floating-point operations, to measure the peak of each."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     x, y = np.ones((2000, 768), np.float32), np.ones((768, 3072), np.float32)
-    product, mine = jax.jit(jnp.matmul), (jnp.asarray(x), jnp.asarray(y))
-    other = [torch.tensor(a, device=device) for a in (x, y)]
+    product, arrays = jax.jit(jnp.matmul), (jnp.asarray(x), jnp.asarray(y))
+    tensors = [torch.tensor(a, device=device) for a in (x, y)]
 
-    def theirs():
-        torch.matmul(*other)
+    def torch_product():
+        torch.matmul(*tensors)
         if device == "cuda":
             torch.cuda.synchronize()
 
-    return (lambda: jax.block_until_ready(product(*mine)), theirs), 2 * x.size * y.shape[1]
+    return (lambda: jax.block_until_ready(product(*arrays)), torch_product), 2 * x.size * y.shape[1]
 
 
 def measure(pair, repeats: int) -> list[list[float]]:
-    """Seconds of each, taking turns, after one call of each to warm up."""
+    """Seconds of each function, which run in turn, after one call of each to warm up."""
     seconds = [[], []]
     for function in pair:
         function()
@@ -135,14 +136,14 @@ def main() -> None:
     best = [operations / min(taken) / 1e9 for taken in measure(pair, 20)]
     report["matrix_product_gflops"] = dict(zip(("s3rl_jax", "pytorch"), map(round, best), strict=True))
     total = args.batch * args.seconds
-    mine, peers = ours(audio, args.dtype), theirs(audio, args.dtype)
-    for name, pair in zip(("forward", "forward_backward"), zip(mine, peers, strict=True), strict=True):
+    encoders = jax_encoder(audio, args.dtype), torch_encoder(audio, args.dtype)
+    for name, pair in zip(("forward", "forward_backward"), zip(*encoders, strict=True), strict=True):
         taken = measure(pair, args.repeats)
         rates = {
             who: {"median": total / statistics.median(t), "least": total / max(t), "most": total / min(t)}
             for who, t in zip(("s3rl_jax", "pytorch"), taken, strict=True)
         }
-        ratios = [theirs_ / mine_ for mine_, theirs_ in zip(*taken, strict=True)]
+        ratios = [torch_seconds / jax_seconds for jax_seconds, torch_seconds in zip(*taken, strict=True)]
         report[name] = {
             "audio_seconds_per_second": {who: {k: round(v, 2) for k, v in rate.items()} for who, rate in rates.items()},
             "ratio": {

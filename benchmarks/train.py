@@ -1,14 +1,14 @@
-"""How fast distillation steps are, beside plain PyTorch, in one run on one machine.
+"""Speed of distillation steps, compared with plain PyTorch, in one run on one machine.
 
     pip install -r benchmarks/peers/requirements.txt
     python -m benchmarks.train [--students=tiny,small,large] [--batch=8] [--seconds=2.015] [--repeats=5] [--dtype=float32]
 
-Both distil wav2vec 2.0 base (random parameters: what it says does not matter for how long it takes) into the paper's student
-by the dual view over all layers and the teacher's codebook at masked frames, without augmentation: the same batch, sizes,
-losses, gradient clipping and AdamW. benchmarks/peers/torch_distill.py is the other side, twice: with the codebook objective
-as transformers writes it, which gathers 100 code vectors for each frame, and with our algebra for it. They take turns, so
-that what else the machine does meets all. Prints JSON: audio seconds a second (median, least, most), the ratio of the turns,
-what a matrix product reaches, and what share of that each uses by the operations that XLA counts in our step.
+Both distil wav2vec 2.0 base (with random parameters, whose values do not affect the time) into the paper's student by the dual
+view over all layers and the teacher's codebook at masked frames, without augmentation. Batch, sizes, losses, gradient clipping
+and AdamW are the same. benchmarks/peers/torch_distill.py is the PyTorch side, in two forms: with the codebook objective as
+transformers writes it, which gathers 100 code vectors for each frame, and with that of s3rl_jax. They run in turn, so that
+other load on the machine affects all. Prints JSON: audio seconds a second (median, least, most), the ratio in each turn, the
+speed of a matrix product, and the share of that speed that each reaches by the operations that XLA counts in our step.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
 from s3rl_jax.tasks.distill import distill
 
 
-def ours(student: str, audio: np.ndarray, dtype: str):
-    """A function without arguments that runs a step to the end, and the step's floating-point operations."""
+def jax_distillation(student: str, audio: np.ndarray, dtype: str):
+    """Returns a function without arguments that runs one step to its end, and the step's floating-point operations."""
     config = config_file.get_config()
     config.student.size, config.student.streaming = student, False
     config.dtype = config.teacher.dtype = dtype
@@ -55,26 +55,26 @@ def ours(student: str, audio: np.ndarray, dtype: str):
 
 
 def product_flops(dtype: str) -> dict[str, float]:
-    """Flops a second of a matrix product in both."""
+    """Flops a second of a matrix product in JAX and in PyTorch."""
     import torch
 
     size = 1024 if jax.default_backend() == "cpu" else 8192
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    mine, theirs = jnp.ones((size, size), dtype), torch.ones((size, size), dtype=getattr(torch, dtype), device=device)
+    array, tensor = jnp.ones((size, size), dtype), torch.ones((size, size), dtype=getattr(torch, dtype), device=device)
     product = jax.jit(jnp.matmul)
 
-    def of_torch():
-        torch.matmul(theirs, theirs)
+    def torch_product():
+        torch.matmul(tensor, tensor)
         if device == "cuda":
             torch.cuda.synchronize()
 
-    took = turns({"s3rl_jax": lambda: product(mine, mine).block_until_ready(), "pytorch": of_torch}, 20)
-    return {name: 2 * size**3 / min(seconds) for name, seconds in took.items()}
+    times = turns({"s3rl_jax": lambda: product(array, array).block_until_ready(), "pytorch": torch_product}, 20)
+    return {name: 2 * size**3 / min(seconds) for name, seconds in times.items()}
 
 
 def turns(functions, repeats: int) -> dict[str, list[float]]:
-    """Seconds of each, taking turns, after two calls of each to warm up."""
-    took = {name: [] for name in functions}
+    """Seconds of each function, which run in turn, after two calls of each to warm up."""
+    times = {name: [] for name in functions}
     for _ in range(2):
         for function in functions.values():
             function()
@@ -82,8 +82,8 @@ def turns(functions, repeats: int) -> dict[str, list[float]]:
         for name, function in functions.items():
             begun = time.perf_counter()
             function()
-            took[name].append(time.perf_counter() - begun)
-    return took
+            times[name].append(time.perf_counter() - begun)
+    return times
 
 
 def main() -> None:
@@ -102,16 +102,16 @@ def main() -> None:
     report = about() | {"batch": f"{args.batch} x {args.seconds} s", "dtype": args.dtype, "pytorch_compiled": compiled}
     report["matrix_product_gflops"] = {name: round(rate / 1e9) for name, rate in ceilings.items()}
     for student in args.students.split(","):
-        step, flops = ours(student, audio, args.dtype)
+        step, flops = jax_distillation(student, audio, args.dtype)
         peers = {"pytorch": codebook, "pytorch, codebook by products": codebook_by_products}
         peers = {name: distillation(student, audio, args.dtype, compiled, way) for name, way in peers.items()}
-        took = turns({"s3rl_jax": step, **peers}, args.repeats)
-        rates = {who: [args.batch * args.seconds / s for s in seconds] for who, seconds in took.items()}
+        times = turns({"s3rl_jax": step, **peers}, args.repeats)
+        rates = {who: [args.batch * args.seconds / s for s in seconds] for who, seconds in times.items()}
         report[student] = {
             "gflop_a_step": round(flops / 1e9, 1),
             "audio_seconds_per_second": {who: spread(rate) for who, rate in rates.items()},
-            "share_of_matrix_product": {who: round(flops / min(took[who]) / ceilings[who.split(",")[0]], 3) for who in took},
-            "ratio": {who: spread([b / a for a, b in zip(took["s3rl_jax"], took[who], strict=True)]) for who in peers},
+            "share_of_matrix_product": {who: round(flops / min(times[who]) / ceilings[who.split(",")[0]], 3) for who in times},
+            "ratio": {who: spread([b / a for a, b in zip(times["s3rl_jax"], times[who], strict=True)]) for who in peers},
         }
         gc.collect()
     print(json.dumps(report, indent=2))

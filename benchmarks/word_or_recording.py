@@ -1,11 +1,11 @@
-"""Has a detector learned the word, or the recordings that it stands in? Two transplants decide.
+"""Tests whether a detector has learned the word, or properties of its recordings, by two transplants.
 
     python -m benchmarks.word_or_recording --workdir=runs/alexa --corpus=corpus
 
-Keyword recordings differ from all others in length, format and silence. `recording`: the keyword's recordings with
-another word in its place (same loudness) must not fire. `word`: the keyword cut out and put into another word's
-recording must fire as often as at home. Prints JSON: the share that fires at the clean threshold for each false-accept
-rate of the report.
+Recordings of a keyword differ from others in length, format and silence. `recording`: in the keyword's recordings, another word
+of the same loudness replaces the keyword; the detector must not fire. `word`: in other words' recordings, the keyword replaces
+the word; the detector must fire as often as in `home`, the keyword's unchanged recordings. Prints JSON: the share of recordings
+in which it fires, at the clean threshold of each operating point of the report.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from s3rl_jax.runs.workdir import read_config
 
 
 def transplant(host: np.ndarray, place: tuple[int, int], word: np.ndarray, loudness: float) -> np.ndarray:
-    """`host` with the samples of `place` replaced by `word`, at that RMS."""
+    """Replaces the samples of `host` from place[0] to place[1] by `word`, scaled to the root mean square `loudness`."""
     scaled = word.astype(np.float64) * loudness / max(rms(word), 1.0)
     return np.concatenate([host[: place[0]], to_int16(scaled / 32768), host[place[1] :]])
 
@@ -63,13 +63,13 @@ def main() -> None:
 
     variants = {"home": [], "recording": [], "word": []}
     for positive, other in zip(positives, others, strict=False):
-        mine, theirs = word(positive), word(other)
+        keyword, other_word = word(positive), word(other)
         variants["home"].append(clips.audio(positive))
-        variants["recording"].append(transplant(clips.audio(positive), bounds[positive], theirs, rms(mine)))
-        variants["word"].append(transplant(clips.audio(other), bounds[other], mine, rms(theirs)))
+        variants["recording"].append(transplant(clips.audio(positive), bounds[positive], other_word, rms(keyword)))
+        variants["word"].append(transplant(clips.audio(other), bounds[other], keyword, rms(other_word)))
 
     def peaks_of(recordings):
-        # One stream, with silence for a window between two recordings, so that none is heard together with another.
+        # One stream, with a window of silence between two recordings, so that no window contains two of them.
         silence = np.zeros(window + -window % hop, np.int16)
         padded = [np.concatenate([silence, r, np.zeros(-len(r) % hop, np.int16)]) for r in recordings]
         posteriors = keyword_scores(score(np.concatenate([*padded, silence])))

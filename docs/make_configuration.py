@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md out of configs/: every field, its default in each config, its values, and its comment.
+"""Writes docs/configuration.md from configs/: every field, its default in each config, its valid values, and its comment.
 
     python -m docs.make_configuration
 
@@ -35,14 +35,14 @@ read. NaN and infinity are no values of any field.
 
 
 class Field(NamedTuple):
-    """A line `config.name = value  # comment`; `comment` begins with the comment lines above it."""
+    """A line `config.name = value  # comment`. `comment` also holds the comment lines above that line."""
 
     name: str
     comment: str
 
 
 def page() -> str:
-    """The Markdown text."""
+    """Composes the page, in Markdown."""
     parts = [INTRODUCTION, "## Fields of several configs\n", _text(shared.__doc__)]
     defaults = {name: module.get_config() for name, module in CONFIGS.items()}
     functions = [f for name, f in vars(shared).items() if name.startswith("add_") and inspect.isfunction(f)]
@@ -57,7 +57,7 @@ def page() -> str:
 
 
 def fields_of(function) -> list[Field]:
-    """The fields that a function assigns, in order of the lines."""
+    """Fields that a function assigns, in the order of its lines."""
     lines, above, fields = inspect.getsource(function).splitlines(), [], []
     for line in lines:
         text = line.strip()
@@ -87,7 +87,7 @@ def _config_section(name: str, module: ModuleType, shared_fields: set[str]) -> s
 
 
 def _table(fields: list[Field], defaults: dict[str, ConfigDict], own: dict[str, list[Field]]) -> str:
-    """One row a field. The comments of the configs' lines follow that of the shared one."""
+    """A table with a row for each field. The comment in `shared` comes first, then those in the configs."""
     several = len(defaults) > 1
     head = ["field", *(defaults if several else ["default"]), "values", "meaning"]
     rows = []
@@ -106,7 +106,7 @@ def _table(fields: list[Field], defaults: dict[str, ConfigDict], own: dict[str, 
 
 
 def _value(config: ConfigDict, name: str) -> str:
-    """As Markdown; empty for a section, a dash where the config has no such field."""
+    """The default of a field in Markdown; empty for a section, a dash if the config has no such field."""
     value = config
     for part in name.split("."):
         if not isinstance(value, ConfigDict) or part not in value:
@@ -134,7 +134,7 @@ def _flat(config: ConfigDict, prefix: str = "") -> dict[str, object]:
 
 
 def _trailing_comment(line: str) -> str:
-    """The comment at the end of a line of code; a `#` inside a string is none."""
+    """The comment at the end of a line of code; a `#` inside a string does not begin a comment."""
     comments = (
         token.string for token in tokenize.generate_tokens(io.StringIO(line).readline) if token.type == tokenize.COMMENT
     )

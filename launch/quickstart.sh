@@ -2,7 +2,7 @@
 # From a word to its detector on a laptop, with a corpus that a synthesiser speaks and the student that comes with the package:
 #   launch/quickstart.sh [--from-scratch] [--config.keyword=WORD] [other arguments of s3rl_jax.train]
 # --from-scratch shows the whole chain: a toy teacher is pre-trained on that corpus, and distilled into the student.
-# Everything lands in quickstart/WORD/. A second run continues where the first one stopped.
+# All files are written to quickstart/WORD/. A second call continues where the first one stopped.
 set -euo pipefail
 begun=$SECONDS
 # shellcheck source=launch/install.sh
@@ -18,14 +18,13 @@ for argument in "$@"; do
     *) both+=("$argument") ;;
   esac
 done
-out=quickstart/${keyword//[^A-Za-z0-9]/_}
-[ -n "$init" ] || out+=_from_scratch
 
 number=0
-total=$([ -n "$init" ] && echo 5 || echo 6)
+total=5 minutes=7
+[ -n "$init" ] || total=6 minutes=12
 stage() {
   echo >&2
-  echo "== $number/$total $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some $((total + 2)) minutes)" >&2
+  echo "== $number/$total $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some $minutes minutes)" >&2
   number=$((number + 1))
 }
 
@@ -33,8 +32,10 @@ stage "install"
 install_all
 export TF_CPP_MIN_LOG_LEVEL=3
 python=.venv/bin/python
+out=quickstart/$("$python" -c 'import sys; from s3rl_jax.corpus.keywords import folder_name; print(folder_name(sys.argv[1]))' "$keyword")
+[ -n "$init" ] || out+=_from_scratch
 
-stage "prepare: speak a corpus"
+stage "prepare: synthesise a corpus"
 if [ ! -f "$out/corpus/corpus/2.0.0/summary.json" ]; then
   rm -rf "$out/corpus"
   "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=50 --engines=espeak --out="$out/corpus"

@@ -1,8 +1,8 @@
-"""The peer of benchmarks/train.py: one step of distillation in plain PyTorch, with the teacher of transformers.
+"""The peer of benchmarks/train.py: one step of distillation in plain PyTorch, with the teacher from transformers.
 
-The same teacher (wav2vec 2.0 base of random parameters), student (the paper's, which attends to the whole clip), front end,
-losses (centred dual view over all layers, the teacher's codebook at masked frames with 100 distractors) and optimiser as
-s3rl_jax's, as one would write them in PyTorch; float32, or bfloat16 under autocast.
+Teacher (wav2vec 2.0 base with random parameters), student (the paper's, which attends to the whole clip), front end, losses
+(centred dual view over all layers, the teacher's codebook at masked frames with 100 distractors) and optimiser are those of
+s3rl_jax, written as is usual in PyTorch; in float32, or bfloat16 with autocast.
 """
 
 import librosa
@@ -77,25 +77,25 @@ def dual_view(h, o, weight=5e-3):
 
 
 def negatives_of(codes, mask, distractors):
-    """Which frames, of all in the batch, as transformers draws them."""
+    """Indices of distractors among all frames of the batch, drawn by transformers."""
     draw = transformers.models.wav2vec2.modeling_wav2vec2._sample_negative_indices
     return torch.tensor(draw(codes.shape[:2], distractors, mask.cpu().numpy()), device=codes.device).long()
 
 
 def codebook_by_products(picks, codes, mask, distractors=100, kappa=0.1):
-    """The same by one product of all frames of an utterance and a gather of numbers, as s3rl_jax does it."""
+    """As `codebook`, by one product of all frames of an utterance and a gather of scalars, as in s3rl_jax."""
     batch, time = codes.shape[:2]
-    here = negatives_of(codes, mask, distractors) - time * torch.arange(batch, device=codes.device)[:, None, None]
+    index = negatives_of(codes, mask, distractors) - time * torch.arange(batch, device=codes.device)[:, None, None]
     picks, codes = F.normalize(picks.float(), dim=-1), F.normalize(codes.float(), dim=-1)
     similarity = picks @ codes.transpose(1, 2) / kappa
-    same = (torch.cdist(codes, codes) < 1e-6).gather(2, here.clamp(0, time - 1))
-    wrong = similarity.gather(2, here.clamp(0, time - 1)).masked_fill(same, -torch.inf)
+    same = (torch.cdist(codes, codes) < 1e-6).gather(2, index.clamp(0, time - 1))
+    wrong = similarity.gather(2, index.clamp(0, time - 1)).masked_fill(same, -torch.inf)
     logits = torch.cat([similarity.diagonal(dim1=1, dim2=2)[..., None], wrong], dim=-1)[mask]
     return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
 
 
 def codebook(picks, codes, mask, distractors=100, kappa=0.1):
-    """As transformers' pre-training does it: distractors of each masked frame, gathered as vectors."""
+    """The codebook objective as in the pre-training of transformers: the vectors of the distractors are gathered."""
     negatives = negatives_of(codes, mask, distractors)
     flat = codes.reshape(-1, codes.shape[-1])
     negative = flat[negatives.reshape(-1)]
@@ -109,7 +109,7 @@ def codebook(picks, codes, mask, distractors=100, kappa=0.1):
 
 
 def distillation(student_size: str, audio: np.ndarray, dtype: str, compiled: bool, objective=codebook):
-    """A function without arguments: a step, run to the end."""
+    """Returns a function without arguments that runs one step to its end."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = transformers.Wav2Vec2Config(layerdrop=0.0, apply_spec_augment=False, attn_implementation="sdpa")
     teacher = transformers.Wav2Vec2ForPreTraining(config).to(device).eval().requires_grad_(False)
@@ -121,17 +121,17 @@ def distillation(student_size: str, audio: np.ndarray, dtype: str, compiled: boo
     generator = torch.Generator(device).manual_seed(0)
     cast = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
 
-    def heard(sound):
-        """Time means of all layers, and the picked code vectors: as `output_hidden_states` gives them."""
+    def teacher_targets(sound):
+        """Time means of all layers, and the code vectors."""
         model, quantizer = teacher.wav2vec2, teacher.quantizer
-        said = model(sound, output_hidden_states=True)
-        vectors, _ = quantizer(said.extract_features)
-        return torch.stack([hidden.float().mean(1) for hidden in said.hidden_states], 1), vectors.float()
+        outputs = model(sound, output_hidden_states=True)
+        vectors, _ = quantizer(outputs.extract_features)
+        return torch.stack([hidden.float().mean(1) for hidden in outputs.hidden_states], 1), vectors.float()
 
     def losses(sound, mask):
         with torch.no_grad():
             clean = (sound - sound.mean(1, keepdim=True)) / (sound.var(1, keepdim=True) + 1e-7).sqrt()
-            means, codes = heard(clean.to(next(teacher.parameters()).dtype))
+            means, codes = teacher_targets(clean.to(next(teacher.parameters()).dtype))
         time = codes.shape[1]
         with cast:
             hidden = student(student.frames(sound)[:, :time], mask[:, :time])
@@ -146,7 +146,7 @@ def distillation(student_size: str, audio: np.ndarray, dtype: str, compiled: boo
         sound = samples.float() / 32768
         starts = torch.rand(len(sound), (audio.shape[1] // 160) // 2, device=device, generator=generator) < 0.065
         mask = F.max_pool1d(F.pad(starts.float(), (9, 0))[:, None], 10, 1)[:, 0] > 0
-        mask[:, :10] = True  # each utterance has some
+        mask[:, :10] = True  # every utterance has masked frames
         views, picks, codes = call(sound, mask)
         loss = views + objective(picks, codes, mask[:, : codes.shape[1]])
         optimizer.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""The peer of benchmarks/input.py: files through torch.utils.data.DataLoader with soundfile. Prints audio seconds a second.
+"""The peer of benchmarks/input.py: torch.utils.data.DataLoader with soundfile. Prints audio seconds a second.
 
 python -m benchmarks.peers.torch_input LIST --batch=64 --batches=200 --workers=2
 """
@@ -15,7 +15,7 @@ SAMPLES = 32_000
 
 
 class Crops(torch.utils.data.Dataset):
-    """Two seconds from anywhere in a random file, as they are read: not resampled."""
+    """Crops of two seconds at random positions of random files, not resampled."""
 
     def __init__(self, files: list[str], size: int):
         self._files, self._size = files, size
@@ -33,14 +33,14 @@ class Crops(torch.utils.data.Dataset):
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("list", type=Path, help="a file with a path a line")
+    parser.add_argument("list", type=Path, help="a file with one path on each line")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     crops = Crops(args.list.read_text(encoding="utf-8").splitlines(), args.batch * (args.batches + args.workers))
     loader = iter(torch.utils.data.DataLoader(crops, batch_size=args.batch, num_workers=args.workers))
-    for _ in range(args.workers):  # until its workers are there
+    for _ in range(args.workers):  # until all workers have started
         next(loader)
     begun = time.perf_counter()
     for _ in range(args.batches):

@@ -37,6 +37,18 @@ def long_word_seconds(clips: Clips, classes: Int[np.ndarray, "recordings"], shar
     return float(np.quantile(lengths, share)) / SAMPLE_RATE if len(lengths) else 0.0
 
 
+def window_warning(clips: Clips, classes: Int[np.ndarray, "recordings"], window_seconds: float) -> str:
+    """A line about a window that is too short for the corpus's recordings of keywords; empty if it is long enough."""
+    seconds = long_word_seconds(clips, classes)
+    if not seconds or window_seconds >= seconds + MARGIN_SECONDS:
+        return ""
+    return (
+        f"config.data.window_seconds={window_seconds:g}: 5 % of the keyword's recordings have more than {seconds:.2f} s of "
+        f"speech; expected a window of {seconds + MARGIN_SECONDS:.2f} s or more, or the keyword's bounds in the manifest's "
+        "columns word_start_s and word_end_s"
+    )
+
+
 def loudest_stretch(audio: Int16[np.ndarray, "samples"], start: int, stop: int, size: int) -> tuple[int, int]:
     """Bounds of the loudest stretch of `size` samples within [start, stop)."""
     energy = np.concatenate([[0.0], np.cumsum(np.square(audio[start:stop].astype(np.float64)))])

@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.corpus.keywords import keyword_labels, partial_warning
 from s3rl_jax.evaluate.classification import CLIPS, classify
 from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
 from s3rl_jax.evaluate.conditions import open_conditions
@@ -54,6 +57,9 @@ def evaluate(
     """
     detector = open_detector(workdir, "--workdir")
     clips = read_corpus(corpus, split)
+    classes = np.where(clips.columns["kind"] == "speech", keyword_labels(clips, detector.keywords), 0)
+    if warning := partial_warning(classes):
+        LOGGER.warning(warning)
     if detector.config.get("measure", "stream") == CLIPS:
         if baselines or conditions:
             raise UserError(f"--workdir={workdir}: its clips are classified; --baseline and --conditions are for streams")

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.windows import Windows
+from s3rl_jax.batches.word_bounds import window_warning
 from s3rl_jax.core.errors import lookup
 from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
@@ -133,6 +134,10 @@ def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips,
     model = keyword_model(config, len(keywords) + 1)
     lead = model.clip - model.window
     source = Windows.of(clips, keywords, model.clip, config.batch_size, data_seed(config), config.data, lead)
+    is_classifier = config.get("measure", "stream") == "clips"  # it scores whole clips, whatever the length of the word
+    warning = "" if is_classifier else window_warning(clips, source.pools.classes, config.data.window_seconds)
+    if warning:
+        LOGGER.warning(warning)
     prerequisites.check_export(model, config)
     task = finetune.finetune(config, model, start_of(config.init), *acoustics(clips, model.clip / SAMPLE_RATE))
     sweep = None

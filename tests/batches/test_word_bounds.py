@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s3rl_jax.batches.word_bounds import long_word_seconds, loudest_stretch, word_bounds
+from s3rl_jax.batches.word_bounds import long_word_seconds, loudest_stretch, window_warning, word_bounds
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 
 
@@ -30,3 +30,13 @@ def test_the_length_of_long_words_is_measured_on_keywords_alone():
     assert long_word_seconds(clips, classes) == pytest.approx(4.5)
     assert long_word_seconds(clips, classes, share=0.5) == pytest.approx(1.0)
     assert long_word_seconds(clips, np.zeros(150, int)) == 0.0
+
+
+def test_a_window_shorter_than_long_words_and_a_margin_is_warned_of():
+    lengths = np.full(20, 24_000)
+    clips = Clips({"speech_start": np.zeros(20, int), "speech_end": lengths}, (), np.array([20]), 1)
+    assert window_warning(clips, np.ones(20, int), 1.8) == ""
+    assert window_warning(clips, np.zeros(20, int), 0.2) == "", "no recording of a keyword"
+    warning = window_warning(clips, np.ones(20, int), 1.5)
+    assert warning.startswith("config.data.window_seconds=1.5: 5 % of the keyword's recordings have more than 1.50 s")
+    assert "expected a window of 1.80 s or more" in warning
