@@ -7,7 +7,7 @@ import shlex
 from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.keywords import split_keywords
-from s3rl_jax.prepare.synthesis.script import Script, read_texts
+from s3rl_jax.prepare.synthesis.script import DEFAULT_ENGINES, Script, read_engines, read_texts
 
 
 def main() -> None:
@@ -25,10 +25,11 @@ def main() -> None:
     parser.add_argument("--texts", help="a UTF-8 file of other texts to speak, a line each")
     parser.add_argument(
         "--engines",
-        default="espeak,flite,festival,piper",
-        help="synthesisers to use, of those that are installed (default all)",
+        default=DEFAULT_ENGINES,
+        help=f"synthesisers to use, of those that are installed, and their shares of the clips (default {DEFAULT_ENGINES})",
     )
-    parser.add_argument("--piper_voices", default="", help="a folder of piper's voices (.onnx and .onnx.json)")
+    parser.add_argument("--kokoro_voices", default="", help="a folder of more styles for Kokoro (.npz, .npy, .bin)")
+    parser.add_argument("--piper_voices", default="", help="a folder of Piper's voices (.onnx and .onnx.json)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the synthesised corpus (default 0)")
     parser.add_argument("--out", required=True, help="folder of the corpus; an unfinished corpus there is continued")
     parser.add_argument(
@@ -69,9 +70,9 @@ def main() -> None:
 
 def _script(args: argparse.Namespace) -> Script:
     keywords = split_keywords(args.synthesize, "--synthesize")
-    engines = tuple(name.strip() for name in args.engines.split(",") if name.strip())
+    engines = read_engines(args.engines)
     texts = read_texts(args.texts) if args.texts else ()
-    return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.piper_voices)
+    return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.kokoro_voices, args.piper_voices)
 
 
 if __name__ == "__main__":

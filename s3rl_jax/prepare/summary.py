@@ -16,10 +16,10 @@ def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
     """Computes the summary from the indices of the shards of each split.
 
     Returns:
-      `splits`: for each split and kind the numbers of clips, hours and speakers, the number of clips of each label, and the
-      numbers of clipped and silent clips; `rejected`: number of rejected files, and `reasons`: that number for each reason;
-      `duplicates`: number of clips whose samples equal those of an earlier one, and `duplicates_across_splits`;
-      `speakers_in_several_splits`: their names.
+      `splits`: for each split and kind the numbers of clips, hours and speakers, the number of clips of each label, that of
+      each source (of synthetic speech, the engine) and its speakers (the voices), and the numbers of clipped and silent clips;
+      `rejected`: number of rejected files, and `reasons`: that number for each reason; `duplicates`: number of clips whose
+      samples equal those of an earlier one, and `duplicates_across_splits`; `speakers_in_several_splits`: their names.
     """
     rows = []
     splits_of = {"speaker": collections.defaultdict(set), "digest": collections.defaultdict(set)}
@@ -27,12 +27,15 @@ def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
     for split, parts in indices.items():
         kinds = collections.defaultdict(_no_counts)
         for index in parts:
+            sources = index.get("source") or [""] * len(index["kind"])
             for place, kind in enumerate(index["kind"]):
                 count, samples = kinds[kind], index["samples"][place]
                 count["clips"] += 1
                 count["samples"] += samples
                 count["labels"][index["label"][place]] += 1
                 count["speakers"].add(index["speaker"][place])
+                if source := sources[place]:
+                    count["sources"][source][index["speaker"][place]] += 1
                 count["clipped"] += index["clipped"][place] > CLIPPED_SHARE * samples
                 count["silent"] += index["peak"][place] < SILENT_PEAK
                 for name, splits in splits_of.items():
@@ -61,6 +64,9 @@ def describe(summary: dict, out: str) -> str:
         lines.append(f"{line}   {doubts}".rstrip())
         if row["kind"] == "speech" and row["labels"]:
             lines.append(f"{'':<10} {_listed([f'{label} {count}' for label, count in row['labels'].items()])}")
+        if row["kind"] == "speech" and row["sources"]:
+            counts = [f"{name} {own['clips']}" for name, own in row["sources"].items()]
+            lines.append(f"{'':<10} from {_listed(counts)}")
     if summary["rejected"]:
         reasons = _listed([f"{reason} ({count})" for reason, count in summary["reasons"].items()])
         lines.append(f"{summary['rejected']} files were skipped: {reasons}; see {Path(out) / NAME / VERSION / 'rejected.csv'}")
@@ -77,14 +83,20 @@ def describe(summary: dict, out: str) -> str:
 
 
 def _no_counts() -> dict:
-    return {"clips": 0, "samples": 0, "labels": collections.Counter(), "speakers": set(), "clipped": 0, "silent": 0}
+    counts = {"clips": 0, "samples": 0, "labels": collections.Counter(), "speakers": set(), "clipped": 0, "silent": 0}
+    return counts | {"sources": collections.defaultdict(collections.Counter)}
 
 
 def _row(split: str, kind: str, count: dict) -> dict:
     labels = [(label, number) for label, number in count.pop("labels").most_common(MAX_LABELS + 1) if label]
     hours = round(count.pop("samples") / SAMPLE_RATE / 3600, 4)
     speakers = len(count.pop("speakers") - {""})
-    return {"split": split, "kind": kind, **count, "hours": hours, "speakers": speakers, "labels": dict(labels[:MAX_LABELS])}
+    sources = {
+        name: {"clips": voices.total(), "speakers": dict(voices.most_common(MAX_LABELS))}
+        for name, voices in count.pop("sources").items()
+    }
+    row = {"split": split, "kind": kind, **count, "hours": hours, "speakers": speakers, "labels": dict(labels[:MAX_LABELS])}
+    return row | {"sources": sources}
 
 
 def _listed(names: list[str]) -> str:

@@ -3,6 +3,8 @@
 import ctypes
 import functools
 import os
+import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: synthesis returns when the callbac
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
 _UTF8, _PHONEMES = 1, 0x100  # espeakCHARS_UTF8, espeakPHONEMES
 _SEPARATED = ord("/") << 8  # phoneme mode: mnemonics with this between them
+_IPA = 0x82 | ord("^") << 8  # phoneme mode: IPA, with this between the symbols of one sound
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
@@ -37,6 +40,7 @@ class Espeak:
         if self.sample_rate <= 0:
             raise RuntimeError("espeak-ng could not be started from the espeakng-loader package")
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        self._lock = threading.Lock()  # the library has one state for the whole process
         self._chunks: list[np.ndarray] = []
         self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
@@ -54,24 +58,37 @@ class Espeak:
         Returns:
           Samples at `sample_rate`.
         """
+        with self._lock:
+            return self._speak(text, voice, rate, pitch, pitch_range)
+
+    def _speak(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Int16[np.ndarray, "samples"]:
         self._choose(voice)
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._chunks.clear()
-        encoded = text.encode() + b"\0"
-        self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, _UTF8 | _PHONEMES, None, None)
+        encoded, flags = text.encode() + b"\0", _UTF8 | (_PHONEMES if is_phonemes(text) else 0)
+        self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, flags, None, None)
         return np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.int16)
 
     def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
         """The mnemonics of the phonemes with which the voice speaks the text; ' before a vowel is stress."""
-        self._choose(voice)
-        if is_phonemes(text):  # the library reads brackets as phonemes only once it has spoken such a text
-            self.speak(text, voice, rate=160, pitch=50, pitch_range=50)
-        rest, clauses = ctypes.c_char_p(text.encode()), []
-        while rest.value:
-            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _SEPARATED).decode())
-        mnemonics = "/".join(clauses).replace(" ", "/").split("/")
+        mnemonics = "/".join(self._clauses(text, voice, _SEPARATED)).replace(" ", "/").split("/")
         return tuple(part for part in mnemonics if part and part[0] not in "_(|")  # pauses, and switches of language
+
+    def ipa(self, text: str, voice: str) -> tuple[str, ...]:
+        """The phonemes of each clause in IPA, with ^ between the symbols of one sound."""
+        clauses = self._clauses(text, voice, _IPA)
+        return tuple(clause for clause in (re.sub(r"\([^)]*\)", "", clause).strip() for clause in clauses) if clause)
+
+    def _clauses(self, text: str, voice: str, mode: int) -> list[str]:
+        with self._lock:
+            self._choose(voice)
+            if is_phonemes(text):  # the library reads brackets as phonemes only once it has spoken such a text
+                self._speak(text, voice, rate=160, pitch=50, pitch_range=50)
+            rest, clauses = ctypes.c_char_p(text.encode()), []
+            while rest.value:
+                clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, mode).decode())
+            return clauses
 
     def has(self, voice: str) -> bool:
         """Selects the voice; whether there is one of that name."""

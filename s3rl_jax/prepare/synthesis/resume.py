@@ -4,6 +4,7 @@ The same command continues after a kill: speaking begins anew, for espeak-ng's s
 what is spoken to the end is not spoken again.
 """
 
+import csv
 import dataclasses
 import json
 import shutil
@@ -15,9 +16,10 @@ from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.layout import NAME, SUMMARY, VERSION
 from s3rl_jax.prepare.preparation import Options, prepare
+from s3rl_jax.prepare.sources.manifest import ManifestRow
 from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.synthesis.script import Script
-from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
+from s3rl_jax.prepare.synthesis.spoken_corpus import FAILURES, MANIFEST, synthesise
 
 RECORD, SOURCE = "synthesis.json", "synthesis"
 
@@ -42,22 +44,36 @@ def prepare_spoken(script: Script, out: str, seed: int, options: Options) -> dic
             raise UserError(f"--out={out}: holds a corpus already; name another folder or remove it")
         if differing := differences(root / RECORD, description):
             raise UserError(f"--out={out}: begun with another script: {'; '.join(differing)}; name another folder or remove it")
-        _speak(script, root, seed, description)
-    result = prepare(read_source(str(root / SOURCE)), out, options)
+        _speak(script, root, seed, description, options.workers)
+    result = prepare([*read_source(str(root / SOURCE)), *_not_spoken(root / SOURCE)], out, options)
     shutil.rmtree(root / SOURCE)
     return result
 
 
-def _speak(script: Script, root: Path, seed: int, description: dict) -> None:
+def _not_spoken(folder: Path) -> list[ManifestRow]:
+    """A row that is rejected for each text that an engine did not speak, so that the corpus counts and lists them."""
+    with open(folder / FAILURES, encoding="utf-8", newline="") as file:
+        return [
+            ManifestRow(
+                folder / row["voice"],
+                "train",
+                label=row["text"],
+                problem=f"not spoken by {row['engine']}: {row['text']!r}: {row['reason']}",
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def _speak(script: Script, root: Path, seed: int, description: dict, workers: int) -> None:
     """Speaks into the folder, unless that was done. A script that cannot be spoken leaves nothing."""
     folder = root / SOURCE
-    if (folder / "manifest.csv").is_file():  # written last
+    if (folder / MANIFEST).is_file():  # written last
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_record(root / RECORD, description)
     try:
-        synthesise(script, str(folder), seed)
+        synthesise(script, str(folder), seed, workers)
     except UserError:
         shutil.rmtree(folder)
         (root / RECORD).unlink()

@@ -1,11 +1,14 @@
 """The script of a synthesised corpus: which keywords and texts are spoken, how much, and by which engines."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
 
-ENGINES = ("espeak", "flite", "festival", "piper")
+# Shares of the clips, of those engines that the machine has. Kokoro has the most speakers and sounds most like people.
+DEFAULT_ENGINES = "kokoro=6,hibari=1,piper=1,espeak=2,flite=0.5,festival=0.5"
+ENGINES = tuple(part.split("=")[0] for part in DEFAULT_ENGINES.split(","))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +21,9 @@ class Script:
       count: recordings of each keyword, over all splits; 0: a share of the minutes.
       language: an espeak-ng voice name, for example en, de, fr, es.
       texts: other things to say than the built-in English ones. A text that holds a keyword is neither positive nor negative.
-      engines: of ENGINES, those that the machine has.
-      piper_voices: a folder.
+      engines: the share of each engine in the clips; those that the machine does not have are left out.
+      kokoro_voices: a folder of more styles for Kokoro.
+      piper_voices: a folder of voices for Piper.
       context_share: of the keywords, those that are spoken before, after or within other speech.
     """
 
@@ -28,9 +32,32 @@ class Script:
     count: int = 0
     language: str = "en"
     texts: tuple[str, ...] = ()
-    engines: tuple[str, ...] = ENGINES
+    engines: Mapping[str, float] = dataclasses.field(default_factory=lambda: read_engines(DEFAULT_ENGINES))
+    kokoro_voices: str = ""
     piper_voices: str = ""
     context_share: float = 0.3
+
+
+def read_engines(text: str) -> dict[str, float]:
+    """Engines and their shares, from `kokoro=6,espeak`; without a number the share is 1.
+
+    Raises:
+      UserError: for an unknown engine, or a share that is no number above 0.
+    """
+    shares: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, share = part.partition("=")
+        if name not in ENGINES:
+            raise UserError(f"--engines: {name}; expected some of {', '.join(ENGINES)}")
+        try:
+            shares[name] = float(share or 1)
+        except ValueError:
+            shares[name] = 0.0
+        if not 0 < shares[name] < float("inf"):
+            raise UserError(f"--engines: {part}; expected a share above 0, for example {name}=2")
+    if not shares:
+        raise UserError(f"--engines={text}: expected some of {', '.join(ENGINES)}")
+    return shares
 
 
 def read_texts(path: str) -> tuple[str, ...]:

@@ -1,3 +1,7 @@
+import collections
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,13 +14,15 @@ from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.preparation import Options
 from s3rl_jax.prepare.sources.recognise import read_source
 from s3rl_jax.prepare.synthesis.espeak import Espeak
-from s3rl_jax.prepare.synthesis.external_voices import ExternalVoice
 from s3rl_jax.prepare.synthesis.noise_and_rooms import KINDS, coloured_noise, generate_noise
 from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
+from s3rl_jax.prepare.synthesis.programs import ProgramVoice
 from s3rl_jax.prepare.synthesis.resume import prepare_spoken
 from s3rl_jax.prepare.synthesis.script import Script
 from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
 from tests.conftest import run_module
+
+ESPEAK = {"espeak": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def test_the_keyword_and_everything_else_is_spoken_in_each_split(spoken):
             assert (clips.columns["label"] == "alexa").sum() >= 2
             assert (speech & (clips.columns["label"] == "")).sum() >= 2  # sound-alikes by phonemes
             assert (speech & (clips.columns["label"] != "alexa")).sum() >= 10
-        assert all("espeak-ng" in licence for licence in clips.columns["licence"][speech])
+        assert all("espeak" in licence for licence in clips.columns["licence"][speech])
         assert all(clips.columns["licence"])
         for row in clips.rows(speech):
             assert np.abs(clips.audio(row).astype(int)).max() > 500
@@ -59,7 +65,7 @@ def test_the_same_seed_says_the_same(spoken, tmp_path):
 
 
 def test_keywords_in_context_are_found_where_the_manifest_says(tmp_path):
-    script = Script(("alexa",), minutes=2.0, count=24, engines=("espeak",), context_share=1.0)
+    script = Script(("alexa",), minutes=2.0, count=24, engines=ESPEAK, context_share=1.0)
     synthesise(script, str(tmp_path), seed=1)
     clips = [clip for clip in read_source(str(tmp_path)) if clip.label == "alexa"]
     assert len(clips) == 24
@@ -78,7 +84,7 @@ def test_keywords_in_context_are_found_where_the_manifest_says(tmp_path):
 
 
 def test_a_sentence_that_holds_the_keyword_is_no_negative(tmp_path):
-    script = Script(("turn on",), minutes=2.0, texts=("please turn on the light", "what a day"), engines=("espeak",))
+    script = Script(("turn on",), minutes=2.0, texts=("please turn on the light", "what a day"), engines=ESPEAK)
     synthesise(script, str(tmp_path), seed=0)
     labels = {clip.label for clip in read_source(str(tmp_path)) if clip.kind == "speech"}
     assert {"please turn on the light", "what a day", "turn on"} <= labels
@@ -87,7 +93,7 @@ def test_a_sentence_that_holds_the_keyword_is_no_negative(tmp_path):
 def test_another_language_with_texts_and_without(tmp_path):
     for name, texts in (("with", ("wie spät ist es", "mach das licht an")), ("without", ())):
         (tmp_path / name).mkdir()
-        script = Script(("guten morgen",), minutes=2.0, language="de", texts=texts, engines=("espeak",))
+        script = Script(("guten morgen",), minutes=2.0, language="de", texts=texts, engines=ESPEAK)
         synthesise(script, str(tmp_path / name), seed=0)
         clips = [clip for clip in read_source(str(tmp_path / name)) if clip.kind == "speech"]
         assert {clip.lang for clip in clips} == {"de"}
@@ -101,7 +107,11 @@ def test_another_language_with_texts_and_without(tmp_path):
     [
         (("--language=tlh",), "--language=tlh"),
         (("--engines=siri",), "--engines: siri"),
-        (("--engines=piper",), "0 voices"),
+        (("--engines=espeak=0",), "--engines: espeak=0; expected a share above 0"),
+        (("--engines=kokoro", "--language=de"), "--engines=kokoro: 0 voices for de"),
+        (("--engines=hibari",), "--engines=hibari: 1 voices; expected one a split"),
+        (("--piper_voices=nowhere",), "--piper_voices=nowhere"),
+        (("--kokoro_voices=nowhere",), "--kokoro_voices=nowhere"),
         (("--texts=nowhere.txt",), "--texts=nowhere.txt"),
         (("--minutes=1",), "--minutes=1"),
         (("--count=-1",), "--count=-1"),
@@ -146,7 +156,7 @@ def test_every_noise_is_finite_and_audible(rng, kind):
 
 def test_phonemes_and_digits_are_keywords_like_words(tmp_path):
     """Phonemes are labelled as the keyword, not as something without a text, which would be a negative."""
-    script = Script(("[[a2l'Eks@]]", "42"), minutes=2.0, count=12, engines=("espeak",))
+    script = Script(("[[a2l'Eks@]]", "42"), minutes=2.0, count=12, engines=ESPEAK)
     synthesise(script, str(tmp_path), seed=0)
     rows = [row for row in read_source(str(tmp_path)) if row.kind == "speech"]
     assert sum(row.label == "[[a2l'Eks@]]" for row in rows) == 12
@@ -154,16 +164,16 @@ def test_phonemes_and_digits_are_keywords_like_words(tmp_path):
     assert any(row.label == "" for row in rows), "sound-alikes by phonemes"
 
 
-def test_phonemes_need_espeak(tmp_path, monkeypatch):
-    script = Script(("[[a2l'Eks@]]",), minutes=2.0, engines=("flite",))
-    voices = [ExternalVoice(f"flite:{name}", lambda slowness, file: []) for name in "abc"]
-    monkeypatch.setattr("s3rl_jax.prepare.synthesis.spoken_corpus.external_voices", lambda *_: voices)
-    with pytest.raises(UserError, match="phonemes are spoken by espeak alone"):
+def test_phonemes_need_an_engine_that_speaks_them(tmp_path, monkeypatch):
+    script = Script(("[[a2l'Eks@]]",), minutes=2.0, engines={"flite": 1.0})
+    voices = [ProgramVoice("flite", name, "en") for name in "abc"]
+    monkeypatch.setattr("s3rl_jax.prepare.synthesis.engines.flite_voices", lambda language: voices)
+    with pytest.raises(UserError, match="no engine speaks it; expected espeak, kokoro, hibari or piper for phonemes"):
         synthesise(script, str(tmp_path), seed=0)
 
 
 def test_a_killed_synthesis_goes_on_and_leaves_nothing(tmp_path, monkeypatch, capsys):
-    script, out = Script(("alexa",), minutes=2.0, engines=("espeak",)), tmp_path / "out"
+    script, out = Script(("alexa",), minutes=2.0, engines=ESPEAK), tmp_path / "out"
 
     def killed(job):
         raise KeyboardInterrupt
@@ -189,3 +199,65 @@ def test_a_script_that_cannot_be_spoken_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="--language=tlh"):
         prepare_spoken(Script(("alexa",), language="tlh"), str(tmp_path / "out"), 0, Options())
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+@pytest.fixture(scope="module")
+def many_voices(tmp_path_factory):
+    """All engines that the suite installs, few clips of each: Kokoro takes half a second of a core a word."""
+    out = str(tmp_path_factory.mktemp("voices") / "corpus")
+    engines = "--engines=kokoro=2,hibari=2,piper,espeak=5"
+    done = run_module("prepare", "--synthesize=alexa", "--minutes=2", "--count=40", engines, f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_no_voice_of_training_speaks_in_validation_or_test(many_voices):
+    """Neither a voice, nor a blend with it, nor hibari's copy of a voice of Kokoro's."""
+    persons = {}
+    for split in ("train", "validation", "test"):
+        clips = read_corpus(many_voices, split)
+        speakers = set(clips.columns["speaker"][clips.columns["kind"] == "speech"])
+        persons[split] = {name for speaker in speakers for name in persons_of(speaker)}
+        assert any("+" in speaker for speaker in speakers) or split == "validation"
+    assert "kokoro:heart" in persons["train"]
+    assert not persons["train"] & persons["validation"]
+    assert not persons["train"] & persons["test"]
+    assert not persons["validation"] & persons["test"]
+
+
+def persons_of(speaker: str) -> set[str]:
+    """The persons in a row's speaker: of Kokoro's and hibari's those of Kokoro's styles, without their language."""
+    engine, name = speaker.split(":", 1)
+    if engine == "hibari":
+        return {f"kokoro:{name}"}
+    parts = {part.split("_", 1)[-1] if engine == "kokoro" else part for part in name.split("+")}
+    return {f"{engine}:{part}" for part in parts}
+
+
+def test_the_summary_counts_clips_by_engine_and_voice(many_voices):
+    summary = json.loads(next(Path(many_voices).rglob("summary.json")).read_text())
+    for row in summary["splits"]:
+        if row["kind"] != "speech":
+            continue
+        clips = read_corpus(many_voices, row["split"])
+        speech = clips.columns["kind"] == "speech"
+        sources = clips.columns["source"][speech]
+        assert {name: own["clips"] for name, own in row["sources"].items()} == dict(collections.Counter(sources.tolist()))
+        for name, own in row["sources"].items():
+            assert own["speakers"] == dict(collections.Counter(clips.columns["speaker"][speech][sources == name].tolist()))
+            assert all(speaker.startswith(f"{name}:") for speaker in own["speakers"])
+    engines = {name for row in summary["splits"] for name in row["sources"]}
+    assert engines == {"kokoro", "hibari", "piper", "espeak"}
+    assert read_corpus(many_voices, "train").columns["label"].tolist().count("alexa") == 24
+
+
+def test_what_an_engine_does_not_speak_is_listed_in_the_corpus(tmp_path, monkeypatch):
+    def refuses(self, text, accent, manner):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("s3rl_jax.prepare.synthesis.hibari_voices.HibariVoice.speak", refuses)
+    script = Script(("alexa",), minutes=2.0, engines={"espeak": 1.0, "hibari": 1.0})
+    summary = prepare_spoken(script, str(tmp_path / "out"), 0, Options())
+    assert summary["rejected"] > 3
+    assert summary["reasons"] == {"not spoken by hibari": summary["rejected"]}
+    assert "out of order" in next((tmp_path / "out").rglob("rejected.csv")).read_text()
