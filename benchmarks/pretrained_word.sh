@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Detectors of a word from the students that come with the package, with many hours of other speech, on people held out.
+# Trains detectors of a word from the students that come with the package, and evaluates them on held-out people.
 #   benchmarks/pretrained_word.sh CORPUS HELD RUNS [KEYWORD]
-# CORPUS: one or several, with recordings of the word; HELD: a corpus whose test split holds all held-out recordings. A core a
-# lane: conv takes 6 minutes and 3 of evaluation, tiny 18 and 5; 10 GB of memory each for 33 hours of audio.
+# CORPUS: one corpus or several, with recordings of the word; HELD: a corpus whose test split holds all held-out recordings. Two
+# lanes run at once, on one core each: conv takes 6 minutes and 3 for evaluation, tiny 18 and 5, with 10 GB of memory each for 33
+# hours of audio.
 set -euo pipefail
 corpus=$1 held=$2 runs=$3 keyword=${4:-alexa}
 python=${PYTHON:-.venv/bin/python}

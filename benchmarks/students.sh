@@ -2,7 +2,7 @@
 # The students that come with the package, distilled from Whisper tiny.en and packed into s3rl_jax/pretrained.
 #   benchmarks/students.sh CORPUS TEACHER RUNS [SIZE...]
 # CORPUS: prepared from the manifest of benchmarks.join_manifests; TEACHER: a folder of openai/whisper-tiny.en. On two cores the
-# teacher hears 25.6 hours in 14 minutes (10 GB in RUNS/targets); then conv takes 16 minutes of a core, tiny 32.
+# teacher processes 25.6 hours in 14 minutes (10 GB in RUNS/targets); then conv takes 16 minutes of one core, tiny 32.
 # A stopped run continues with the same command.
 set -euo pipefail
 corpus=$1 teacher=$2 runs=$3

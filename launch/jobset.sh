@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# A run as a Kubernetes JobSet: launch/jobset.sh [--dry_run] [flags of s3rl_jax.train]
-# From the environment: IMAGE, with s3rl_jax installed; CLAIM, a volume claim that all pods can write to, mounted at /shared,
-# where corpus and workdir are; NAME (s3rl-jax); NODES (1); KIND (gpu, or tpu); CHIPS a node (8 GPUs, 4 TPU chips); SELECTOR, of
-# nodes, as JSON, for example {"cloud.google.com/gke-tpu-topology": "8x8"}. --dry_run prints the manifest and applies nothing.
+# Runs s3rl_jax.train as a Kubernetes JobSet: launch/jobset.sh [--dry_run] [flags of s3rl_jax.train]
+# Environment variables: IMAGE, an image with s3rl_jax installed; CLAIM, a volume claim that all pods can write to, which is
+# mounted at /shared and holds corpus and workdir; NAME (default s3rl-jax); NODES (default 1); KIND, gpu (default) or tpu; CHIPS
+# of a node (default 8 GPUs or 4 TPU chips); SELECTOR of nodes in JSON, for example {"cloud.google.com/gke-tpu-topology": "8x8"}.
+# --dry_run prints the manifest and applies nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

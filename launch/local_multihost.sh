@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Several processes on this machine as one run, as on several hosts, to try one:
+# Runs several processes on this machine as one run, to test a run on several hosts:
 #   launch/local_multihost.sh [--dry_run] N [flags of s3rl_jax.train]
-# Each has DEVICES (1) devices. What process 0 says is shown; the others write to files in LOGS (a new temporary folder).
-# SIGTERM and Ctrl-C go on to all of them. --dry_run prints the commands and runs nothing.
+# Each process has DEVICES (default 1) devices. The output of process 0 is shown; the others write to files in LOGS (default: a
+# new temporary folder). SIGTERM and Ctrl-C are passed on to all of them. --dry_run prints the commands and runs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

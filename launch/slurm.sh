@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A run on a Slurm cluster, one process a GPU: launch/slurm.sh [--dry_run] [flags of s3rl_jax.train]
-# NODES (1), GPUS a node (8), TIME (24:00:00) and SBATCH, further options of sbatch, come from the environment; `.venv` and the
-# workdir must be on a disk that all nodes see. A minute before its time is up, or when it is preempted, the job saves, and
-# queues again; the same job goes on. --dry_run prints the batch script and submits nothing.
+# Runs s3rl_jax.train on a Slurm cluster, with one process for each GPU: launch/slurm.sh [--dry_run] [flags of s3rl_jax.train]
+# Environment variables: NODES (default 1), GPUS of a node (default 8), TIME (default 24:00:00), SBATCH (more options of sbatch).
+# `.venv` and the workdir must be on a disk that all nodes see. A minute before its time limit, or when it is preempted, the job
+# saves and is queued again; then it continues. --dry_run prints the batch script and submits nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

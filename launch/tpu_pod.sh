@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A run on all workers of a TPU pod slice: launch/tpu_pod.sh [--dry_run] COMMAND NAME ZONE [...]
-#   create NAME ZONE TYPE     makes a slice, for example of v5litepod-64 (SPOT=1: a cheaper one that can be taken away)
+# Runs s3rl_jax.train on all workers of a TPU pod slice: launch/tpu_pod.sh [--dry_run] COMMAND NAME ZONE [...]
+#   create NAME ZONE TYPE     creates a slice, for example a v5litepod-64 (SPOT=1: a cheaper one that can be preempted)
 #   setup NAME ZONE           copies this tree to all workers and installs it there
-#   run NAME ZONE [flags]     starts s3rl_jax.train on all workers, again after a preemption or a failure, until it is done
-#   log NAME ZONE             shows what worker 0 says
-#   stop NAME ZONE            SIGTERM to all workers: they save and end; run goes on from there
-#   delete NAME ZONE          gives the slice back
+#   run NAME ZONE [flags]     starts s3rl_jax.train on all workers; starts it again after a preemption or a failure
+#   log NAME ZONE             shows the output of worker 0
+#   stop NAME ZONE            sends SIGTERM to all workers: they save and end; `run` continues
+#   delete NAME ZONE          deletes the slice
 # The workdir and the corpus must be in a folder that all workers see (Filestore, or a bucket mounted by gcsfuse).
 # --dry_run prints the commands and runs nothing.
 set -euo pipefail

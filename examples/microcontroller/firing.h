@@ -5,7 +5,7 @@
 
 namespace s3rl {
 
-// Hops for which a detector is deaf after a firing. std::nearbyint rounds halves to the even number, as Python's round does.
+// Hops after a firing in which a detector does not fire again. std::nearbyint rounds halves to the even number, as Python's round.
 inline int RefractoryHops(int hop_samples, double sample_rate, double seconds) {
   return static_cast<int>(std::nearbyint(seconds * sample_rate / hop_samples));
 }

@@ -114,7 +114,7 @@ def test_a_dropped_recording_gives_what_detect_gives(page, chain, recording):
         }""",
         [data, recording.name],
     )
-    page.wait_for_function("document.getElementById('state').textContent.endsWith('heard')", timeout=60_000)
+    page.wait_for_function("document.getElementById('state').textContent.endsWith('done')", timeout=60_000)
     shown = [item.text_content() for item in page.query_selector_all("#detections li")][::-1]
     done = run_module("detect", chain["stream.tflite"], str(recording))
     detections = [json.loads(line) for line in done.stdout.splitlines()]

@@ -132,7 +132,7 @@ async function play(detector, size, file) {
   for (let i = 0; i + size <= padded.length; i += size) {
     await hop(detector, padded.slice(i, i + size), file.name, mono.length / sample_rate);
   }
-  at('state').textContent = `${file.name}: heard`;
+  at('state').textContent = `${file.name}: done`;
 }
 
 function report(error) {

@@ -1,8 +1,8 @@
 // Firing: posteriors, hop by hop, become detections. The same rule as s3rl_jax/detect/firing.py, in the same float32
 // arithmetic (Math.fround), so that both give equal scores and fire at the same hops; tests/demo/test_firing_js.py compares.
 
-// Hops for which a detector is deaf after a firing. Halves round to the even number, as Python's round does: the usual
-// 2 s at hops of 0.16 s are 12.5 hops.
+// Hops after a firing in which a detector does not fire again. Halves are rounded to the even number, as by Python's round:
+// the usual 2 s are 12.5 hops of 0.16 s.
 export function refractoryHops(hop, sampleRate, seconds) {
   const hops = seconds * sampleRate / hop, below = Math.floor(hops);
   return hops - below === 0.5 ? below + below % 2 : Math.round(hops);
@@ -14,7 +14,7 @@ function mean(values) {
 }
 
 export class FiringState {
-  // refractory: hops of deafness after a firing; smoothingHops: over how many hops the mean is taken.
+  // refractory: hops after a firing in which it does not fire again; smoothingHops: number of hops in the mean.
   constructor(refractory, smoothingHops) {
     this.refractory = refractory;
     this.smoothingHops = smoothingHops;
