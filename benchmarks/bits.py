@@ -106,11 +106,11 @@ def digests(root: Path, only: str) -> dict[str, str]:
     if only in "pretrain student":
         train("pretrain student", "pretrain.py:student")
     source = f"--config.teacher.source={teacher}"
-    distilled = train("distill dual_view, gamma", "distill.py", source)
+    distilled = train("distill dual_view, gamma", "distill.py:paper", source)
     for objective in OBJECTIVES:
         if only in (name := f"distill {objective}"):
             weights = [f"--config.loss.{other}={float(other == objective)}" for other in OBJECTIVES]
-            train(name, "distill.py", source, *weights)
+            train(name, "distill.py:paper", source, *weights)
     for name, arguments in {
         "distill cached": ("--config.teacher.cache=True", "--config.loss.frame_regression=1.0"),
         "distill k-means": ("--config.codebook.kind=kmeans",),
@@ -118,7 +118,7 @@ def digests(root: Path, only: str) -> dict[str, str]:
         "distill micro-batches": ("--config.micro_batches=2",),
     }.items():
         if only in name:
-            train(name, "distill.py", source, *arguments)
+            train(name, "distill.py:paper", source, *arguments)
     for name, arguments in {
         "finetune tiny": (f"--config.init={distilled}",),
         "finetune conv": ("--config.init=", "--config.student.size=conv"),

@@ -19,7 +19,7 @@ MACHINES = {  # number of chips, peak flops in bfloat16 of a chip, GiB of a chip
 }
 JOBS = {  # config, steps, batch, seconds of a crop, fields
     "distil base into tiny, the paper's 75 000 x 512": (
-        "configs/distill.py",
+        "configs/distill.py:paper",
         75_000,
         512,
         2.015,

@@ -46,7 +46,7 @@ def numbers(kind):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--config", default="configs/distill.py")
+    parser.add_argument("--config", default="configs/distill.py:paper")
     parser.add_argument("--share", type=int, default=8, help="rows of the batch on each device in weak scaling")
     parser.add_argument("--devices", type=numbers(int), default=[1, 2, 4, 8])
     parser.add_argument("--processes", type=numbers(int), default=[1, 2])

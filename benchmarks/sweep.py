@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--teacher", default="base")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    config = config_file.get_config()
+    config = config_file.get_config("paper")
     config.student.size = args.student
     config.sweep = {"loss.gamma": np.linspace(0.1, 2.0, args.members).tolist()}
     size, samples = SIZES[args.teacher], int(args.seconds * 16_000)

@@ -32,7 +32,7 @@ from s3rl_jax.tasks.distill import distill
 
 def jax_distillation(student: str, audio: np.ndarray, dtype: str):
     """Returns a function without arguments that runs one step to its end, and the step's floating-point operations."""
-    config = config_file.get_config()
+    config = config_file.get_config("paper")
     config.student.size, config.student.streaming = student, False
     config.dtype = config.teacher.dtype = dtype
     config.batch_size, config.steps_per_dispatch = len(audio), 1

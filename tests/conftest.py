@@ -141,7 +141,7 @@ def run_module(module: str, *arguments: str, **kwargs) -> subprocess.CompletedPr
 
 
 TOY_DISTILL = (
-    "--config=configs/distill.py",
+    "--config=configs/distill.py:paper",
     "--config.steps=6",
     "--config.batch_size=8",
     "--config.log_every=2",

@@ -10,6 +10,7 @@ from s3rl_jax.batches.plan import Plan
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.corpus import Clips
 
+ALIGNMENT = 64  # bytes; JAX takes an array at such an address as a CPU's own, any other one it copies
 ROW_SAMPLES = 1 << 22  # keeps indices of rows and of columns far below 2^31, the limit of int32
 
 
@@ -38,7 +39,7 @@ class Resident:
         length = clips.columns["samples"]
         width = max(min(row_samples, int(length.sum())), int(length.max()))
         row, column = _places(length, width)
-        audio = np.zeros((row[-1] + 1, width + 2 * samples), np.int16)
+        audio = _aligned_zeros(int(row[-1]) + 1, width + 2 * samples)
         with Progress(len(clips), "recordings", "reading the corpus") as progress:
             for clip in range(len(clips)):
                 first = samples + column[clip]
@@ -67,6 +68,13 @@ class Resident:
         places = {name: located[name] for name in ("row", "column", "at", "count")}
         rest = {name: value for name, value in located.items() if name not in places}
         return {"audio": splice(audio, **places, samples=self.samples), **rest}
+
+
+def _aligned_zeros(rows: int, width: int) -> Int16[np.ndarray, "rows width"]:
+    """Silence at an address that spares a CPU a second copy of the corpus."""
+    memory = np.zeros(2 * rows * width + ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % ALIGNMENT
+    return memory[first : first + 2 * rows * width].view(np.int16).reshape(rows, width)
 
 
 def _places(

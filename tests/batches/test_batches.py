@@ -100,6 +100,12 @@ def test_the_accelerator_cuts_what_the_disk_gives(name, request, clips):
             np.testing.assert_array_equal(cut[key], value)
 
 
+def test_a_cpu_holds_the_resident_corpus_once(corpus):
+    resident = Resident.of(read_corpus(corpus, "train"), 8000)
+    held = jax.device_put(resident.audio, jax.devices("cpu")[0])
+    assert held.unsafe_buffer_pointer() == resident.audio.ctypes.data
+
+
 def test_recordings_that_do_not_fit_a_row_begin_the_next_one(clips, crops):
     resident = Resident.of(clips, 8000, row_samples=int(clips.columns["samples"].max()))
     assert resident.audio.shape[0] > 3

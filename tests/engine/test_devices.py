@@ -28,7 +28,7 @@ def batch():
 
 
 def distill_task():
-    config = distill_config.get_config()
+    config = distill_config.get_config("paper")
     config.student.size, config.distractors = "toy", 10
     for name in ("frame_regression", "utterance_regression", "feature_view", "batch_view", "code_classes"):
         config.loss[name] = 1.0

@@ -18,7 +18,7 @@ TEACHER = SIZES["toy"]
 
 
 def config(**losses):
-    made = config_file.get_config()
+    made = config_file.get_config("paper")
     made.student.size = "toy"
     made.distractors = 10
     for name in OBJECTIVES:

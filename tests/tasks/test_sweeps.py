@@ -29,7 +29,7 @@ def small(config, corpus):
 
 
 def distil(chain, **losses):
-    config = small(distill_file.get_config(), chain["corpus"])
+    config = small(distill_file.get_config("paper"), chain["corpus"])
     config.data.crop_seconds, config.data.shortest_seconds, config.distractors = 0.8, 0.3, 10
     config.teacher.source = f"{chain['distilled']}/teacher"
     for name in OBJECTIVES:
