@@ -80,6 +80,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optimizer.weight_decay = 0.05
     config.optimizer.student_rate = 1.0  # factor of the student's learning rate
     config.optimizer.student_waits = 0.0  # share of the steps, at the beginning, in which the head alone is trained
+    # Decay of a moving average of the parameters, such as 0.99 or 0.999 (over some 100 or 1000 steps), which is evaluated and
+    # exported instead of the last parameters; 0: none.
+    config.optimizer.average = 0.0
 
     shared.add_export(config)
     shared.apply_variant(config, "finetune", variant, VARIANTS)

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.engine import mesh as meshes
+from s3rl_jax.engine.average import first_average
 from s3rl_jax.engine.job import Job, Rows
 from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_measure, make_step, make_steps
@@ -39,6 +40,7 @@ class CompiledRun:
         task, config, sweep = job.task, job.config, job.sweep
         self.job = job
         self._example = example
+        self._decay = config.optimizer.get("average", 0.0)
         self._transform = optimizer(config.optimizer, config.steps, task.trainable)
         self._shapes = jax.eval_shape(self._first_state, job.inputs.resident, example)
         state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self._shapes))
@@ -46,7 +48,7 @@ class CompiledRun:
         self.most = steps_per_dispatch(config)
         self._parts = micro_batches(config)
         self._everywhere = meshes.replicated(self.mesh)
-        stored = meshes.stored(self.mesh, (self._shapes.params, self._shapes.opt_state), members=sweep is not None)
+        stored = meshes.stored(self.mesh, tuple(self._shapes)[1:], members=sweep is not None)
         self._divided = TrainState(self._everywhere, *stored)
         self._resident, self._frozen = jax.device_put((job.inputs.resident, task.frozen), self._everywhere)
         self._measure = jax.jit(
@@ -112,15 +114,17 @@ class CompiledRun:
         batch = self.job.inputs.expand(resident, rows)
         if sweep is None:
             params = task.init(jax.random.key(config.seed), batch)
-            return TrainState(jnp.int32(0), params, self._transform.init(params))
+            return TrainState(jnp.int32(0), params, self._transform.init(params), first_average(params, self._decay))
         params = sweep.begin(jax.vmap(lambda seed: task.init(jax.random.key(seed), batch))(sweep.seeds))
-        return TrainState(jnp.int32(0), params, jax.vmap(self._transform.init)(params))
+        opt_state = jax.vmap(self._transform.init)(params)
+        return TrainState(jnp.int32(0), params, opt_state, first_average(params, self._decay))
 
     @functools.cache  # noqa: B019 - there is one run in a process, or a few
     def _lowered(self, most: int, parts: int) -> jax.stages.Lowered:
         config, sweep = self.job.config, self.job.sweep
         place = functools.partial(meshes.constrain, mesh=self.mesh) if sweep else lambda shared: shared
-        one_step = make_step(self.job.task, self._transform, config.seed, data_seed(config), sweep, place, parts)
+        seeds = (config.seed, data_seed(config))
+        one_step = make_step(self.job.task, self._transform, *seeds, sweep, place, parts, self._decay)
         steps = jax.jit(
             make_steps(one_step, self.job.inputs.expand, most),
             in_shardings=(self._divided, self._everywhere, self._everywhere, meshes.split(self.mesh, axis=1), None),

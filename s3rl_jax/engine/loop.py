@@ -34,7 +34,7 @@ def train(job: Job, workdir: Path, profile: bool = False) -> Any:
       profile: whether to write a trace of some steps to WORKDIR/profile.
 
     Returns:
-      The trained parameters; of a sweep, with a first axis of members.
+      The trained parameters, or their average if `config.optimizer.average` is set; of a sweep, with a first axis of members.
 
     Raises:
       NonFiniteLoss: if the loss or a metric is not finite; names the step and the terms.
@@ -60,7 +60,7 @@ def train(job: Job, workdir: Path, profile: bool = False) -> Any:
     state = run.whole(state)
     if job.sweep:
         job.sweep.split(state, workdir)
-    return jax.device_get(state.params)
+    return jax.device_get(state.result)
 
 
 def _make_steps(run: CompiledRun, state: TrainState, checkpoints: Checkpoints, log: RunLog, trace: Trace | None) -> TrainState:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from s3rl_jax.engine.average import next_average
 from s3rl_jax.engine.job import Expand
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.runs.state import TrainState, step_key
@@ -26,10 +27,12 @@ def make_step(
     sweep: Sweep | None = None,
     place: Place = lambda shared: shared,
     parts: int = 1,
+    decay: float = 0.0,
 ) -> Step:
     """Returns one step as a pure function (state, frozen, batch) -> (state, metrics): targets, loss, gradient, update.
 
-    In a sweep, parameters, optimiser state and metrics have a first axis of members; the targets are computed once for all.
+    In a sweep, parameters, optimiser state, average and metrics have a first axis of members; the targets are computed once
+    for all.
 
     Args:
       task: the task.
@@ -39,6 +42,7 @@ def make_step(
       sweep: the sweep; None: a single run.
       place: places batches and targets on the devices of a sweep's members.
       parts: number of micro-batches in which the gradient is computed.
+      decay: decay of the average of the parameters; 0: none is kept.
     """
     data_seed = seed if data_seed is None else data_seed
 
@@ -48,24 +52,25 @@ def make_step(
 
     loss_and_gradient = in_micro_batches(jax.value_and_grad(loss, has_aux=True), parts)
 
-    def update(params, opt_state, weights, seed, targets, batch, step):
+    def update(params, opt_state, average, weights, seed, targets, batch, step):
         _, loss_rng = jax.random.split(step_key(seed, step))
         (total, (metrics, statistics)), gradient = loss_and_gradient(params, targets, batch, loss_rng, weights)
         updates, opt_state = transform.update(gradient, opt_state, params)
         params = optax.apply_updates(params, updates) | statistics
-        return params, opt_state, {"loss": total, **metrics, "gradient_norm": optax.global_norm(gradient)}
+        average = next_average(average, params, step, decay)
+        return params, opt_state, average, {"loss": total, **metrics, "gradient_norm": optax.global_norm(gradient)}
 
     def train_step(state: TrainState, frozen: Any, batch: Batch) -> tuple[TrainState, StepMetrics]:
         target_rng, _ = jax.random.split(step_key(data_seed, state.step))
         targets = jax.lax.stop_gradient(task.targets(frozen, batch, target_rng))
-        shared = (*place((targets, batch)), state.step)
+        shared, trained = (*place((targets, batch)), state.step), (state.params, state.opt_state, state.average)
         if sweep is None:
-            params, opt_state, metrics = update(state.params, state.opt_state, task.weights(state.step), seed, *shared)
+            *trained, metrics = update(*trained, task.weights(state.step), seed, *shared)
         else:
-            update_all = jax.vmap(update, (0, 0, 0, 0, None, None, None))
+            update_all = jax.vmap(update, (0, 0, 0, 0, 0, None, None, None))
             weights = sweep.weights_of_all(state.step)
-            params, opt_state, metrics = update_all(state.params, state.opt_state, weights, sweep.seeds, *shared)
-        return TrainState(state.step + 1, params, opt_state), metrics
+            *trained, metrics = update_all(*trained, weights, sweep.seeds, *shared)
+        return TrainState(state.step + 1, *trained), metrics
 
     return train_step
 

@@ -74,8 +74,8 @@ class Sweep:
         for place, folder in enumerate(self.folders(workdir)):
             with Checkpoints(folder) as checkpoints:
                 if checkpoints.latest() != step:
-                    params, optimizer = jax.tree.map(lambda leaf, k=place: leaf[k], (state.params, state.opt_state))
-                    checkpoints.save(step, TrainState(state.step, params, optimizer))
+                    own = jax.tree.map(lambda leaf, k=place: leaf[k], (state.params, state.opt_state, state.average))
+                    checkpoints.save(step, TrainState(state.step, *own))
 
 
 class MemberRecords:

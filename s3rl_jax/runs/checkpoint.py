@@ -46,7 +46,8 @@ class Checkpoints:
         while (step := self.latest()) is not None:
             if stored_shapes(self._manager, step) not in (None, shapes):
                 raise UserError(
-                    f"--workdir={self._folder.parent}: the checkpoint of step {step} is of another model; name another"
+                    f"--workdir={self._folder.parent}: the checkpoint of step {step} is of another model or another "
+                    "config.optimizer.average; name another"
                 )
             restored, reason = read_state(self._manager, step, target)
             if not reason:

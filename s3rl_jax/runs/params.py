@@ -18,7 +18,7 @@ def read_params(workdir: str | Path, flag: str) -> Any:
 
 
 def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
-    """Reads the newest checkpoint of a run that can be read.
+    """Reads the newest checkpoint of a run that can be read: the average of the parameters where the run keeps one.
 
     Args:
       workdir: path of the workdir.
@@ -42,6 +42,6 @@ def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
         for step in steps:
             state, reason = read_state(manager, step, device)
             if state is not None:
-                return jax.device_get(state.params), step
+                return jax.device_get(state.result), step
             LOGGER.warning(f"{flag}={workdir}: the checkpoint of step {step} cannot be read ({reason})")
     raise UserError(f"{flag}={workdir}: no checkpoint in {CHECKPOINTS}/ can be read")

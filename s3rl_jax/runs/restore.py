@@ -16,8 +16,11 @@ from s3rl_jax.runs.state import TrainState
 
 
 def stored(state: TrainState) -> dict[str, Any]:
-    """The tree that a checkpoint holds: the fields of the state, and their checksum."""
-    return {**state._asdict(), "checksum": checksum(state)}
+    """The tree that a checkpoint holds: the fields of the state, without an empty average, and their checksum."""
+    fields = state._asdict()
+    if not state.average:
+        del fields["average"]
+    return {**fields, "checksum": checksum(state)}
 
 
 def stored_shapes(manager: ocp.CheckpointManager, step: int) -> list[tuple[tuple[int, ...], str]] | None:
@@ -50,7 +53,7 @@ def read_state(manager: ocp.CheckpointManager, step: int, target: Any) -> tuple[
         reason = reason or "another process could not"
     if reason:
         return None, reason
-    state = TrainState(**{name: tree[name] for name in TrainState._fields})
+    state = TrainState(**{name: tree[name] for name in TrainState._fields if name in tree})
     if (checksum(state) != tree["checksum"]).any():
         return None, "its checksum differs"
     return state, ""

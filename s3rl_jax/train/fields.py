@@ -142,6 +142,7 @@ DOMAINS: dict[str, Domain] = {
     "optimizer.clip": POSITIVE,
     "optimizer.student_rate": WEIGHT,
     "optimizer.student_waits": SHARE_BELOW_1,
+    "optimizer.average": SHARE_BELOW_1,
     "seeds": Several(COUNT, different=True),
     "members_at_once": COUNT,
     "other_size": OneOf((*STUDENTS, "")),
