@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from . import distill, finetune, pretrain, shared
 
 # Fields that this config sets for all stages, or that a stage of an ablation does not have.
-NOT_IN_STAGES = ("task", "model", "seed", "sweep", "keyword", "init", "student", "preflight", "export", "teacher")
+NOT_IN_STAGES = ("task", "model", "seed", "sweep", "keyword", "init", "student", "preflight", "export", "teacher", "choice")
 
 
 def get_config(variant: str = "") -> ConfigDict:

@@ -41,12 +41,14 @@ class Clips:
       shards: paths of the shards, in the order of the recordings.
       ends: number of recordings in all shards up to and including each one.
       corpora: number of corpora.
+      places: the place of each recording among all recordings of the shards; None: there are all of them.
     """
 
     columns: dict[str, np.ndarray]
     shards: tuple[str, ...]
     ends: Int[np.ndarray, "shards"]
     corpora: int
+    places: Int[np.ndarray, "recordings"] | None = None
 
     def __len__(self) -> int:
         return len(self.columns["samples"])
@@ -59,11 +61,17 @@ class Clips:
         """Indices of the recordings at which `mask` is True."""
         return np.flatnonzero(mask)
 
+    def subset(self, rows: Int[np.ndarray, "rows"]) -> "Clips":
+        """Some of the recordings, in the order of `rows`."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return dataclasses.replace(self, columns=columns, places=rows if self.places is None else self.places[rows])
+
     def audio(self, row: int | np.integer) -> Int16[np.ndarray, "samples"]:
         """Reads the samples of one recording at 16 kHz."""
-        shard = int(np.searchsorted(self.ends, row, side="right"))
+        place = row if self.places is None else self.places[row]
+        shard = int(np.searchsorted(self.ends, place, side="right"))
         first = self.ends[shard - 1] if shard else 0
-        (record,) = _reader(self.shards[shard]).read([int(row - first)])
+        (record,) = _reader(self.shards[shard]).read([int(place - first)])
         return np.frombuffer(record, "<i2", int(self.columns["samples"][row]), int(self.columns["offset"][row]))
 
 

@@ -60,6 +60,8 @@ class Job:
       name: name of the run in the progress line.
       sweep: the sweep whose members are trained together; None: a single run.
       unit: unit of the rate.
+      choice: parameters -> their score, by which the checkpoint is chosen every `choice.every` steps and at the last
+        (`s3rl_jax.runs.choice`); None: the last step is taken.
     """
 
     task: Task
@@ -68,6 +70,7 @@ class Job:
     name: str
     sweep: Sweep | None = None
     unit: Unit = AUDIO
+    choice: Callable[[Any], dict[str, float]] | None = None
 
     @property
     def members(self) -> int:

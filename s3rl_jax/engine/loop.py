@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
+from jax.experimental import multihost_utils
 
 from s3rl_jax.core.errors import Preempted
 from s3rl_jax.core.messages import LOGGER
@@ -20,6 +20,7 @@ from s3rl_jax.engine.stopping import Preemption, in_one_line
 from s3rl_jax.engine.throughput import ceiling
 from s3rl_jax.engine.trace import Trace, trace_of
 from s3rl_jax.runs.checkpoint import Checkpoints
+from s3rl_jax.runs.choice import CHOICE, write_choice
 from s3rl_jax.runs.state import TrainState
 
 
@@ -30,11 +31,12 @@ def train(job: Job, workdir: Path, profile: bool = False) -> Any:
 
     Args:
       job: the job.
-      workdir: folder of checkpoints, metrics.jsonl and TensorBoard events.
+      workdir: folder of checkpoints, metrics.jsonl, choice.json and TensorBoard events.
       profile: whether to write a trace of some steps to WORKDIR/profile.
 
     Returns:
-      The trained parameters, or their average if `config.optimizer.average` is set; of a sweep, with a first axis of members.
+      The parameters after the last step, or their average if `config.optimizer.average` is set; of a sweep, with a first axis
+      of members.
 
     Raises:
       NonFiniteLoss: if the loss or a metric is not finite; names the step and the terms.
@@ -45,7 +47,7 @@ def train(job: Job, workdir: Path, profile: bool = False) -> Any:
     """
     ceiling()  # measured while the devices are empty
     with in_one_line(workdir):
-        checkpoints = Checkpoints(workdir)
+        checkpoints = Checkpoints(workdir, scored=job.choice is not None)
         reached = checkpoints.latest() or 0
         run = CompiledRun(job, next(job.inputs.batches(reached, reached + 1)))
         state = run.create()
@@ -57,6 +59,8 @@ def train(job: Job, workdir: Path, profile: bool = False) -> Any:
             log, trace = RunLog(job, run.flops, workdir, int(state.step)), trace_of(workdir, profile)
             with in_one_line(workdir), log, trace as open_trace:
                 state = _make_steps(run, state, checkpoints, log, open_trace)
+        if jax.process_index() == 0:
+            _write_choice(job, workdir, checkpoints)
     state = run.whole(state)
     if job.sweep:
         job.sweep.split(state, workdir)
@@ -70,22 +74,24 @@ def _make_steps(run: CompiledRun, state: TrainState, checkpoints: Checkpoints, l
     rows = job.inputs.batches(step, config.steps)
     with Preemption() as preemption:
         while step < config.steps:
-            count = _until_next_stop(step, config, run.most)
+            count = _until_next_stop(step, job, run.most)
             with since_log.waiting():
                 inputs = to_devices(stacked(rows, count, run.most), run.mesh, axis=1)
             state, metrics = run.step(state, inputs, count)
             since_log.add(metrics, count)
             step += count
             last, preempted = step == config.steps, preemption.reached(step - count, step)
-            logs = last or step % config.log_every == 0
-            saves = last or preempted or step % config.checkpoint_every == 0
+            chooses = job.choice is not None and (last or step % config.choice.every == 0)
+            logs = last or chooses or step % config.log_every == 0
+            saves = last or chooses or preempted or step % config.checkpoint_every == 0
             if logs or saves:
                 since_log.check_finite(step)
+            score = _score(run, state) if chooses else {}
             if logs:
-                log.write(step, since_log.means() | _validate(run, state, step), since_log.waited())
+                log.write(step, since_log.means() | _validate(run, state, step) | score, since_log.waited())
                 since_log.clear()
             if saves:
-                checkpoints.save(step, state)
+                checkpoints.save(step, state, score)
             if preempted and not last:
                 checkpoints.wait()
                 raise Preempted(f"the checkpoint of step {step} is saved")
@@ -106,9 +112,28 @@ def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.nd
     return {f"validation/{name}": np.asarray(np.mean(values, axis=0)) for name, values in by_name(metrics).items()}
 
 
-def _until_next_stop(step: int, config: ConfigDict, most: int) -> int:
-    """Number of steps for the next dispatch, so that logging and saving are due only after its last step."""
-    stops = (every - step % every for every in (config.log_every, config.checkpoint_every))
+def _score(run: CompiledRun, state: TrainState) -> dict[str, float]:
+    """The score of the parameters that the run would result in now; in all processes that of process 0."""
+    score = run.job.choice(jax.device_get(run.whole(state).result))
+    if jax.process_count() > 1:
+        shared = multihost_utils.broadcast_one_to_all(np.array(list(score.values())))
+        score = dict(zip(score, map(float, shared), strict=True))
+    return score
+
+
+def _write_choice(job: Job, workdir: Path, checkpoints: Checkpoints) -> None:
+    """Writes choice.json for a finished run; removes that of an earlier run if this one does not choose."""
+    chosen = checkpoints.best() if job.choice else None
+    write_choice(workdir, chosen)
+    if chosen:
+        LOGGER.info(f"chosen: the checkpoint of step {chosen[0]} of {job.config.steps} ({workdir / CHOICE})")
+
+
+def _until_next_stop(step: int, job: Job, most: int) -> int:
+    """Number of steps for the next dispatch, so that logging, scoring and saving are due only after its last step."""
+    config = job.config
+    periods = [config.log_every, config.checkpoint_every, *([config.choice.every] if job.choice else [])]
+    stops = (every - step % every for every in periods)
     return min(most, config.steps - step, *stops)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class RunLog:
         self._ceiling = ceiling()
         self._last_step, self._last_time = first, time.monotonic()
 
-    def write(self, step: int, values: dict[str, np.ndarray], waited: float) -> None:
+    def write(self, step: int, values: Mapping[str, np.ndarray | float], waited: float) -> None:
         """Logs a step.
 
         Args:

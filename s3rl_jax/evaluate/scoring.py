@@ -1,5 +1,6 @@
 """Computes the posteriors of a trained detector after each hop of a stream."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from s3rl_jax.models.detector import KeywordModel
 HOPS_A_CALL = 200
 CLIPS_A_CALL = 256
 Scorer = Callable[[Int16[np.ndarray, "samples"]], Float[np.ndarray, "hops classes"]]
+ParamsScorer = Callable[[Any, Int16[np.ndarray, "samples"]], Float[np.ndarray, "hops classes"]]
+ClipScorer = Callable[[Int16[np.ndarray, "clips samples"]], Float[np.ndarray, "clips classes"]]
 
 
 def stream_scorer(
@@ -20,29 +23,40 @@ def stream_scorer(
 ) -> Scorer:
     """Compiles a function from the int16 samples of a stream to the posteriors after each whole hop.
 
+    Args:
+      model: model of the detector.
+      params: parameters of the detector.
+      hops_a_call: as in `stream_posteriors`.
+      clips_a_call: as in `stream_posteriors`.
+    """
+    return functools.partial(stream_posteriors(model, hops_a_call, clips_a_call), jax.device_put(params))
+
+
+def stream_posteriors(model: KeywordModel, hops_a_call: int = HOPS_A_CALL, clips_a_call: int = CLIPS_A_CALL) -> ParamsScorer:
+    """Compiles a function from parameters and the int16 samples of a stream to the posteriors after each whole hop.
+
     A streaming model runs through the stream from its initial state. Another model scores its window at each hop, with
     silence before the first sample.
 
     Args:
       model: model of the detector.
-      params: parameters of the detector.
       hops_a_call: hops that a streaming model computes in one call.
       clips_a_call: windows that another model computes in one call.
     """
-    params = jax.device_put(params)
-    return _stepping(model, params, hops_a_call) if model.streaming else _sliding(model, params, clips_a_call)
+    return _stepping(model, hops_a_call) if model.streaming else _sliding(model, clips_a_call)
 
 
-def clip_scorer(
-    model: KeywordModel, params: dict[str, Any], clips_a_call: int = CLIPS_A_CALL
-) -> Callable[[Int16[np.ndarray, "clips samples"]], Float[np.ndarray, "clips classes"]]:
+def clip_scorer(model: KeywordModel, params: dict[str, Any], clips_a_call: int = CLIPS_A_CALL) -> ClipScorer:
     """Compiles a function from int16 clips of `model.clip` samples to their posteriors."""
+    return functools.partial(_in_calls(model, clips_a_call), params)
 
+
+def _in_calls(model: KeywordModel, clips_a_call: int) -> Callable:
     @jax.jit
     def posteriors_of(params, clips):
         return jax.nn.softmax(model.logits(params, to_float(clips)))
 
-    def score(clips):
+    def score(params, clips):
         posteriors = []
         for first in range(0, len(clips), clips_a_call):
             part = clips[first : first + clips_a_call]
@@ -54,13 +68,13 @@ def clip_scorer(
     return score
 
 
-def _stepping(model: KeywordModel, params, hops_a_call: int) -> Scorer:
+def _stepping(model: KeywordModel, hops_a_call: int) -> ParamsScorer:
     @jax.jit
     def step(params, audio, state):
         logits, state = model.step(params, to_float(audio), state)
         return jax.nn.softmax(logits[0]), state
 
-    def score(audio):
+    def score(params, audio):
         state, posteriors = model.initial_state(1), []
         hops = len(audio) // model.hop
         padded = np.zeros((-(-hops // hops_a_call) * hops_a_call * model.hop), np.int16)  # all calls have one shape
@@ -73,11 +87,11 @@ def _stepping(model: KeywordModel, params, hops_a_call: int) -> Scorer:
     return score
 
 
-def _sliding(model: KeywordModel, params, clips_a_call: int) -> Scorer:
-    score_clips = clip_scorer(model, params, clips_a_call)
+def _sliding(model: KeywordModel, clips_a_call: int) -> ParamsScorer:
+    score_clips = _in_calls(model, clips_a_call)
 
-    def score(audio):
+    def score(params, audio):
         padded = np.concatenate([np.zeros(model.clip - model.hop, np.int16), audio])
-        return score_clips(np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop])
+        return score_clips(params, np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop])
 
     return score

@@ -1,13 +1,15 @@
-"""Checkpoints, written asynchronously by Orbax. The newest two are kept; each has a checksum."""
+"""Checkpoints, written asynchronously by Orbax. The newest two are kept, and the best; each has a checksum."""
 
 from pathlib import Path
 
 import jax
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from s3rl_jax.core.errors import LostProcess, NotSaved, UserError
 from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.runs.choice import Score, merit
 from s3rl_jax.runs.restore import read_state, stored, stored_shapes
 from s3rl_jax.runs.state import TrainState
 from s3rl_jax.runs.workdir import CHECKPOINTS
@@ -16,21 +18,44 @@ UNREADABLE = "checkpoints-unreadable"  # folder in the workdir for checkpoints t
 
 
 class Checkpoints:
-    """The checkpoints of one workdir. Leaving the `with` statement waits until the last one is written."""
+    """The checkpoints of one workdir. Leaving the `with` statement waits until the last one is written.
 
-    def __init__(self, workdir: Path):
+    Args:
+      workdir: the workdir.
+      scored: whether checkpoints are saved with scores, so that the best one is kept.
+    """
+
+    def __init__(self, workdir: Path, scored: bool = False):
         self._folder = (workdir / CHECKPOINTS).absolute()
-        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True)
+        best = [BestN(get_metric_fn=merit, n=1, keep_checkpoints_without_metrics=False)] if scored else []
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=AnyPreservationPolicy([LatestN(2), *best]),
+            best_fn=merit if scored else None,
+            enable_async_checkpointing=True,
+        )
+        self._scored = scored
         self._manager = ocp.CheckpointManager(self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
 
     def latest(self) -> int | None:
         """Step of the newest checkpoint; None if there is none."""
         return self._manager.latest_step()
 
-    def save(self, step: int, state: TrainState) -> None:
-        """Waits until the last checkpoint is written, then starts writing this one. A failure is raised here or by `wait`."""
+    def best(self) -> tuple[int, Score] | None:
+        """Step and score of the best checkpoint, of equal ones the newest; None if none has a score."""
+        scores = {step: score for step in self._manager.all_steps() if (score := self._manager.metrics(step))}
+        return max(scores.items(), key=lambda entry: (merit(entry[1]), entry[0]), default=None)
+
+    def save(self, step: int, state: TrainState, score: Score | None = None) -> None:
+        """Waits until the last checkpoint is written, then starts writing this one. A failure is raised here or by `wait`.
+
+        Args:
+          step: number of the step.
+          state: the state after it.
+          score: the score by which the best checkpoint is chosen; empty or None: it has none.
+        """
         if step not in self._manager.all_steps():
-            self._manager.save(step, args=ocp.args.StandardSave(stored(state)))
+            metrics = dict(score or {}) if self._scored else None  # Orbax warns of None where a best one is kept
+            self._manager.save(step, args=ocp.args.StandardSave(stored(state)), metrics=metrics)
 
     def restore(self, state: TrainState) -> TrainState | None:
         """Reads the newest checkpoint that can be read, in the shapes and shardings of `state`; None if there is none.

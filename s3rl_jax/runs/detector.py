@@ -39,7 +39,7 @@ class TrainedDetector(NamedTuple):
 
 
 def open_detector(workdir: str, flag: str) -> TrainedDetector:
-    """Reads the newest checkpoint of a fine-tuned run.
+    """Reads the checkpoint that a fine-tuned run has chosen, or the newest one.
 
     Args:
       workdir: path of the workdir.

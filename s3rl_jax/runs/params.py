@@ -8,6 +8,7 @@ import orbax.checkpoint as ocp
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
+from s3rl_jax.runs.choice import chosen_step
 from s3rl_jax.runs.restore import read_state
 from s3rl_jax.runs.workdir import CHECKPOINTS
 
@@ -18,7 +19,9 @@ def read_params(workdir: str | Path, flag: str) -> Any:
 
 
 def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
-    """Reads the newest checkpoint of a run that can be read: the average of the parameters where the run keeps one.
+    """Reads the checkpoint that a run has chosen, or the newest one: the average of the parameters where the run keeps one.
+
+    Of a checkpoint that cannot be read there is a warning, and the next older one is read.
 
     Args:
       workdir: path of the workdir.
@@ -36,7 +39,8 @@ def read_params_and_step(workdir: str | Path, flag: str) -> tuple[Any, int]:
     # Places each array on one device, whatever the mesh of the run that wrote it.
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     with ocp.CheckpointManager(folder.absolute(), item_handlers=ocp.StandardCheckpointHandler()) as manager:
-        steps = sorted(manager.all_steps(), reverse=True)
+        chosen = chosen_step(Path(workdir))
+        steps = sorted(manager.all_steps(), key=lambda step: (step == chosen, step), reverse=True)
         if not steps:
             raise UserError(f"{flag}={workdir}: no finished checkpoint in {CHECKPOINTS}/; let the run reach its first one")
         for step in steps:

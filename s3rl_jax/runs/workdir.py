@@ -1,4 +1,4 @@
-"""The files of a workdir: config.json, code.json, checkpoints/, metrics.jsonl, TensorBoard events, report/."""
+"""The files of a workdir: config.json, code.json, checkpoints/, metrics.jsonl, choice.json, TensorBoard events, report/."""
 
 import json
 from pathlib import Path

@@ -29,6 +29,7 @@ from s3rl_jax.models.detector import KeywordModel, keyword_model
 from s3rl_jax.runs.workdir import claim
 from s3rl_jax.tasks import distill, finetune, pretrain
 from s3rl_jax.tasks.task import Task
+from s3rl_jax.train.choice import choice_of
 from s3rl_jax.train.fields import check_fields
 from s3rl_jax.train.inputs import Source, acoustics, clips_of, crops_of, inputs_of, validation_of
 from s3rl_jax.train.prerequisites import DryPrerequisites, Prerequisites
@@ -57,13 +58,14 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, p
       Exception: as `s3rl_jax.engine.loop.train`.
     """
     config, members = checked(config)
-    clips = clips_of(config, "train")
+    clips, choice = clips_of(config, "train"), choice_of(config, bool(members))
     with locked(workdir, "--workdir") if jax.process_index() == 0 else contextlib.nullcontext():
         claim(workdir, config, allow_changed_config, jax.process_index())
         wired = WIRING[config.task](config, members, clips, Prerequisites(workdir, allow_changed_config, run))
         if wired.sweep:
             wired.sweep.claim(workdir, allow_changed_config)
-        loop.train(_job(wired, config, clips, str(workdir), validation_of(config)), workdir, profile)
+        job = _job(wired, config, clips, str(workdir), validation_of(config), choice)
+        loop.train(job, workdir, profile)
         if config.task == "distill" and jax.process_index() == 0:
             _plot_layer_weights(wired.sweep.folders(workdir) if wired.sweep else [workdir])
 
@@ -150,11 +152,11 @@ def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips,
 WIRING = {"pretrain": wire_pretrain, "distill": wire_distill, "finetune": wire_finetune}
 
 
-def _job(wired: Wired, config: ConfigDict, clips: Clips, name: str, validation=None) -> Job:
+def _job(wired: Wired, config: ConfigDict, clips: Clips, name: str, validation=None, choice=None) -> Job:
     inputs = inputs_of(config, clips, wired.source, validation)
     title = f"{config.task} {name}" + (f" ({len(wired.sweep)} members)" if wired.sweep else "")
     unit = Unit("audio_seconds", "audio s", config.batch_size * wired.source.samples / SAMPLE_RATE)
-    return Job(wired.task, inputs, config, title, wired.sweep, unit)
+    return Job(wired.task, inputs, config, title, wired.sweep, unit, choice)
 
 
 def _future_detector(config: ConfigDict) -> KeywordModel:

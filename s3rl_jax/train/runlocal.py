@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 from s3rl_jax.corpus.fake import NAME
 from s3rl_jax.pretrained.student_file import DEFAULT
 
-STEPS, SECONDS, CLUSTERS = 4, 0.8, 8
+STEPS, SECONDS, CLUSTERS, HOURS = 4, 0.8, 8, 0.02
 
 
 def shrunk(config: ConfigDict) -> ConfigDict:
@@ -32,6 +32,8 @@ def shrunk(config: ConfigDict) -> ConfigDict:
         small.codebook = ConfigDict({**config.codebook.to_dict(), "layer": 0, "clusters": CLUSTERS, "batches": STEPS})
     if "validation" in small:
         small.validation = ConfigDict({"every": min(STEPS, config.validation.every), "batches": 1})
+    if "choice" in small:
+        small.choice = ConfigDict({**config.choice.to_dict(), "every": min(STEPS, config.choice.every), "hours": HOURS})
     if "student" in small and config.get("init", "") in ("", DEFAULT):
         size = "conv_toy" if str(config.student.size).startswith("conv") else "toy"
         small.student = ConfigDict({**config.student.to_dict(), "size": size})
