@@ -64,6 +64,8 @@ def choice_of(config: ConfigDict, is_sweep: bool) -> Callable[[Any], dict[str, f
         f"config.choice: {clean.seconds / 3600:.2f} h of the {SPLIT} split with {len(clean.words)} keywords are scored every "
         f"{settings.every} steps, in {' and '.join(streams)}"
     )
+    if clean.seconds / 3600 * settings.rate < 1:
+        LOGGER.warning(f"config.choice.rate={settings.rate:g}: the stream is too short to tell that rate from 0 an hour")
     return score_on(streams, keyword_model(config, len(keywords) + 1), settings.rate)
 
 
