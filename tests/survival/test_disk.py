@@ -56,7 +56,7 @@ def test_a_file_that_cannot_grow_ends_the_run_and_leaves_the_last_checkpoint(tmp
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000)),
     )
     assert small.returncode == 1, small.stderr
-    assert "File too large; there is no checkpoint yet. Make room" in small.stdout
+    assert "File too large; there is no checkpoint yet. Solve that, for example make room" in small.stdout
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
