@@ -4,13 +4,17 @@ The random key of each example depends on (seed, step, example), so an example i
 augmentation whose probability is 0 is left out of the compiled step.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from s3rl_jax.audio.channel import add_noise, amplify, band_spectrum, filtered, room_spectrum, transform_size
+from s3rl_jax.audio.logmel import HOP, WINDOW
 from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.audio.speaker import stretch_frames, warp_bands
 from s3rl_jax.audio.timing import change_speed, shift
 
 
@@ -109,6 +113,67 @@ def augment(
         mixable = jnp.ones(batch, bool) if may_be_mixed is None else may_be_mixed[partner]
         audio = jax.vmap(with_speech)(speech_rng, audio, audio[partner], mixable, length)
     return jax.vmap(with_noise)(noise_rng, audio, length)
+
+
+class Speaker(NamedTuple):
+    """Factors on the pitch and on the formants of each example; 1 changes nothing."""
+
+    pitch: Float[Array, "batch"]
+    formants: Float[Array, "batch"]
+
+
+def draw_speakers(rng: Key[Array, ""], batch: int, settings) -> Speaker:
+    """Draws a pitch and a vocal-tract length for each example, uniform in their logarithms.
+
+    Args:
+      rng: keyed by (seed, step).
+      batch: number of examples.
+      settings: `pitch_probability`, `pitch` (low, high), `vocal_tract_probability`, `vocal_tract` (low, high).
+    """
+
+    def factors(rng, probability, ends):
+        drawn, value = jax.random.split(rng)
+        low, high = jnp.log(jnp.asarray(ends))
+        factor = jnp.exp(jax.random.uniform(value, (batch,), minval=low, maxval=high))
+        return jnp.where(jax.random.bernoulli(drawn, probability, (batch,)), factor, 1.0)
+
+    pitch_rng, tract_rng = jax.random.split(rng)
+    return Speaker(
+        factors(pitch_rng, settings["pitch_probability"], settings["pitch"]),
+        factors(tract_rng, settings["vocal_tract_probability"], settings["vocal_tract"]),
+    )
+
+
+def pitch_waveforms(
+    speaker: Speaker, audio: Float[ArrayLike, "batch samples"], settings, anchor: int
+) -> Float[ArrayLike, "batch samples"]:
+    """Moves the pitch. Formants and tempo move along, until `voice_features` moves them back.
+
+    Args:
+      speaker: factors of each example.
+      audio: in [-1, 1].
+      settings: as `draw_speakers` has them.
+      anchor: sample that stays in its place.
+    """
+    if not settings["pitch_probability"]:
+        return audio
+    return jax.vmap(lambda wave, pitch: change_speed(wave, pitch, anchor))(audio, speaker.pitch)
+
+
+def voice_features(
+    speaker: Speaker, features: Float[ArrayLike, "batch frames bands"], settings, anchor: int
+) -> Float[ArrayLike, "batch frames bands"]:
+    """Gives features of `pitch_waveforms` their tempo and their formants back, and moves the formants by `speaker.formants`."""
+    if not settings["pitch_probability"] and not settings["vocal_tract_probability"]:
+        return features
+    place = (anchor - WINDOW / 2) / HOP  # the frame whose centre is the anchor
+
+    def voiced(features, pitch, formants):
+        if settings["pitch_probability"]:
+            features, formants = stretch_frames(features, pitch, place), formants / pitch
+        return warp_bands(features, formants)
+
+    return jax.vmap(voiced)(features, speaker.pitch, speaker.formants)
 
 
 def spec_augment(

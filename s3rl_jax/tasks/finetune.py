@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int16, Key
 from ml_collections import ConfigDict
 
-from s3rl_jax.audio.augmentation import augment, perturb, spec_augment
+from s3rl_jax.audio.augmentation import augment, draw_speakers, perturb, pitch_waveforms, spec_augment, voice_features
 from s3rl_jax.audio.logmel import stack_frames, to_float
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
-from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.models.detector import OVERLAP, KeywordModel
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, loss_weights
 
@@ -57,8 +57,12 @@ def finetune(
         audio, length = perturb(timing_rng, to_float(batch["audio"]), batch["length"], config.augment, middle)
         mixable = batch["label"] == 0  # a negative with a keyword mixed into it would be labelled wrong
         noises, responses = to_float(frozen["noises"]), frozen["responses"]
+        speaker = draw_speakers(jax.random.fold_in(rng, 3), len(audio), config.augment)
+        audio = pitch_waveforms(speaker, audio, config.augment, middle)
         audio = augment(augment_rng, audio, length, noises, responses, config.augment, mixable)
-        return {"frames": stack_frames(spec_augment(mask_rng, model.features(audio), **config.spec_augment))}
+        silence = OVERLAP if model.streaming else 0  # before the clip
+        features = voice_features(speaker, model.features(audio), config.augment, middle + silence)
+        return {"frames": stack_frames(spec_augment(mask_rng, features, **config.spec_augment))}
 
     def loss(
         params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights

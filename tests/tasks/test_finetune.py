@@ -99,3 +99,25 @@ def test_quantisation_aware_training_goes_on_from_a_detector(batch, size):
     assert np.isfinite(metrics["loss"])
     if size == "conv_toy":
         jax.tree.map(np.testing.assert_array_equal, after.params["statistics"], before["statistics"])
+
+
+def test_another_speaker_changes_the_features_and_not_the_label(batch):
+    config, task = build()
+    plain = task.targets(task.frozen, batch, jax.random.key(1))["frames"]
+    config.augment.vocal_tract_probability = config.augment.pitch_probability = 1.0
+    config.augment.noise_probability = 0.0
+    other = finetune(config, keyword_model(config, 2), None, np.zeros((0, 5120), np.int16), np.zeros((0, 100), np.float32))
+    changed = other.targets(other.frozen, batch, jax.random.key(1))["frames"]
+    assert changed.shape == plain.shape
+    assert np.isfinite(changed).all()
+    identity = config.copy_and_resolve_references()
+    identity.augment.pitch, identity.augment.vocal_tract = (1.0, 1.0), (1.0, 1.0)
+    same = finetune(identity, keyword_model(config, 2), None, np.zeros((0, 5120), np.int16), np.zeros((0, 100), np.float32))
+    config.augment.vocal_tract_probability = config.augment.pitch_probability = 0.0
+    off = finetune(config, keyword_model(config, 2), None, np.zeros((0, 5120), np.int16), np.zeros((0, 100), np.float32))
+    np.testing.assert_allclose(
+        same.targets(same.frozen, batch, jax.random.key(1))["frames"],
+        off.targets(off.frozen, batch, jax.random.key(1))["frames"],
+        atol=2e-3,
+    )
+    assert np.abs(changed - off.targets(off.frozen, batch, jax.random.key(1))["frames"]).mean() > 0.02
