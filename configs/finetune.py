@@ -68,6 +68,10 @@ def get_config(variant: str = "") -> ConfigDict:
     shared.add_augmentation(config)
     config.augment.snr_db = (-3.0, 25.0)
     config.augment.gain_db = (-15.0, 10.0)
+    config.augment.pitch_probability = 0.0  # probability of another pitch at the same tempo
+    config.augment.pitch = (0.87, 1.15)  # factor of the pitch
+    config.augment.vocal_tract_probability = 0.0  # probability of another length of the vocal tract
+    config.augment.vocal_tract = (0.88, 1.13)  # factor of the formants; above 1 for a shorter vocal tract
     config.spec_augment = ConfigDict()
     config.spec_augment.time_masks = 2  # number of stretches of frames that are set to zero
     config.spec_augment.time_width = 15  # 10 ms frames of the longest stretch
@@ -100,6 +104,7 @@ def get_config(variant: str = "") -> ConfigDict:
 def quickstart(config: ConfigDict) -> None:
     """A run of a few minutes on a laptop."""
     config.steps = 600
+    config.data.starter = True
     config.log_every = 20
     config.preflight = False  # the export follows minutes later
 

@@ -33,7 +33,8 @@ def add_run(config: ConfigDict) -> None:
 def add_data(config: ConfigDict) -> None:
     """The audio that is read."""
     config.data = ConfigDict()
-    config.data.corpus = ""  # a folder that s3rl_jax.prepare wrote, or several, comma-separated
+    config.data.corpus = ""  # a folder that s3rl_jax.prepare wrote, or several, comma-separated; starter is the starter set
+    config.data.starter = False  # add the starter set: real speech without keyword, noise and music, as one more corpus
     config.data.seed = -1  # seed of the order, crops, augmentation and masks; -1: config.seed
     config.data.memory_gib = 4.0  # a corpus up to this size is held on the accelerator; a larger one is read from disk
     config.data.mixture = ConfigDict()

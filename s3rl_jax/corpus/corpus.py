@@ -27,6 +27,7 @@ from s3rl_jax.corpus.layout import (
     index_files,
     shard_name,
 )
+from s3rl_jax.corpus.starter import STARTER, starter_folder
 
 OPEN_SHARDS = 512  # the most shards that are open at once, below the usual limit of 1024 open files
 
@@ -79,13 +80,14 @@ def corpus_paths(text: str, flag: str = "config.data.corpus") -> tuple[Path, ...
     """Splits a comma-separated list of corpora.
 
     Args:
-      text: the list.
+      text: the list; `starter` in it is the starter set.
       flag: the flag or field that holds it, for the message.
 
     Raises:
       UserError: if the list is empty.
     """
-    paths = tuple(Path(name.strip()) for name in text.split(",") if name.strip())
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    paths = tuple(starter_folder() if name == STARTER else Path(name) for name in names)
     if not paths:
         raise UserError(f"{flag} is empty; expected a folder written by python -m s3rl_jax.prepare")
     return paths

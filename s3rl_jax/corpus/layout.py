@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.starter import starter_folder
 
 NAME, VERSION = "corpus", "2.0.0"
 TEXTS = ("id", "kind", "label", "speaker", "condition", "lang", "licence")
@@ -87,6 +88,8 @@ def finished_folder(path: Path, flag: str) -> Path:
     folder = path / NAME / VERSION
     if not (folder / SUMMARY).is_file():
         state = "one that is not finished: give prepare the same command again" if (folder / INDEX).is_dir() else "no corpus"
+        if path == starter_folder():
+            raise UserError(f"{flag}=starter: {path} is not there; python -m s3rl_jax.starter writes it")
         raise UserError(f"{flag}={path}: {state} there; expected a folder written by python -m s3rl_jax.prepare")
     return folder
 

@@ -11,6 +11,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels, partial_warning
+from s3rl_jax.corpus.synthetic import is_synthetic
 from s3rl_jax.evaluate.classification import CLIPS, classify
 from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
 from s3rl_jax.evaluate.conditions import open_conditions
@@ -25,6 +26,7 @@ from s3rl_jax.evaluate.results import ConditionResult
 from s3rl_jax.evaluate.scored_detector import ScoredDetector, of_run, open_baseline
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.runs.detector import open_detector
+from s3rl_jax.starter.unpacking import ensure_unpacked
 
 
 def evaluate(
@@ -56,6 +58,7 @@ def evaluate(
       OSError: if the report cannot be written; an older report in `out` stays as it was.
     """
     detector = open_detector(workdir, "--workdir")
+    ensure_unpacked(corpus)
     clips = read_corpus(corpus, split)
     classes = np.where(clips.columns["kind"] == "speech", keyword_labels(clips, detector.keywords), 0)
     if warning := partial_warning(classes):
@@ -70,7 +73,14 @@ def evaluate(
         LOGGER.info(f"{name} is not measured: {reason}")
     with new_report(Path(out)) as aside:  # opened before the scoring, so that a folder that cannot be written fails early
         results = dict(_score_conditions(streams, of_run(detector), others))
-        names = {"split": split, "workdir": str(workdir), "step": detector.step, "corpus": corpus}
+        synthetic = int(is_synthetic(clips)[classes > 0].sum())
+        names = {
+            "split": split,
+            "workdir": str(workdir),
+            "step": detector.step,
+            "corpus": corpus,
+            "synthetic_positives": synthetic,
+        }
         metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
         _write_report(aside, metrics, results, model_card(detector, clips))
     return metrics

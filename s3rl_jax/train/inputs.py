@@ -17,9 +17,11 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips, has_speech, read_corpus
 from s3rl_jax.corpus.fake import fake_clips, is_fake
 from s3rl_jax.corpus.keywords import parse_keywords
+from s3rl_jax.corpus.starter import names_starter, without_starter
 from s3rl_jax.engine.job import Batches, Inputs, Rows
 from s3rl_jax.engine.mesh import host_rows
 from s3rl_jax.engine.sweep_members import data_seed
+from s3rl_jax.starter.unpacking import described, ensure_unpacked
 
 NOISE_PIECES = 4000  # the most pieces of noise; with 2 s each they take 256 MB on the device
 RESPONSE_SECONDS = 0.5  # length of impulse responses
@@ -44,7 +46,13 @@ def clips_of(config: ConfigDict, split: str) -> Clips:
     """Opens a split of `config.data.corpus`."""
     if is_fake(config.data.corpus):
         return fake_clips(config.data.corpus, parse_keywords(config.get("keyword", "word")))
-    return read_corpus(config.data.corpus, split, "config.data.corpus")
+    if split != "train":  # the starter set has no validation split
+        return read_corpus(without_starter(config.data.corpus), split, "config.data.corpus")
+    ensure_unpacked(config.data.corpus)
+    clips = read_corpus(config.data.corpus, split, "config.data.corpus")
+    if names_starter(config.data.corpus):
+        LOGGER.info(described(clips, config.data.corpus))
+    return clips
 
 
 def crops_of(config: ConfigDict, clips: Clips) -> Crops:
@@ -75,8 +83,8 @@ def inputs_of(config: ConfigDict, clips: Clips, source: Source, validation: Batc
 
 def validation_of(config: ConfigDict) -> Batches | None:
     """Batches of the validation split; None if `config.validation` is off or a corpus has no speech in that split."""
-    settings, corpus = config.get("validation"), config.data.corpus
-    if not settings or not settings.every or is_fake(corpus) or not has_speech(corpus, "validation"):
+    settings, corpus = config.get("validation"), without_starter(config.data.corpus)
+    if not settings or not settings.every or not corpus or is_fake(corpus) or not has_speech(corpus, "validation"):
         return None
     crops = crops_of(config, clips_of(config, "validation"))
     return functools.partial(read_ahead, functools.partial(crops.batch, rows=host_rows(config.batch_size)))

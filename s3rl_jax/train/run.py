@@ -17,7 +17,9 @@ from s3rl_jax.core.errors import lookup
 from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
+from s3rl_jax.corpus.fake import is_fake
 from s3rl_jax.corpus.keywords import parse_keywords
+from s3rl_jax.corpus.starter import with_starter
 from s3rl_jax.engine import loop
 from s3rl_jax.engine.dry_run import rehearse
 from s3rl_jax.engine.job import Job, Unit
@@ -91,6 +93,8 @@ def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
     check_fields(config)
     if config.get("runlocal"):
         config = shrunk(config)
+    if config.data.get("starter") and not is_fake(config.data.corpus):
+        config.data.corpus = with_starter(config.data.corpus)
     host_rows(config.batch_size)  # raises UserError for a batch that cannot be divided over the devices
     members = members_of(config, MAY_DIFFER[config.task])
     for member in members:

@@ -16,6 +16,7 @@ from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
+from s3rl_jax.corpus.synthetic import BEGINNING
 from s3rl_jax.prepare.synthesis.casting import Cast, divide_voices
 from s3rl_jax.prepare.synthesis.engines import describe, voices_of
 from s3rl_jax.prepare.synthesis.espeak import Espeak
@@ -34,7 +35,7 @@ MIN_MINUTES = 2
 NOISE_SECONDS = 10.0  # of a recording
 BABBLE_CLIPS = 80
 ROOMS = 20
-LICENCE = "synthetic speech ({engine}), free of rights as far as the engine's voice is"
+LICENCE = BEGINNING + " ({engine}), free of rights as far as the engine's voice is"
 COLUMNS = ("path", "split", "kind", "label", "speaker", "lang", "source", "licence", "speech_start_s", "speech_end_s")
 MANIFEST, FAILURES = "manifest.csv", "failures.csv"
 
