@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument("--splits", default="train,validation,test", help="splits to keep, comma-separated")
     parser.add_argument("--as-split", default="", help="new split of all rows; empty: unchanged")
     parser.add_argument("--without", default="", help="texts, comma-separated; rows whose licence contains one are left out")
+    parser.add_argument("--without-labels", default="", help="labels, comma-separated; their recordings are left out")
     args = parser.parse_args()
+    words = {word.strip().lower() for word in args.without_labels.split(",")} - {""}
     splits, refused = set(args.splits.split(",")), [text for text in args.without.split(",") if text]
     rows = [row for path in args.manifests for row in read(path)]
     held_out = {row["speaker"] for row in rows if row["split"] not in splits and row.get("speaker")}
@@ -28,6 +30,8 @@ def main() -> None:
         licence = row.get("licence") or ""
         # Speakers of a split that is not kept are left out, so that the splits share no voice.
         if row["split"] not in splits or row.get("speaker") in held_out or any(text in licence for text in refused):
+            continue
+        if (row.get("label") or "").lower() in words:
             continue
         kept.append(row | {"split": args.as_split or row["split"]})
         hours[licence] += float(row.get("seconds") or 0) / 3600
