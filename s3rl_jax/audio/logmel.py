@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int16, Integer
 
+from s3rl_jax.audio.mel import mel_filters
 from s3rl_jax.audio.read import SAMPLE_RATE
 
 WINDOW = 400  # 25 ms
@@ -83,9 +84,7 @@ def _hann() -> np.ndarray:
 
 @functools.cache
 def _mel_filters() -> np.ndarray:
-    import librosa
-
-    return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=FFT, n_mels=BANDS).T.astype(np.float32)
+    return mel_filters(SAMPLE_RATE, FFT, BANDS)
 
 
 def to_float(audio: Int16[ArrayLike, "*any"]) -> Float[ArrayLike, "*any"]:

@@ -1,14 +1,22 @@
 """The logs of a run for scripts: metrics.jsonl and TensorBoard events, a row for each logged step."""
 
+import contextlib
 import json
 import math
+import sys
 from pathlib import Path
 
 import jax
-from tensorboardX import SummaryWriter
 
 from s3rl_jax.core.durable import durably
 from s3rl_jax.runs.workdir import LOG, read_log
+
+# Where PyTorch is installed, tensorboardX imports it, which takes more than a second, for tensors that are not logged here.
+with contextlib.ExitStack() as hidden:
+    if "torch" not in sys.modules:
+        sys.modules["torch"] = None  # `import torch` raises ImportError
+        hidden.callback(sys.modules.pop, "torch")
+    from tensorboardX import SummaryWriter
 
 
 class Record:

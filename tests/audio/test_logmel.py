@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.audio.logmel import LOG_FLOOR, frame_count, log_mel, stack_frames, stacked_count
+from s3rl_jax.audio.mel import mel_filters
 
 
 def reference(audio):
@@ -20,6 +21,12 @@ def test_equals_librosa(rng, samples):
     ours = np.asarray(log_mel(audio))
     assert ours.shape == (frame_count(samples), 64)
     np.testing.assert_allclose(ours, reference(audio), atol=1e-4)
+
+
+@pytest.mark.parametrize(("fft", "bands"), [(512, 64), (400, 80), (400, 128)])
+def test_mel_filters_are_those_of_librosa_bit_for_bit(fft, bands):
+    expected = librosa.filters.mel(sr=16_000, n_fft=fft, n_mels=bands).T
+    np.testing.assert_array_equal(mel_filters(16_000, fft, bands), expected)
 
 
 def test_digital_silence_is_the_floor():

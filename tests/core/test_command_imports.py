@@ -17,3 +17,11 @@ def test_nothing_of_training_is_imported(command):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not [name for name in done.stdout.split() if name.startswith(TRAINING)]
+
+
+@pytest.mark.parametrize("module", ["s3rl_jax.train.run", "s3rl_jax.evaluate.evaluation"])
+def test_nobody_waits_for_libraries_of_other_commands(module):
+    code = f"import sys, {module}; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not {"torch", "tensorflow", "librosa", "numba"} & set(done.stdout.split())

@@ -1,11 +1,12 @@
 """A plot of the weights of the teacher's layers during distillation."""
 
 from pathlib import Path
-
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from s3rl_jax.runs.workdir import read_log
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PREFIX = "layer_weight_"  # prefix of the metrics in metrics.jsonl
 PLOT = "report/layer_weights.svg"
@@ -22,11 +23,15 @@ def plot_layer_weights(workdir: Path) -> Path | None:
     return path
 
 
-def layer_weights_plot(workdir: Path) -> Figure | None:
+def layer_weights_plot(workdir: Path) -> "Figure | None":
     """Plots the weights over the steps of a run, and after the last step; None if the run logged no layer weights."""
     rows = [row for row in read_log(workdir) if any(name.startswith(PREFIX) for name in row)]
     if not rows:
         return None
+    # Imported here because most runs log no layer weights, and the import takes half a second.
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
     layers = sorted(int(name.removeprefix(PREFIX)) for name in rows[-1] if name.startswith(PREFIX))
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     FigureCanvasSVG(figure)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from s3rl_jax.audio.logmel import Count
 from s3rl_jax.audio.masking import valid_frames
+from s3rl_jax.audio.mel import mel_filters
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.ops.attention import scaled_dot_product
@@ -75,9 +76,7 @@ def _hann() -> Float[np.ndarray, "taps"]:
 
 @functools.cache
 def _mel_filters(bands: int) -> Float[np.ndarray, "bins bands"]:
-    import librosa
-
-    return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=FFT, n_mels=bands).T.astype(np.float32)
+    return mel_filters(SAMPLE_RATE, FFT, bands)
 
 
 class EncoderLayer(nn.Module):
