@@ -15,7 +15,7 @@ from s3rl_jax.engine.job import Inputs, Job
 from s3rl_jax.engine.loop import train
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import saved_steps
-from tests.conftest import ROOT
+from tests.conftest import CHEAP_PROGRAMS, ROOT
 from tests.survival.a_run import batches, config, matrix
 
 FULL = """
@@ -45,7 +45,7 @@ def four_steps(tmp_path_factory):
 def test_a_file_that_cannot_grow_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
     """By a limit on the size of files, which any user can set; a full disk is the same to a program."""
     command = [sys.executable, "-c", FULL, str(tmp_path)]
-    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "XLA_FLAGS": CHEAP_PROGRAMS, "PYTHONPATH": str(ROOT)}
     small = subprocess.run(
         command,
         env=environment,
@@ -70,7 +70,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(tmp_path):
     allowed = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", disk], check=False, capture_output=True)
     if allowed.returncode:
         pytest.skip("no mount of one's own here")
-    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "XLA_FLAGS": CHEAP_PROGRAMS, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
     )
@@ -123,7 +123,7 @@ def test_a_process_that_finds_a_broken_checkpoint_says_so_and_ends_well(four_ste
     shutil.copytree(four_steps, workdir)
     damage(workdir / "checkpoints/4", "cut")
     command = [sys.executable, "-m", "tests.survival.a_run", workdir, "6"]
-    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "XLA_FLAGS": CHEAP_PROGRAMS, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "the checkpoint of step 4 cannot be read" in done.stderr

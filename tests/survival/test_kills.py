@@ -10,15 +10,15 @@ import jax
 import numpy as np
 
 from s3rl_jax.runs.params import read_params
-from tests.conftest import ROOT
+from tests.conftest import CHEAP_PROGRAMS, ROOT
 
 STEPS, KILLS = 501, 20
-LINES_OF_START, LINES_OF_STEPS = 2000, 12  # of standard error: an import each; a log of three steps each
+LINES_OF_START, LINES_OF_STEPS = 1400, 12  # of standard error: an import each; a log of three steps each
 
 
 def start(workdir, *options: str) -> subprocess.Popen:
     command = [sys.executable, *options, "-m", "tests.survival.a_run", str(workdir), str(STEPS)]
-    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "XLA_FLAGS": CHEAP_PROGRAMS, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=ROOT)
 
 

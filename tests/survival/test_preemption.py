@@ -14,7 +14,7 @@ import pytest
 
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import saved_steps
-from tests.conftest import ROOT, run_module
+from tests.conftest import CHEAP_PROGRAMS, ROOT, run_module
 
 TOY = (
     "--config=configs/finetune.py",
@@ -38,7 +38,7 @@ def stopped(tmp_path_factory):
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": CHEAP_PROGRAMS},
     )
     for line in process.stderr:
         if f"/{STEPS} " in line:  # the first line of its progress

@@ -7,12 +7,12 @@ from configs import distill as config_file
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.student.registry import build_student
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
-from s3rl_jax.models.teacher.targets import Teacher
-from s3rl_jax.models.teacher.wav2vec2 import SIZES, Wav2Vec2
+from s3rl_jax.models.teacher.wav2vec2 import SIZES
 from s3rl_jax.tasks.distill import distill
 from s3rl_jax.tasks.objectives.comparison import parse_layers
 from s3rl_jax.tasks.objectives.objective import StudentPass, delayed
 from s3rl_jax.tasks.objectives.registry import OBJECTIVES
+from tests.teachers.conftest import toy
 
 TEACHER = SIZES["toy"]
 
@@ -28,8 +28,7 @@ def config(**losses):
 
 @pytest.fixture(scope="module")
 def teacher():
-    params = Wav2Vec2(TEACHER).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
-    return Teacher(TEACHER, params)
+    return toy(seed=9)
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def build(made, teacher, rng):
 
 
 def run(task, batch, params=None):
-    params = task.init(jax.random.key(0), batch) if params is None else params
+    params = jax.jit(task.init)(jax.random.key(0), batch) if params is None else params
     targets = task.targets(task.frozen, batch, jax.random.key(1))
 
     def loss(params):
@@ -81,7 +80,7 @@ def test_equal_weights_of_the_layers_stay_equal(teacher, batch, rng):
 
 def test_layer_regression_is_the_mean_over_the_layers_of_the_distance_to_standardised_features(teacher, batch, rng):
     task = build(config(layer_regression=1.0), teacher, rng)
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     targets = task.targets(task.frozen, batch, jax.random.key(1))
     (loss, _), _ = run(task, batch, params)
     hidden = build_student(config().student).apply(
@@ -103,7 +102,7 @@ def test_layer_regression_is_the_mean_over_the_layers_of_the_distance_to_standar
 
 def test_weights_are_arrays_that_scale_the_terms(teacher, batch, rng):
     task = build(config(feature_view=1.0, gamma=1.0), teacher, rng)
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     targets = task.targets(task.frozen, batch, jax.random.key(1))
     weights = task.weights(jnp.int32(0))
 
@@ -126,7 +125,7 @@ def test_the_teacher_hears_clean_audio_and_the_student_noise(teacher, batch, rng
 
 def test_the_teacher_is_no_parameter(teacher, batch, rng):
     task = build(config(dual_view=1.0, gamma=1.0), teacher, rng)
-    assert set(task.init(jax.random.key(0), batch)) == {"student", "projection", "layer_logits", "code_projection"}
+    assert set(jax.jit(task.init)(jax.random.key(0), batch)) == {"student", "projection", "layer_logits", "code_projection"}
 
 
 def test_padding_changes_nothing(teacher, batch, rng):
@@ -155,33 +154,24 @@ def test_no_objective_is_an_error(teacher, rng):
 
 
 def flops(task, batch):
-    lowered = jax.jit(task.targets).lower(task.frozen, batch, jax.random.key(1))
-    return lowered.compile().cost_analysis()["flops"]
+    return jax.jit(task.targets).lower(task.frozen, batch, jax.random.key(1)).cost_analysis()["flops"]
 
 
 def test_only_as_much_of_the_teacher_runs_as_is_needed(batch, rng):
     """The convolutions and the quantiser for the codebook; the transformer up to the highest layer that is selection."""
-    import dataclasses
-
-    sizes = dataclasses.replace(TEACHER, layers=6, hidden_size=64, ffn_size=256, heads=4)
-    params = Wav2Vec2(sizes).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
-    cost = {}
+    large, cost = toy(layers=6, hidden_size=64, ffn_size=256, heads=4), {}
     for name, layers in (("gamma", "all"), ("dual_view", "0-1"), ("dual_view", "5"), ("dual_view", "all")):
         made = config(**{name: 1.0})
         made.teacher.layers = layers
-        cost[name, layers] = flops(build(made, Teacher(sizes, params), rng), batch)
+        cost[name, layers] = flops(build(made, large, rng), batch)
     assert cost["gamma", "all"] < cost["dual_view", "0-1"] < cost["dual_view", "5"] < cost["dual_view", "all"]
     a_layer = cost["dual_view", "all"] - cost["dual_view", "5"]
     assert cost["dual_view", "0-1"] + 3.8 * a_layer < cost["dual_view", "5"]
 
 
 def test_a_teacher_without_a_quantiser_teaches_by_k_means(batch, rng):
-    import dataclasses
-
-    sizes = dataclasses.replace(TEACHER, quantizer=False)
-    params = Wav2Vec2(sizes).init(jax.random.key(9), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
     codebook = KMeansCodebook(2, jnp.asarray(rng.standard_normal((7, 16)), jnp.float32), jnp.zeros(16))
-    task = build(config(gamma=1.0, code_classes=1.0), Teacher(sizes, params, codebook), rng)
+    task = build(config(gamma=1.0, code_classes=1.0), toy(quantizer=False)._replace(codebook=codebook), rng)
     targets = task.targets(task.frozen, batch, jax.random.key(1))
     assert len(np.unique(targets["index"])) > 1
     np.testing.assert_allclose(targets["codes"], codebook.centroids[targets["index"][..., 0]], rtol=1e-6)

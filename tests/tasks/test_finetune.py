@@ -37,13 +37,13 @@ def gradient(task, params, batch):
 def test_begins_with_the_student_it_is_given(batch):
     initial = initialise(build_student(build()[0].student), jax.random.key(5))
     _, task = build(initial=initial)
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     jax.tree.map(np.testing.assert_array_equal, params["student"], initial["student"])
 
 
 def test_a_frozen_encoder_does_not_move_and_the_head_does(batch):
     config, task = build("frozen")
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     transform = optimizer(config.optimizer, 10, task.trainable)
     updates, _ = transform.update(gradient(task, params, batch), transform.init(params), params)
     assert all(not leaf.any() for leaf in jax.tree.leaves(updates["student"]))
@@ -71,7 +71,7 @@ def test_wrong_fields_are_named(changes, field):
 def two_steps(config, task, batch):
     """Two, as the learning rate of the first is 0."""
     transform = optimizer(config.optimizer, 20, task.trainable)
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     step = jax.jit(make_step(task, transform, 0))
     state, _ = step(TrainState(jnp.int32(0), params, transform.init(params)), task.frozen, batch)
     return params, *step(state, task.frozen, batch)

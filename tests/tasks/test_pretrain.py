@@ -36,7 +36,7 @@ def batch(rng):
 @pytest.mark.parametrize(("variant", "steps", "rate"), [("teacher", 200, 2e-3), ("student", 250, 5e-3)])
 def test_learns_without_collapse(variant, steps, rate, batch):
     task = pretrain(config(variant))
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     transform = optax.adam(rate)
 
     @jax.jit
@@ -75,7 +75,7 @@ def test_bfloat16_computes_the_same_roughly_and_keeps_float32_parameters(batch):
     said = {}
     for dtype in ("float32", "bfloat16"):
         task = pretrain(toy(dtype=dtype))
-        params = task.init(jax.random.key(0), batch)
+        params = jax.jit(task.init)(jax.random.key(0), batch)
         targets = task.targets(task.frozen, batch, jax.random.key(1))
         run = jax.jit(loss_and_gradient(task))
         (loss, _), gradient = run(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(0)))
@@ -90,7 +90,7 @@ def test_bfloat16_computes_the_same_roughly_and_keeps_float32_parameters(batch):
 
 def test_what_is_measured_has_no_noise_of_training(batch):
     task = pretrain(toy())
-    params = task.init(jax.random.key(0), batch)
+    params = jax.jit(task.init)(jax.random.key(0), batch)
     targets = task.targets(task.frozen, batch, jax.random.key(1))
     early, late = (
         jax.jit(task.measure)(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(step))) for step in (0, 3000)

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 
 import jax
@@ -36,16 +37,19 @@ def cached(teacher, selection, crops, folder):
 
 
 def test_the_cache_holds_what_the_teacher_answers_to_the_whole_recording(teacher, crops, tmp_path):
-    source = cached(teacher, ALL, crops, tmp_path)
+    """For three crops, as each length of a recording is a program of its own; the audio is compared for all."""
+    source, answers = cached(teacher, ALL, crops, tmp_path), jax.jit(functools.partial(teacher_targets, teacher, ALL))
     batch, pieces = source.batch(3, range(8)), source.plan(3, range(8))["pieces"]
     assert len(list(tmp_path.glob("hidden-*.npy"))) > 3
-    assert any(pieces.start[:, 0]), "some crop begins within its recording"
+    within = np.argsort(pieces.start[:, 0])[-3:].tolist()
+    assert pieces.start[within[-1], 0] > 0, "some crop begins within its recording"
     for row, (recording, start, _, count) in enumerate(np.stack(pieces, axis=-1)[:, 0].tolist()):
         whole = crops.clips.audio(recording)
         np.testing.assert_array_equal(batch["audio"][row, :count], whole[start : start + count])
         assert batch["length"][row] == count
-        length = jnp.array([len(whole)])
-        live = teacher_targets(teacher, ALL, to_float(jnp.asarray(whole))[None], length)
+        if row not in within:
+            continue
+        live = answers(to_float(jnp.asarray(whole))[None], jnp.array([len(whole)]))
         frames, first = common_frame_count(teacher.config, count), start // 320
         np.testing.assert_array_equal(batch["teacher_index"][row, :frames], live["index"][0, first : first + frames])
         expected = np.moveaxis(live["hidden"][0, :, first : first + frames], 0, 1)

@@ -116,6 +116,7 @@ def test_a_public_teacher_is_distilled_by_k_means_from_cached_targets(chain, tmp
 
 
 FINETUNE = ("--config=configs/finetune.py", "--workdir={tmp}/w", "--config.data.corpus={corpus}")
+DISTILL = ("--config=configs/distill.py", *FINETUNE[1:], "--config.preflight=False")
 
 
 @pytest.mark.parametrize(
@@ -125,10 +126,7 @@ FINETUNE = ("--config=configs/finetune.py", "--workdir={tmp}/w", "--config.data.
         (("--config=configs/finetune.py",), "--workdir is missing"),
         (("--config=configs/nothing.py", "--workdir={tmp}/w"), "configs/nothing.py"),
         ((*FINETUNE, "--config.stepz=3"), "stepz"),
-        ((*FINETUNE, "--config.steps=many"), "many"),
         ((*FINETUNE, "--config.steps=0"), "config.steps=0"),
-        ((*FINETUNE, "--stepz=3"), "stepz"),
-        ((*FINETUNE, "steps=3"), "steps=3"),
         ((*FINETUNE, "--config.batch_size=0"), "config.batch_size=0"),
         ((*FINETUNE, "--config.seed=-1"), "config.seed=-1"),
         ((*FINETUNE, "--config.keyword=zorro"), "config.keyword=zorro"),
@@ -139,7 +137,7 @@ FINETUNE = ("--config=configs/finetune.py", "--workdir={tmp}/w", "--config.data.
         ((*FINETUNE, "--config.data.window_seconds=0"), "window_seconds"),
         ((*FINETUNE[:2], "--config.data.corpus={tmp}"), "config.data.corpus={tmp}"),
         ((*FINETUNE[:2],), "config.data.corpus is empty"),
-        (("--config=configs/distill.py", *FINETUNE[1:], "--config.teacher.source={distilled}"), "config.teacher.source"),
+        ((*DISTILL, "--config.teacher.source={distilled}"), "config.teacher.source"),
         (
             ("--config=configs/finetune.py", "--workdir={detector}", "--config.data.corpus={corpus}"),
             "config.steps was 150, is 1000",

@@ -14,7 +14,7 @@ import pytest
 
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import saved_steps
-from tests.conftest import ROOT
+from tests.conftest import CHEAP_PROGRAMS, ROOT
 
 RUN = (
     "--config=configs/finetune.py",
@@ -26,7 +26,7 @@ RUN = (
 
 
 def start(processes: int, devices: int, workdir, *arguments: str) -> subprocess.Popen:
-    environment = {**os.environ, "XLA_FLAGS": "", "DEVICES": str(devices), "LOGS": str(workdir) + "-logs"}
+    environment = {**os.environ, "XLA_FLAGS": CHEAP_PROGRAMS, "DEVICES": str(devices), "LOGS": str(workdir) + "-logs"}
     command = [ROOT / "launch/local_multihost.sh", str(processes), *RUN, f"--workdir={workdir}", *arguments]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
@@ -43,16 +43,26 @@ def losses(workdir) -> dict[int, float]:
     return {row["step"]: row["loss"] for row in rows}
 
 
+def twenty_steps(corpus: str, memory_gib: int) -> tuple[str, ...]:
+    return ("--config.steps=20", f"--config.data.corpus={corpus}", f"--config.data.memory_gib={memory_gib}")
+
+
+@pytest.fixture(scope="module")
+def one_process(corpus, tmp_path_factory) -> Path:
+    """The workdir of a run of one process with two devices, which hold the corpus."""
+    workdir = tmp_path_factory.mktemp("one") / "run"
+    finish(start(1, 2, workdir, *twenty_steps(corpus, 4)))
+    return workdir
+
+
 @pytest.mark.parametrize("memory_gib", [4, 0], ids=["held on the devices", "read from disk"])
-def test_two_processes_equal_one(corpus, tmp_path, memory_gib):
+def test_two_processes_equal_one(one_process, corpus, tmp_path, memory_gib):
     """Twenty steps: losses, and parameters, which Adam makes of gradients whatever their size."""
-    steps = ("--config.steps=20", f"--config.data.corpus={corpus}", f"--config.data.memory_gib={memory_gib}")
-    for processes, name in ((1, "one"), (2, "two")):
-        finish(start(processes, 2 // processes, tmp_path / name, *steps))
-    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    finish(start(2, 1, tmp_path / "two", *twenty_steps(corpus, memory_gib)))
+    one, two = losses(one_process), losses(tmp_path / "two")
     assert list(one) == list(two) == list(range(2, 21, 2))
     np.testing.assert_allclose(list(two.values()), list(one.values()), rtol=1e-5)
-    ended = (read_params(tmp_path / name, "--workdir") for name in ("one", "two"))
+    ended = (read_params(workdir, "--workdir") for workdir in (one_process, tmp_path / "two"))
     jax.tree.map(lambda one, two: np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5), *ended)
 
 

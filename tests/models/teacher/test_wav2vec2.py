@@ -27,7 +27,7 @@ def test_convolutions_learn_at_their_share_of_the_gradient(rng):
 
     def gradient(scale):
         model = Wav2Vec2(dataclasses.replace(SIZES["toy"], convolution_gradient=scale))
-        params = model.init(jax.random.key(0), audio, valid)["params"]
+        params = jax.jit(model.init)(jax.random.key(0), audio, valid)["params"]
         loss = jax.grad(lambda p: model.apply({"params": p}, audio, method="latents").sum())
         return loss(params)["feature_extractor"]["conv_0"]["kernel"]
 
