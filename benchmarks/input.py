@@ -37,6 +37,7 @@ from s3rl_jax.train import inputs, run
 
 RATE = 16_000
 SAMPLES = 2 * RATE
+WINDOW_SECONDS = 1.5  # of fine-tuning
 
 
 def rate_of(consume, audio_seconds: float) -> float:
@@ -90,7 +91,7 @@ def as_files(corpus: str, folder: Path, subtype: str) -> list[str]:
 def steps_a_second(corpus: str, steps: int, memory_gib: float) -> tuple[float, float]:
     """Steps a second of a fine-tuning run, and its share of waiting for input; measured in its second half."""
     config = finetune.get_config()
-    config.data.corpus, config.data.memory_gib = corpus, memory_gib
+    config.data.corpus, config.data.memory_gib, config.data.window_seconds = corpus, memory_gib, WINDOW_SECONDS
     config.steps, config.log_every, config.checkpoint_every, config.preflight = steps, steps // 2, steps, False
     with tempfile.TemporaryDirectory() as folder:
         run.run(config, Path(folder))
@@ -139,7 +140,7 @@ def measure_training(corpus: str, steps: int) -> Iterator[dict[str, Any]]:
             waits[name].append(wait)
         rates["same batch again"].append(same_batch_again(corpus, steps))
     config = finetune.get_config()
-    audio = config.batch_size * (config.data.window_seconds + config.data.lead_seconds)  # audio seconds of a step
+    audio = config.batch_size * (WINDOW_SECONDS + config.data.lead_seconds)  # audio seconds of a step
     for name, values in rates.items():
         line = {"way": f"finetune tiny, {name}", "steps_per_s": round(statistics.median(values), 3)}
         line |= {"audio_s_per_s": round(statistics.median(values) * audio)}

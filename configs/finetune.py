@@ -42,7 +42,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.checkpoint_every = 250  # steps between two checkpoints
 
     shared.add_data(config)
-    config.data.window_seconds = 1.5  # length of the window that one score covers; longer than the keyword
+    # Length of the window that one score covers. 0: what the keyword's recordings need, at least 1.5.
+    config.data.window_seconds = 0.0
     config.data.lead_seconds = 1.0  # length of the sound before the window, to which a streaming student looks back
     config.data.hop_seconds = 0.16  # time from one score to the next
     # Weights of the parts of a batch; within each part, data.mixture.corpora.

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # From a word to its detector on a laptop, with a corpus that a synthesiser speaks and the student that comes with the package:
-#   launch/quickstart.sh [--from-scratch] [--config.keyword=WORD] [other arguments of s3rl_jax.train]
+#   launch/quickstart.sh [--from-scratch] [--config.keyword=WORD] [--language=de] [--pronounce=WORD=PHONEMES]
+#     [--confusions=FILE] [other arguments of s3rl_jax.train]
 # --from-scratch shows the whole chain: a toy teacher is pre-trained on that corpus, and distilled into the student.
-# All files are written to quickstart/WORD/. A second call continues where the first one stopped.
+# --language, --pronounce and --confusions are flags of s3rl_jax.prepare: the voices' language, a pronunciation, sound-alikes.
+# All files are written to quickstart/WORD/, or quickstart/WORD-LANGUAGE/. A second call continues where the first one stopped.
 set -euo pipefail
 begun=$SECONDS
 # shellcheck source=launch/install.sh
@@ -10,10 +12,14 @@ source "$(dirname "$0")/install.sh"
 
 keyword=alexa
 init=pretrained:tiny
+language=en
+speech=()
 both=()
 for argument in "$@"; do
   case $argument in
     --config.keyword=*) keyword=${argument#*=} ;;
+    --language=*) language=${argument#*=} ;;
+    --pronounce=* | --confusions=*) speech+=("$argument") ;;
     --from-scratch) init= ;;
     *) both+=("$argument") ;;
   esac
@@ -32,14 +38,14 @@ stage "install"
 install_all
 export TF_CPP_MIN_LOG_LEVEL=3
 python=.venv/bin/python
-out=quickstart/$("$python" -c 'import sys; from s3rl_jax.corpus.keywords import folder_name; print(folder_name(sys.argv[1]))' "$keyword")
-[ -n "$init" ] || out+=_from_scratch
+word=$("$python" -c 'import sys; from s3rl_jax.corpus.keywords import folder_name; print(folder_name(sys.argv[1]))' "$keyword")
+out=quickstart/$word
+[ "$language" = en ] || out+=-${language//[^A-Za-z0-9-]/_}
+[ -n "$init" ] || out+=-from-scratch
 
 stage "prepare: synthesise a corpus"
-if [ ! -f "$out/corpus/corpus/2.0.0/summary.json" ]; then
-  rm -rf "$out/corpus"
-  "$python" -m s3rl_jax.prepare --synthesize="$keyword" --minutes=24 --count=300 --out="$out/corpus"
-fi
+"$python" -m s3rl_jax.prepare --synthesize="$keyword" --language="$language" --minutes=24 --count=300 \
+  --out="$out/corpus" "${speech[@]+"${speech[@]}"}"
 if [ -z "$init" ]; then
   stage "train: pre-train a teacher, distil it into a student"
   init=$out/distilled
@@ -52,7 +58,7 @@ stage "train: fine-tune the student to detect \"$keyword\""
 stage "evaluate"
 # Recordings of people, where the starter set has some of the keyword; else synthetic voices among real speech.
 tested=$out/corpus,starter
-[ "$keyword" != alexa ] || tested=starter
+[ "$word" != alexa ] || tested=starter
 "$python" -m s3rl_jax.evaluate --workdir="$out/detector" --corpus="$tested" --conditions=clean,snr_10,snr_5,snr_0 --out="$out/report"
 stage "export"
 "$python" -m s3rl_jax.export --workdir="$out/detector" --report="$out/report" --out="$out/detector.tflite" --streaming --quantize=int8

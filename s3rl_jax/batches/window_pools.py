@@ -9,9 +9,8 @@ from ml_collections import ConfigDict
 from s3rl_jax.batches.crop_index import CropIndex
 from s3rl_jax.batches.mixture import Mixture, corpus_weights
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.corpus.keywords import SILENCE, keyword_labels, partial_warning
+from s3rl_jax.corpus.keywords import SILENCE, keyword_labels, left_out_of
 
 NAMED_LABELS = 12  # the most labels of the corpus that an error lists
 
@@ -61,8 +60,7 @@ def sort_recordings(clips: Clips, keywords: tuple[str, ...], samples: int, seed:
     kind = clips.columns["kind"]
     classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
     _check_keywords(clips, classes, keywords)
-    if warning := partial_warning(classes):
-        LOGGER.warning(warning)
+    left_out_of(clips, keywords)
     classes = _limited(clips, classes, settings.get("keyword_clips", 0), seed)
     labels = np.where(kind == "noise", keywords.index(SILENCE) + 1, classes) if SILENCE in keywords else classes
     negative = (kind == "speech") & (classes == 0)

@@ -10,9 +10,10 @@ from s3rl_jax.batches.order import uniforms
 from s3rl_jax.batches.plan import Pieces, Plan, read_plan
 from s3rl_jax.batches.window_pools import WindowPools, sort_recordings
 from s3rl_jax.batches.word_bounds import word_bounds
+from s3rl_jax.batches.word_lengths import LONGEST_WORD
 from s3rl_jax.corpus.corpus import Clips
 
-SHORTEST_WORD, LONGEST_WORD = 0.3, 0.8  # shares of the window
+SHORTEST_WORD = 0.3  # share of the window
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.text import PHONEMES, holds, is_phonemes, same, spoken
 
@@ -25,20 +26,31 @@ def keyword_labels(clips: Clips, keywords: tuple[str, ...]) -> Int[np.ndarray, "
     """
     labels = [str(label) for label in clips.columns["label"]]
     placed = clips.columns.get("placed", np.zeros(len(labels), bool)).tolist()
-    table = {key: _label_class(*key, keywords) for key in set(zip(labels, placed, strict=True))}
+    table = {key: label_class(*key, keywords) for key in set(zip(labels, placed, strict=True))}
     return np.array([table[key] for key in zip(labels, placed, strict=True)], np.int32)
 
 
-def partial_warning(classes: Int[np.ndarray, "recordings"]) -> str:
-    """A line about the recordings that are used for nothing; empty if there are none."""
-    count = int((classes == PARTIAL).sum())
-    recordings, are = ("recording", "is") if count == 1 else ("recordings", "are")
-    return (
-        f"{count} {recordings} whose label holds a keyword among other words {are} used neither as positives nor as "
-        "negatives; the manifest's columns word_start_s and word_end_s say where the word is"
-        if count
-        else ""
-    )
+def label_class(label: str, placed: bool, keywords: tuple[str, ...]) -> int:
+    """The class of a recording with that label, as `keyword_labels` defines it; `placed`: whether the word's place is known."""
+    for place, keyword in enumerate(keywords):
+        if _is(label, keyword):
+            return place + 1
+    contained = [place for place, keyword in enumerate(keywords) if _holds(label, keyword)]
+    if not contained:
+        return 0
+    return contained[0] + 1 if placed and len(contained) == 1 else PARTIAL
+
+
+def left_out_of(clips: Clips, keywords: tuple[str, ...]) -> int:
+    """The number of speech recordings that are used for nothing, for their label is PARTIAL; warns of them."""
+    count = int(((keyword_labels(clips, keywords) == PARTIAL) & (clips.columns["kind"] == "speech")).sum())
+    if count:
+        recordings, are = ("recording", "is") if count == 1 else ("recordings", "are")
+        LOGGER.warning(
+            f"{count} {recordings} whose label holds a keyword among other words {are} used neither as positives nor as "
+            "negatives; the manifest's columns word_start_s and word_end_s say where the word is"
+        )
+    return count
 
 
 def parse_keywords(text: str) -> tuple[str, ...]:
@@ -61,7 +73,7 @@ def split_keywords(text: str, field: str) -> tuple[str, ...]:
         keyword = part.strip() if is_phonemes(part) else " ".join(part.split())
         if not keyword:
             continue
-        if not spoken(keyword).letters:
+        if not spoken(keyword).letters.strip("[] "):
             raise UserError(f"{field}={text!r}: {keyword!r} has no letters; expected a keyword, for example alexa")
         if twin := next((other for other in keywords if _is(keyword, other)), None):
             raise UserError(f"{field}={text!r}: {twin!r} and {keyword!r} say the same; expected each keyword once")
@@ -84,16 +96,6 @@ def folder_name(text: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:SLUG_LENGTH]
     digest = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{slug or 'keyword'}-{digest}"
-
-
-def _label_class(label: str, placed: bool, keywords: tuple[str, ...]) -> int:
-    for place, keyword in enumerate(keywords):
-        if _is(label, keyword):
-            return place + 1
-    contained = [place for place, keyword in enumerate(keywords) if _holds(label, keyword)]
-    if not contained:
-        return 0
-    return contained[0] + 1 if placed and len(contained) == 1 else PARTIAL
 
 
 def _is(label: str, keyword: str) -> bool:

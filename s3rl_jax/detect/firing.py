@@ -15,6 +15,7 @@ SMOOTHING_HOPS = 3
 # A word stays in a window of 1.5 s for 1.5 s, and in the mean over three hops for two hops longer. The detector does not fire
 # for longer than that, so one utterance fires once.
 REFRACTORY_SECONDS = 2.0
+AFTER_WINDOW_SECONDS = 0.5  # by which the refractory time exceeds a long window
 
 
 def smooth(values: Float[np.ndarray, "hops *classes"], hops: int = SMOOTHING_HOPS) -> Float[np.ndarray, "hops *classes"]:
@@ -43,6 +44,11 @@ def firings(scores: Float[np.ndarray, "hops"], threshold: float | np.floating, r
         fired.append(int(above[i]))
         i = int(np.searchsorted(above, fired[-1] + refractory, side="right"))
     return np.array(fired, np.int64)
+
+
+def refractory_seconds(window_seconds: float) -> float:
+    """Refractory time of a detector with that window, in seconds: it ends after the word has left the window."""
+    return max(REFRACTORY_SECONDS, window_seconds + AFTER_WINDOW_SECONDS)
 
 
 def refractory_hops(hop: int, sample_rate: int, seconds: float = REFRACTORY_SECONDS) -> int:

@@ -5,12 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.corpus.keywords import keyword_labels, partial_warning
+from s3rl_jax.corpus.keywords import keyword_labels, left_out_of
 from s3rl_jax.corpus.synthetic import is_synthetic
 from s3rl_jax.evaluate.classification import CLIPS, classify
 from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
@@ -60,9 +58,7 @@ def evaluate(
     detector = open_detector(workdir, "--workdir")
     ensure_unpacked(corpus)
     clips = read_corpus(corpus, split)
-    classes = np.where(clips.columns["kind"] == "speech", keyword_labels(clips, detector.keywords), 0)
-    if warning := partial_warning(classes):
-        LOGGER.warning(warning)
+    left_out = left_out_of(clips, detector.keywords)
     if detector.config.get("measure", "stream") == CLIPS:
         if baselines or conditions:
             raise UserError(f"--workdir={workdir}: its clips are classified; --baseline and --conditions are for streams")
@@ -73,13 +69,14 @@ def evaluate(
         LOGGER.info(f"{name} is not measured: {reason}")
     with new_report(Path(out)) as aside:  # opened before the scoring, so that a folder that cannot be written fails early
         results = dict(_score_conditions(streams, of_run(detector), others))
-        synthetic = int(is_synthetic(clips)[classes > 0].sum())
+        positives = (clips.columns["kind"] == "speech") & (keyword_labels(clips, detector.keywords) > 0)
         names = {
             "split": split,
             "workdir": str(workdir),
             "step": detector.step,
             "corpus": corpus,
-            "synthetic_positives": synthetic,
+            "left_out": left_out,
+            "synthetic_positives": int(is_synthetic(clips)[positives].sum()),
         }
         metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
         _write_report(aside, metrics, results, model_card(detector, clips))

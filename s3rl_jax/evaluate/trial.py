@@ -12,7 +12,8 @@ from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS, firings, 
 from s3rl_jax.evaluate.stream import Stream
 
 LATENESS_SECONDS = 1.0  # a word's zone ends this long after the word
-AFTERMATH_SECONDS = 1.0  # for this long after a zone a firing is not counted: the word may still be in the window
+# For this long after a zone, or until the refractory time ends, a firing is not counted: the window may still hold the word.
+AFTERMATH_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +96,6 @@ def trial_of_words(
     """
     lateness = int(LATENESS_SECONDS * SAMPLE_RATE)
     zones = np.array([(start // hop, -(-(stop + lateness) // hop)) for start, stop in words], np.int64)
-    aftermath = round(AFTERMATH_SECONDS * SAMPLE_RATE / hop)
+    aftermath = round(max(AFTERMATH_SECONDS, refractory_seconds - LATENESS_SECONDS) * SAMPLE_RATE / hop)
     refractory = refractory_hops(hop, SAMPLE_RATE, refractory_seconds)
     return Trial(smooth(posteriors, smoothing_hops), zones, hop / SAMPLE_RATE, refractory, aftermath)

@@ -12,7 +12,7 @@ from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.corpus import Clips, read_corpus
-from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.corpus.keywords import keyword_labels, left_out_of
 from s3rl_jax.corpus.layout import NAME, SUMMARY, VERSION
 from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.mine.journal import Firing, Journal
@@ -63,6 +63,7 @@ def mine(
     _check(split, threshold, most)
     detector = open_detector(workdir, "--workdir")
     clips = read_corpus(corpus, split)
+    left_out_of(clips, detector.keywords)
     rows = clips.rows((clips.columns["kind"] != "impulse_response") & (keyword_labels(clips, detector.keywords) == 0))
     if not len(rows):
         raise UserError(f"--corpus={corpus}: nothing in split {split} but recordings of {detector.config.keyword}")

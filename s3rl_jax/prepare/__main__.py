@@ -7,7 +7,8 @@ import shlex
 from s3rl_jax.core.commandline import Parser, run
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.keywords import split_keywords
-from s3rl_jax.prepare.synthesis.script import DEFAULT_ENGINES, Script, read_engines, read_texts
+from s3rl_jax.prepare.synthesis.pronunciations import parse_pronunciations
+from s3rl_jax.prepare.synthesis.script import DEFAULT_ENGINES, Script, read_confusions, read_engines, read_texts
 
 
 def main() -> None:
@@ -23,6 +24,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=0, help="recordings of each keyword; 0, the default: by --minutes")
     parser.add_argument("--language", default="en", help="language to speak, an espeak-ng voice such as de (default en)")
     parser.add_argument("--texts", help="a UTF-8 file of other texts to speak, a line each")
+    parser.add_argument(
+        "--pronounce",
+        action="append",
+        default=[],
+        metavar="WORD=PHONEMES",
+        help="a pronunciation of a keyword, in espeak-ng's phonemes; may be repeated",
+    )
+    parser.add_argument("--confusions", help="a UTF-8 file of words that sound like a keyword, a line each")
     parser.add_argument(
         "--engines",
         default=DEFAULT_ENGINES,
@@ -70,9 +79,18 @@ def main() -> None:
 
 def _script(args: argparse.Namespace) -> Script:
     keywords = split_keywords(args.synthesize, "--synthesize")
-    engines = read_engines(args.engines)
-    texts = read_texts(args.texts) if args.texts else ()
-    return Script(keywords, args.minutes, args.count, args.language, texts, engines, args.kokoro_voices, args.piper_voices)
+    return Script(
+        keywords,
+        minutes=args.minutes,
+        count=args.count,
+        language=args.language,
+        texts=read_texts(args.texts) if args.texts else (),
+        engines=read_engines(args.engines),
+        kokoro_voices=args.kokoro_voices,
+        piper_voices=args.piper_voices,
+        pronunciations=parse_pronunciations(args.pronounce, keywords),
+        confusions=read_confusions(args.confusions, keywords) if args.confusions else (),
+    )
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ from s3rl_jax.prepare.summary import summarise
 REJECTED = "rejected.csv"
 
 
-def complete(folder: Path, shard_counts: dict[str, int], rejected: list[Rejected]) -> dict:
+def complete(folder: Path, shard_counts: dict[str, int], rejected: list[Rejected], keywords: tuple[str, ...] = ()) -> dict:
     """Writes the files that describe the whole corpus. The summary is the last one: a corpus with a summary is finished.
 
     Args:
       folder: folder of the corpus's files.
       shard_counts: number of shards of each split.
       rejected: files that were rejected before any shard was written.
+      keywords: words whose recordings the summary counts.
 
     Returns:
       The summary.
@@ -37,7 +38,7 @@ def complete(folder: Path, shard_counts: dict[str, int], rejected: list[Rejected
     _write_tfds_description(folder, indices)
     with open(folder / REJECTED, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "reason"), *rejected])
-    summary = summarise(indices, rejected)
+    summary = summarise(indices, rejected, keywords)
     with durably(folder / SUMMARY) as file:
         json.dump(summary, file, indent=2)
     return summary

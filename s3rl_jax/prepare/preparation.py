@@ -38,6 +38,7 @@ class Options:
       beam_options: options of the runner, as its documentation writes them.
       min_shard_files: a split with more files than this gets several shards, so that all cores have work.
       min_parallel_bytes: a source with fewer bytes is read in one process, as starting a second one would take longer.
+      keywords: words whose recordings the summary counts.
     """
 
     segment_seconds: float = 20.0
@@ -47,6 +48,7 @@ class Options:
     beam_options: tuple[str, ...] = ()
     min_shard_files: int = 100
     min_parallel_bytes: int = 32 << 20
+    keywords: tuple[str, ...] = ()
 
 
 def prepare(rows: Sequence[ManifestRow], out: str, options: Options = Options()) -> dict:
@@ -112,7 +114,7 @@ def _write(
     else:
         write_with_processes(missing, options.workers, options.min_parallel_bytes)
     try:
-        return complete(folder, {split: len(shards) for split, shards in inputs.items()}, rejected)
+        return complete(folder, {split: len(shards) for split, shards in inputs.items()}, rejected, options.keywords)
     except UserError:  # no file can be read: without the plan, the user may name another source
         (folder / PLAN).unlink()
         raise

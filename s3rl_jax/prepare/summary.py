@@ -4,6 +4,7 @@ import collections
 from pathlib import Path
 
 from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.corpus.keywords import PARTIAL, label_class
 from s3rl_jax.corpus.layout import NAME, VERSION
 
 SILENT_PEAK = 33  # -60 dB of full scale
@@ -12,14 +13,20 @@ MAX_LABELS = 200  # labels in summary.json; transcripts would fill it
 MAX_NAMED = 8  # names in a line of text
 
 
-def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
+def summarise(indices: dict[str, list[dict]], rejected: list, keywords: tuple[str, ...] = ()) -> dict:
     """Computes the summary from the indices of the shards of each split.
+
+    Args:
+      indices: indices of the shards, for each split.
+      rejected: rejected files with their reasons.
+      keywords: words whose recordings are counted.
 
     Returns:
       `splits`: for each split and kind the numbers of clips, hours and speakers, the number of clips of each label, that of
       each source (of synthetic speech, the engine) and its speakers (the voices), and the numbers of clipped and silent clips;
       `rejected`: number of rejected files, and `reasons`: that number for each reason; `duplicates`: number of clips whose
-      samples equal those of an earlier one, and `duplicates_across_splits`; `speakers_in_several_splits`: their names.
+      samples equal those of an earlier one, and `duplicates_across_splits`; `speakers_in_several_splits`: their names; with
+      keywords, `keywords`: the number of recordings of each, and `left_out`: that of recordings that hold one among others.
     """
     rows = []
     splits_of = {"speaker": collections.defaultdict(set), "digest": collections.defaultdict(set)}
@@ -50,6 +57,7 @@ def summarise(indices: dict[str, list[dict]], rejected: list) -> dict:
         "duplicates": clips - len(splits_of["digest"]),
         "duplicates_across_splits": len(several["digest"]),
         "speakers_in_several_splits": several["speaker"],
+        **(_keyword_counts(indices, keywords) if keywords else {}),
     }
 
 
@@ -70,6 +78,8 @@ def describe(summary: dict, out: str) -> str:
     if summary["rejected"]:
         reasons = _listed([f"{reason} ({count})" for reason, count in summary["reasons"].items()])
         lines.append(f"{summary['rejected']} files were skipped: {reasons}; see {Path(out) / NAME / VERSION / 'rejected.csv'}")
+    if summary.get("left_out"):
+        lines.append(f"{summary['left_out']} clips hold a keyword among other words: neither positives nor negatives")
     if summary["duplicates"]:
         lines.append(f"{summary['duplicates']} clips have the same samples as another clip")
     if summary["duplicates_across_splits"]:
@@ -80,6 +90,18 @@ def describe(summary: dict, out: str) -> str:
     if named := summary["speakers_in_several_splits"]:
         lines.append(f"warning: {len(named)} speakers are in several splits; their voices are not new to it: {_listed(named)}")
     return "\n".join(lines)
+
+
+def _keyword_counts(indices: dict[str, list[dict]], keywords: tuple[str, ...]) -> dict:
+    classes: collections.Counter = collections.Counter()
+    for index in (index for parts in indices.values() for index in parts):
+        placed = index.get("placed", [False] * len(index["label"]))
+        columns = zip(index["kind"], index["label"], placed, strict=True)
+        classes.update(label_class(label, bool(place), keywords) for kind, label, place in columns if kind == "speech")
+    return {
+        "keywords": {keyword: classes[place] for place, keyword in enumerate(keywords, 1)},
+        "left_out": classes[PARTIAL],
+    }
 
 
 def _no_counts() -> dict:

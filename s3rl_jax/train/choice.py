@@ -15,6 +15,7 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips, corpus_paths, has_speech, read_corpus
 from s3rl_jax.corpus.fake import is_fake
 from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
+from s3rl_jax.detect.firing import refractory_seconds
 from s3rl_jax.evaluate.classification import CLIPS
 from s3rl_jax.evaluate.conditions import CLEAN
 from s3rl_jax.evaluate.curves import det_curve, operating_point
@@ -104,12 +105,14 @@ def score_on(streams: dict[str, Stream], model: KeywordModel, rate: float) -> Ca
       A function that returns, over all conditions and for each (`choice/misses_clean`), the number of keywords missed, and
       that of false accepts at the highest threshold that misses no more.
     """
-    posteriors_of = stream_posteriors(model)
+    posteriors_of, refractory = stream_posteriors(model), refractory_seconds(model.window / SAMPLE_RATE)
 
     def score(params: Any) -> dict[str, float]:
         begun, on_device = time.monotonic(), jax.device_put(params)
+        posteriors = {name: posteriors_of(on_device, stream.audio) for name, stream in streams.items()}
         trials = {
-            name: trial_of_stream(stream, posteriors_of(on_device, stream.audio), model.hop) for name, stream in streams.items()
+            name: trial_of_stream(stream, posteriors[name], model.hop, refractory_seconds=refractory)
+            for name, stream in streams.items()
         }
         counts = {name: misses_and_false_accepts(trial, rate) for name, trial in trials.items()}
         misses = ", ".join(f"{count} of {len(trials[name].zones)} in {name}" for name, (count, _) in counts.items())

@@ -34,16 +34,19 @@ class Whole(Domain):
 
 @dataclass(frozen=True)
 class Number(Domain):
-    """Finite numbers from `low` to `high`. `above` excludes `low` itself, `below` excludes `high`."""
+    """Finite numbers from `low` to `high`. `above` excludes `low` itself, `below` excludes `high`, `zero` adds 0."""
 
     low: int | float = -math.inf
     high: int | float = math.inf
     above: bool = False
     below: bool = False
+    zero: bool = False
 
     def __contains__(self, value: Any) -> bool:
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
             return False
+        if self.zero and value == 0:
+            return True
         return (self.low < value if self.above else self.low <= value) and (
             value < self.high if self.below else value <= self.high
         )
@@ -53,7 +56,7 @@ class Number(Domain):
             return f"a number above {self.low:g}" + (f", at most {self.high:g}" if self.high < math.inf else "")
         if self.below:
             return f"a number from {self.low:g} to below {self.high:g}"
-        return f"a number, {_interval(self.low, self.high)}"
+        return f"a number, {_interval(self.low, self.high)}" + (", or 0" if self.zero else "")
 
 
 @dataclass(frozen=True)

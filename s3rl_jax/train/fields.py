@@ -47,7 +47,7 @@ DOMAINS: dict[str, Domain] = {
     "data.crop_seconds": SECONDS,
     "data.shortest_seconds": SECONDS,
     "data.fixed_crops": Switch(),
-    "data.window_seconds": Number(0.2, 60),
+    "data.window_seconds": Number(0.2, 60, zero=True),
     "data.lead_seconds": Number(0, 60),
     "data.hop_seconds": Number(0.01, 60),
     "data.keyword_clips": COUNT,

@@ -12,7 +12,6 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.windows import Windows
-from s3rl_jax.batches.word_bounds import window_warning
 from s3rl_jax.core.errors import lookup
 from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
@@ -37,6 +36,7 @@ from s3rl_jax.train.inputs import Source, acoustics, clips_of, crops_of, inputs_
 from s3rl_jax.train.prerequisites import DryPrerequisites, Prerequisites
 from s3rl_jax.train.runlocal import shrunk
 from s3rl_jax.train.start import adopt_students, start_of
+from s3rl_jax.train.window import fit_window
 
 # Fields in which the members of a sweep may differ, because they are no constants of the compiled step.
 MAY_DIFFER = {
@@ -60,7 +60,9 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, p
       Exception: as `s3rl_jax.engine.loop.train`.
     """
     config, members = checked(config)
-    clips, choice = clips_of(config, "train"), choice_of(config, bool(members))
+    clips = clips_of(config, "train")
+    fit_window(config, members, clips, workdir)
+    choice = choice_of(config, bool(members))
     with locked(workdir, "--workdir") if jax.process_index() == 0 else contextlib.nullcontext():
         claim(workdir, config, allow_changed_config, jax.process_index())
         wired = WIRING[config.task](config, members, clips, Prerequisites(workdir, allow_changed_config, run))
@@ -76,6 +78,7 @@ def dry_run(config: ConfigDict) -> None:
     """Measures the cost of a run, and of the pre-training of its teacher if it needs one. Writes no file."""
     config, members = checked(config)
     clips = clips_of(config, "train")
+    fit_window(config, members, clips)
     wired = WIRING[config.task](config, members, clips, DryPrerequisites(dry_run))
     rehearse(_job(wired, config, clips, "dry run"))
 
@@ -140,10 +143,6 @@ def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips,
     model = keyword_model(config, len(keywords) + 1)
     lead = model.clip - model.window
     source = Windows.of(clips, keywords, model.clip, config.batch_size, data_seed(config), config.data, lead)
-    is_classifier = config.get("measure", "stream") == "clips"  # it scores whole clips, whatever the length of the word
-    warning = "" if is_classifier else window_warning(clips, source.pools.classes, config.data.window_seconds)
-    if warning:
-        LOGGER.warning(warning)
     prerequisites.check_export(model, config)
     task = finetune.finetune(config, model, start_of(config.init), *acoustics(clips, model.clip / SAMPLE_RATE))
     sweep = None

@@ -40,6 +40,8 @@ def start_of(init: str) -> dict[str, Any] | None:
 def adopt_students(config: ConfigDict, members: tuple[Member, ...]) -> None:
     """Sets `config.student` (and of a detector `config.head`) from `config.init`, for a run or each member of a sweep.
 
+    A run that goes on from a detector has its pooling, and its window unless `config.data.window_seconds` says another.
+
     Raises:
       UserError: if `config.init` holds no student, detects another keyword or has a student of another size, and for members
         with different students.
@@ -50,6 +52,7 @@ def adopt_students(config: ConfigDict, members: tuple[Member, ...]) -> None:
         if member.config.student != members[0].config.student:
             raise UserError(f"config.sweep: {member.name} has another student than {members[0].name}; expected the same one")
         config.student.update(member.config.student)
+        config.data.window_seconds = member.config.data.window_seconds
     if members and config.init == DEFAULT:
         config.init = ""  # each member has its own start
 
@@ -87,4 +90,5 @@ def _adopt_student(config: ConfigDict) -> None:
         config.student.block = origin.student.get("block", config.student.block)
         if origin.task == "finetune":  # its head is used too
             config.head = ConfigDict({"pooling": origin.get("head", {}).get("pooling", "mean")})
+            config.data.window_seconds = config.data.window_seconds or origin.data.window_seconds
     config.student.size = size or DEFAULT_SIZE

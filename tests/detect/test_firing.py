@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from s3rl_jax.detect.firing import FiringState, firings, keyword_scores, refractory_hops, smooth
+from s3rl_jax.detect.firing import FiringState, firings, keyword_scores, refractory_hops, refractory_seconds, smooth
 
 
 def reference(scores, threshold, refractory):
@@ -64,3 +64,7 @@ def test_any_keyword_fires_by_the_sum_of_the_posteriors():
 def test_deafness_in_hops():
     assert refractory_hops(1280, 16_000) == 25
     assert refractory_hops(1600, 16_000, 1.0) == 10
+
+
+def test_deafness_lasts_until_the_word_has_left_the_window():
+    assert [refractory_seconds(window) for window in (0.2, 1.5, 2.0, 5.7)] == [2.0, 2.0, 2.5, 6.2]

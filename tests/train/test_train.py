@@ -134,7 +134,7 @@ DISTILL = ("--config=configs/distill.py", *FINETUNE[1:], "--config.preflight=Fal
         ((*FINETUNE, "--config.init={tmp}"), "config.init={tmp}"),
         ((*FINETUNE, "--config.init={detector}", "--config.keyword=banana"), "{detector} detects alexa"),
         ((*FINETUNE, "--config.init={distilled}", "--config.student.size=small"), "has a toy student"),
-        ((*FINETUNE, "--config.data.window_seconds=0"), "window_seconds"),
+        ((*FINETUNE, "--config.data.window_seconds=0.1"), "window_seconds=0.1: expected a number, 0.2 to 60, or 0"),
         ((*FINETUNE[:2], "--config.data.corpus={tmp}"), "config.data.corpus={tmp}"),
         ((*FINETUNE[:2],), "config.data.corpus is empty"),
         ((*DISTILL, "--config.teacher.source={distilled}"), "config.teacher.source"),

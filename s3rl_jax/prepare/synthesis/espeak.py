@@ -72,8 +72,12 @@ class Espeak:
 
     def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
         """The mnemonics of the phonemes with which the voice speaks the text; ' before a vowel is stress."""
-        mnemonics = "/".join(self._clauses(text, voice, _SEPARATED)).replace(" ", "/").split("/")
+        mnemonics = self.transcription(text, voice).replace(" ", "/").split("/")
         return tuple(part for part in mnemonics if part and part[0] not in "_(|")  # pauses, and switches of language
+
+    def transcription(self, text: str, voice: str) -> str:
+        """All mnemonics with / between them, spaces between words, pauses, and switches to another language: `(en)`."""
+        return "/".join(self._clauses(text, voice, _SEPARATED))
 
     def ipa(self, text: str, voice: str) -> tuple[str, ...]:
         """The phonemes of each clause in IPA, with ^ between the symbols of one sound."""

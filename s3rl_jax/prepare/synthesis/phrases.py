@@ -28,6 +28,7 @@ thank you very much|never mind|yes please|no not that one|one moment please|coul
 ).split("|")
 
 _VOWELS = ("a", "e", "i", "o", "u", "oo", "ee", "ay")
+_DIGITS = tuple("0123456789")
 _CONSONANTS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "sh", "th")
 
 
@@ -46,13 +47,13 @@ def sentence(rng: np.random.Generator) -> str:
 
 
 def sound_alikes(keyword: str) -> list[str]:
-    """Pseudo-words near the keyword: parts of it, and it with one vowel or consonant group replaced. In fixed order."""
-    groups = re.findall(r"[aeiouy]+|[^aeiouy\s]+|\s+", keyword.lower())
+    """Pseudo-words near the keyword: parts of it, and it with one vowel, consonant group or digit replaced. In fixed order."""
+    groups = re.findall(r"[aeiouy]+|\d|[^aeiouy\d\s]+|\s+", keyword.lower())
     spoken = [i for i, group in enumerate(groups) if group.strip()]
     texts = ["".join(groups[:cut]) for cut in range(2, len(groups))]
     texts += ["".join(groups[cut:]) for cut in range(1, len(groups) - 1)]
     for i in spoken:
-        replacements = _VOWELS if groups[i][0] in "aeiouy" else _CONSONANTS
+        replacements = _VOWELS if groups[i][0] in "aeiouy" else _DIGITS if groups[i].isdecimal() else _CONSONANTS
         texts += ["".join([*groups[:i], other, *groups[i + 1 :]]) for other in replacements if other != groups[i]]
     words = (text.strip() for text in texts)
     return [text for text in dict.fromkeys(words) if len(text) > 1 and text != keyword.lower()]

@@ -37,15 +37,18 @@ def prepare_spoken(script: Script, out: str, seed: int, options: Options) -> dic
     description = json.loads(json.dumps(dataclasses.asdict(script) | {"seed": seed}))
     with locked(root, "--out"):
         summary = root / NAME / VERSION / SUMMARY
-        if summary.is_file() and (root / RECORD).is_file() and not differences(root / RECORD, description):
+        differing = differences(root / RECORD, description)
+        if summary.is_file() and (root / RECORD).is_file() and not differing:
             LOGGER.info(f"{out} is finished already")
             return json.loads(summary.read_text(encoding="utf-8"))
         if summary.is_file():
-            raise UserError(f"--out={out}: holds a corpus already; name another folder or remove it")
-        if differing := differences(root / RECORD, description):
+            changes = f" ({'; '.join(differing)})" if differing else ""
+            raise UserError(f"--out={out}: holds a corpus already{changes}; name another folder or remove it")
+        if differing:
             raise UserError(f"--out={out}: begun with another script: {'; '.join(differing)}; name another folder or remove it")
         _speak(script, root, seed, description, options.workers)
-    result = prepare([*read_source(str(root / SOURCE)), *_not_spoken(root / SOURCE)], out, options)
+    counted = dataclasses.replace(options, keywords=script.keywords)
+    result = prepare([*read_source(str(root / SOURCE)), *_not_spoken(root / SOURCE)], out, counted)
     shutil.rmtree(root / SOURCE)
     return result
 

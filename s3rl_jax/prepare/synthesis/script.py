@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.corpus.text import holds, is_phonemes, spoken
 
 # Shares of the clips, of those engines that the machine has. Kokoro has the most speakers and sounds most like people.
 DEFAULT_ENGINES = "kokoro=6,hibari=1,piper=1,espeak=2,flite=0.5,festival=0.5"
@@ -25,6 +26,8 @@ class Script:
       kokoro_voices: a folder of more styles for Kokoro.
       piper_voices: a folder of voices for Piper.
       context_share: of the keywords, those that are spoken before, after or within other speech.
+      pronunciations: keywords and their phonemes in double square brackets, instead of what the language makes of them.
+      confusions: further words that sound like a keyword; text, or phonemes in double square brackets.
     """
 
     keywords: tuple[str, ...]
@@ -36,6 +39,16 @@ class Script:
     kokoro_voices: str = ""
     piper_voices: str = ""
     context_share: float = 0.3
+    pronunciations: tuple[tuple[str, str], ...] = ()
+    confusions: tuple[str, ...] = ()
+
+    def texts_of(self, keyword: str) -> tuple[str, ...]:
+        """The texts that a voice is given to speak a keyword: its pronunciations, or itself."""
+        return tuple(text for word, text in self.pronunciations if word == keyword) or (keyword,)
+
+    def is_by_phonemes(self, keyword: str) -> bool:
+        """Whether only voices that read phonemes can speak a keyword."""
+        return is_phonemes(self.texts_of(keyword)[0])
 
 
 def read_engines(text: str) -> dict[str, float]:
@@ -61,16 +74,38 @@ def read_engines(text: str) -> dict[str, float]:
 
 
 def read_texts(path: str) -> tuple[str, ...]:
-    """The lines of a text file.
+    """The lines of `--texts`, a UTF-8 file.
 
     Raises:
       UserError: if it cannot be read or has none.
     """
+    return tuple(text for _, text in _lines(path, "--texts"))
+
+
+def read_confusions(path: str, keywords: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of `--confusions`, a UTF-8 file of words that sound like a keyword.
+
+    Raises:
+      UserError: if it cannot be read or has none; naming the line, for one without letters or that holds a keyword.
+    """
+    texts = []
+    for number, text in _lines(path, "--confusions"):
+        where = f"--confusions={path}, line {number}: {text!r}"
+        if not spoken(text).letters:
+            raise UserError(f"{where} has no letters; expected a word that sounds like {', '.join(keywords)}")
+        if keyword := next((keyword for keyword in keywords if holds(text, keyword)), None):
+            raise UserError(f"{where} holds {keyword!r}; expected words that only sound like it")
+        texts.append(text)
+    return tuple(dict.fromkeys(texts))
+
+
+def _lines(path: str, flag: str) -> list[tuple[int, str]]:
+    """Number and text of each line of a file that is not blank."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--texts={path}: {error}; expected a UTF-8 text file") from error
-    texts = tuple(line.strip() for line in lines if line.strip())
+        raise UserError(f"{flag}={path}: {error}; expected a UTF-8 text file") from error
+    texts = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not texts:
-        raise UserError(f"--texts={path}: no lines; expected a text a line")
+        raise UserError(f"{flag}={path}: no lines; expected a text a line")
     return texts

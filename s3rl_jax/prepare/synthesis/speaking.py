@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
-from s3rl_jax.corpus.text import is_phonemes
 from s3rl_jax.prepare.synthesis.casting import Cast
 from s3rl_jax.prepare.synthesis.synthesiser import Line, Synthesiser, Utterance, speak
 
@@ -66,7 +65,8 @@ class Speakers:
         line = self._synthesiser.line(kind, keyword, cast, without)
         if line is None:
             last = f" ({self.failures[-1].engine}: {self.failures[-1].reason})" if self.failures else ""
-            hint = "espeak, kokoro, hibari or piper for phonemes" if is_phonemes(keyword) else "a text that the voices can say"
+            by_phonemes = self._synthesiser.script.is_by_phonemes(keyword)
+            hint = "espeak, kokoro, hibari or piper for phonemes" if by_phonemes else "a text that the voices can say"
             raise UserError(f"--synthesize={keyword}: no engine speaks it{last}; expected {hint}")
         return line
 

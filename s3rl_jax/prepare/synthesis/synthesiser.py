@@ -71,7 +71,7 @@ class Synthesiser:
     """Draws lines of a script. Keeps one espeak-ng, whose output depends on what it spoke before.
 
     Raises:
-      UserError: for a language that espeak-ng does not speak.
+      UserError: for a language that espeak-ng does not speak, and for a keyword or phonemes that its voices cannot say.
     """
 
     def __init__(self, script: Script, espeak: Espeak, rng: np.random.Generator):
@@ -91,22 +91,22 @@ class Synthesiser:
         Returns:
           None if no voice is left that could speak it.
         """
-        voice = cast.draw(self.rng, kind, is_phonemes(keyword), without)
+        voice = cast.draw(self.rng, kind, self.script.is_by_phonemes(keyword), without)
         if voice is None:
             return None
         accent, manner = str(self.rng.choice(voice.accents)), draw_manner(self.rng)
         text = self._texts.draw(kind, keyword, voice, accent)
         if kind != "keyword":
             return Line(self._intoned(text, kind), "" if is_phonemes(text) else text, voice, accent, manner)
-        line = Line(self._intoned(text, kind), keyword, voice, accent, manner, seconds=self._seconds(keyword, accent))
-        return line if self.rng.random() > self.script.context_share else self._in_context(line, keyword)
+        line = Line(self._intoned(text, kind), keyword, voice, accent, manner, seconds=self._seconds(text, accent))
+        return line if self.rng.random() > self.script.context_share else self._in_context(line, keyword, text)
 
-    def _in_context(self, line: Line, keyword: str) -> Line:
-        """The keyword before, after or within other speech."""
+    def _in_context(self, line: Line, keyword: str, text: str) -> Line:
+        """The keyword, whose text is to be spoken, before, after or within other speech."""
         place = self.rng.choice(["before", "after", "within"])
         draw = functools.partial(self._texts.draw, "sentence", keyword, line.voice, line.accent)
-        if place != "within" and not is_phonemes(keyword) and self.rng.random() < ONE_BREATH:
-            return self._one_breath(line, keyword, draw(), first=place == "before")
+        if place != "within" and not is_phonemes(text) and self.rng.random() < ONE_BREATH:
+            return self._one_breath(line, text, draw(), first=place == "before")
         pauses = [0.0 if self.rng.random() < WITHOUT_PAUSE else float(self.rng.uniform(*PAUSES)) for _ in range(2)]
         before, after = draw() if place != "before" else "", draw() if place != "after" else ""
         return line._replace(before=before, after=after, pauses=(pauses[0], pauses[1]))

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.preparation import Options
 from s3rl_jax.prepare.sources.recognise import read_source
+from s3rl_jax.prepare.summary import describe
 from s3rl_jax.prepare.synthesis.espeak import Espeak
 from s3rl_jax.prepare.synthesis.noise_and_rooms import KINDS, coloured_noise, generate_noise
 from s3rl_jax.prepare.synthesis.phrases import sentence, sound_alikes
@@ -172,6 +174,16 @@ def test_phonemes_need_an_engine_that_speaks_them(tmp_path, monkeypatch):
         synthesise(script, str(tmp_path), seed=0)
 
 
+def test_the_summary_counts_what_holds_the_keyword_among_other_words(tmp_path):
+    script = Script(("turn on",), minutes=2.0, count=6, texts=("please turn on the light", "what a day"), engines=ESPEAK)
+    summary = prepare_spoken(script, str(tmp_path), 0, Options())
+    clips = [read_corpus(str(tmp_path), split) for split in ("train", "validation", "test")]
+    labels = [str(label) for each in clips for label in each.columns["label"]]
+    assert summary["keywords"] == {"turn on": 6}
+    assert summary["left_out"] == labels.count("please turn on the light") > 0
+    assert "hold a keyword among other words: neither positives nor negatives" in describe(summary, "out")
+
+
 def test_a_killed_synthesis_goes_on_and_leaves_nothing(tmp_path, monkeypatch, capsys):
     script, out = Script(("alexa",), minutes=2.0, engines=ESPEAK), tmp_path / "out"
 
@@ -191,8 +203,11 @@ def test_a_killed_synthesis_goes_on_and_leaves_nothing(tmp_path, monkeypatch, ca
     assert sorted(path.name for path in out.iterdir()) == [".lock", "corpus", "synthesis.json"]
     assert prepare_spoken(script, str(out), 0, Options()) == summary
     assert "is finished already" in capsys.readouterr().err
-    with pytest.raises(UserError, match="holds a corpus already"):
+    with pytest.raises(UserError, match=r"holds a corpus already \(seed was 0, is 1\)"):
         prepare_spoken(script, str(out), 1, Options())
+    pronounced = dataclasses.replace(script, pronunciations=(("alexa", "[[a2l'Eks@]]"),))
+    with pytest.raises(UserError, match=r"holds a corpus already \(pronunciations was \[\], is \[\['alexa"):
+        prepare_spoken(pronounced, str(out), 0, Options())
 
 
 def test_a_script_that_cannot_be_spoken_leaves_nothing(tmp_path):
