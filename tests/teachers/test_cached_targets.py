@@ -1,6 +1,8 @@
 import dataclasses
 import functools
 import json
+import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -36,11 +38,25 @@ def cached(teacher, selection, crops, folder):
     return cached_targets(teacher, selection, crops, folder, FILE_BYTES)
 
 
-def test_the_cache_holds_what_the_teacher_answers_to_the_whole_recording(teacher, crops, tmp_path):
+@pytest.fixture(scope="module")
+def complete(teacher, crops, tmp_path_factory) -> Path:
+    """A cache of all answers."""
+    folder = tmp_path_factory.mktemp("complete")
+    cached(teacher, ALL, crops, folder)
+    return folder
+
+
+@pytest.fixture
+def folder(complete, tmp_path) -> Path:
+    """A copy of it that a test may change."""
+    return shutil.copytree(complete, tmp_path / "targets")
+
+
+def test_the_cache_holds_what_the_teacher_answers_to_the_whole_recording(teacher, crops, folder):
     """For three crops, as each length of a recording is a program of its own; the audio is compared for all."""
-    source, answers = cached(teacher, ALL, crops, tmp_path), jax.jit(functools.partial(teacher_targets, teacher, ALL))
+    source, answers = cached(teacher, ALL, crops, folder), jax.jit(functools.partial(teacher_targets, teacher, ALL))
     batch, pieces = source.batch(3, range(8)), source.plan(3, range(8))["pieces"]
-    assert len(list(tmp_path.glob("hidden-*.npy"))) > 3
+    assert len(list(folder.glob("hidden-*.npy"))) > 3
     within = np.argsort(pieces.start[:, 0])[-3:].tolist()
     assert pieces.start[within[-1], 0] > 0, "some crop begins within its recording"
     for row, (recording, start, _, count) in enumerate(np.stack(pieces, axis=-1)[:, 0].tolist()):
@@ -88,22 +104,20 @@ def test_a_crop_lies_in_one_stretch_and_begins_with_one_of_its_frames(data):
     assert (moved.count[:, 0] >= np.minimum(crop, stretches.samples[stretch]) - 320).all()
 
 
-def test_an_interrupted_pass_goes_on_with_the_shard_that_is_missing(teacher, crops, tmp_path):
-    cached(teacher, ALL, crops, tmp_path)
-    files = sorted(tmp_path.glob("*.npy"))
+def test_an_interrupted_pass_goes_on_with_the_shard_that_is_missing(teacher, crops, folder):
+    files = sorted(folder.glob("*.npy"))
     kept = {path: path.stat().st_mtime_ns for path in files}
-    lost = tmp_path / "hidden-000001.npy"
+    lost = folder / "hidden-000001.npy"
     before = lost.read_bytes()
     lost.unlink()
-    (tmp_path / "hidden-000001.tmp").write_bytes(before[:100])  # what a kill leaves
-    cached(teacher, ALL, crops, tmp_path)
+    (folder / "hidden-000001.tmp").write_bytes(before[:100])  # what a kill leaves
+    cached(teacher, ALL, crops, folder)
     assert lost.read_bytes() == before
     again = {path for path in files if path.stat().st_mtime_ns != kept[path]}
     assert again == {path for path in files if path.name.endswith("000001.npy")}
 
 
-def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, clips, tmp_path):
-    cached(teacher, ALL, crops, tmp_path)
+def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, clips, folder):
     fewer_stretches = Crops.of(clips, 32_000, 8, 0, 30_000, EVENLY)
     for other, selection, cut, named in (
         (toy(seed=1), ALL, crops, "teacher"),
@@ -111,27 +125,27 @@ def test_targets_of_another_teacher_layers_or_crops_are_refused(teacher, crops, 
         (teacher, ALL, fewer_stretches, "stretches"),
     ):
         with pytest.raises(UserError, match=f"{named} was"):
-            cached(other, selection, cut, tmp_path)
+            cached(other, selection, cut, folder)
     fewer = clips.columns["id"].copy()
     fewer[0] = "another.wav"
     other = dataclasses.replace(clips, columns=clips.columns | {"id": fewer})
     renamed = Crops.of(other, 12_880, 8, 0, 4800, EVENLY)
     with pytest.raises(UserError, match="corpus was"):
-        cached(teacher, ALL, renamed, tmp_path)
-    (tmp_path / RECORD).write_text("[]")
+        cached(teacher, ALL, renamed, folder)
+    (folder / RECORD).write_text("[]")
     with pytest.raises(UserError, match="not a file that s3rl_jax wrote"):
-        cached(teacher, ALL, crops, tmp_path)
+        cached(teacher, ALL, crops, folder)
 
 
-def test_a_folder_serves_runs_that_need_less(teacher, crops, tmp_path):
-    everything = cached(teacher, ALL, crops, tmp_path).batch(1, range(8))
-    files = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
-    less = cached(teacher, TargetSelection((2,), means=True), crops, tmp_path).batch(1, range(8))
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")} == files
+def test_a_folder_serves_runs_that_need_less(teacher, crops, folder):
+    everything = cached(teacher, ALL, crops, folder).batch(1, range(8))
+    files = {path: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+    less = cached(teacher, TargetSelection((2,), means=True), crops, folder).batch(1, range(8))
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*.npy")} == files
     np.testing.assert_array_equal(less["teacher_hidden"][:, :, 0], everything["teacher_hidden"][:, :, 1])
     next(iter(files)).unlink()
     with pytest.raises(UserError, match="not complete"):
-        cached(teacher, TargetSelection((2,), means=True), crops, tmp_path)
+        cached(teacher, TargetSelection((2,), means=True), crops, folder)
 
 
 def test_distilling_whole_recordings_from_the_cache_equals_distilling_live(teacher, clips, tmp_path):
