@@ -141,6 +141,7 @@ def test_names_are_text():
         **{"keyword": EVIL, "positives": 1, "negative_hours": 0.01, "split": EVIL, "workdir": EVIL, "corpus": EVIL},
         "conditions": {"clean": metrics, f"snr_5:{EVIL}": metrics},
         "not_measured": {EVIL: EVIL},
+        "synthetic_positives": 1,
         "relative_far": {"baseline": EVIL, "clean": None, f"snr_5:{EVIL}": 1.0},
         "relative_far_interval_95": {"clean": None, f"snr_5:{EVIL}": [0.5, None]},
         "relative_far_at": EVIL,
@@ -150,6 +151,10 @@ def test_names_are_text():
     assert EVIL not in html
     assert html.count("&lt;script&gt;") > 20
     assert html.count("<script") == 2, "the chooser and its data"
+    assert "No real recording of the keyword was there" in html
+    half = report_page(report | {"positives": 2}, {"clean": result}, card)
+    assert "1 of the recordings of the keyword are of synthetic voices" in half
+    assert "synthetic voices" not in report_page(report | {"synthetic_positives": 0}, {"clean": result}, card)
     classes = classification_page(
         {
             **{"classes": [EVIL, "a"], "clips": 2, "accuracy": 0.5, "accuracy_interval_95": [0.1, 0.9]},
