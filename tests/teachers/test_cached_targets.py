@@ -151,7 +151,7 @@ def test_a_folder_serves_runs_that_need_less(teacher, crops, folder):
 def test_distilling_whole_recordings_from_the_cache_equals_distilling_live(teacher, clips, tmp_path):
     crops = Crops.of(clips, 72_080, 8, 0, 4800, EVENLY)
     assert clips.columns["samples"].max() <= crops.samples
-    config = config_file.get_config()
+    config = config_file.get_config("paper")
     config.student.size, config.distractors, config.batch_size = "toy", 10, 8
     config.steps = config.log_every = config.checkpoint_every = 6
     config.loss.frame_regression = config.loss.code_classes = 1.0
