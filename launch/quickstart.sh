@@ -26,8 +26,8 @@ for argument in "$@"; do
 done
 
 number=0
-total=5 minutes=7
-[ -n "$init" ] || total=6 minutes=12
+total=5 minutes=11
+[ -n "$init" ] || total=6 minutes=16
 stage() {
   echo >&2
   echo "== $number/$total $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some $minutes minutes)" >&2
