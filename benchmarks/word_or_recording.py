@@ -16,7 +16,7 @@ import numpy as np
 
 from s3rl_jax.audio.read import SAMPLE_RATE, to_int16
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
+from s3rl_jax.corpus.keywords import parse_keywords, speech_classes
 from s3rl_jax.detect.firing import keyword_scores
 from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.models.detector import keyword_model
@@ -52,7 +52,7 @@ def main() -> None:
 
     columns = clips.columns
     bounds = np.stack([columns["speech_start"], columns["speech_end"]], axis=1)
-    classes = np.where(columns["kind"] == "speech", keyword_labels(clips, keywords), -1)
+    classes = speech_classes(clips, keywords, others=-1)
     short = (np.diff(bounds)[:, 0] < window) & (np.diff(bounds)[:, 0] > 0.2 * SAMPLE_RATE)
     positives = np.flatnonzero((classes > 0) & short)
     others = np.random.default_rng(0).permutation(np.flatnonzero((classes == 0) & short & (columns["label"] != "")))

@@ -10,7 +10,7 @@ from s3rl_jax.batches.crop_index import CropIndex
 from s3rl_jax.batches.mixture import Mixture, corpus_weights
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.corpus.keywords import SILENCE, keyword_labels, left_out_of
+from s3rl_jax.corpus.keywords import SILENCE, left_out_of, speech_classes
 
 NAMED_LABELS = 12  # the most labels of the corpus that an error lists
 
@@ -58,9 +58,9 @@ def sort_recordings(clips: Clips, keywords: tuple[str, ...], samples: int, seed:
         range.
     """
     kind = clips.columns["kind"]
-    classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
+    classes = speech_classes(clips, keywords)
     _check_keywords(clips, classes, keywords)
-    left_out_of(clips, keywords)
+    left_out_of(classes)
     classes = _limited(clips, classes, settings.get("keyword_clips", 0), seed)
     labels = np.where(kind == "noise", keywords.index(SILENCE) + 1, classes) if SILENCE in keywords else classes
     negative = (kind == "speech") & (classes == 0)

@@ -41,9 +41,14 @@ def label_class(label: str, placed: bool, keywords: tuple[str, ...]) -> int:
     return contained[0] + 1 if placed and len(contained) == 1 else PARTIAL
 
 
-def left_out_of(clips: Clips, keywords: tuple[str, ...]) -> int:
-    """The number of speech recordings that are used for nothing, for their label is PARTIAL; warns of them."""
-    count = int(((keyword_labels(clips, keywords) == PARTIAL) & (clips.columns["kind"] == "speech")).sum())
+def speech_classes(clips: Clips, keywords: tuple[str, ...], others: int = 0) -> Int[np.ndarray, "recordings"]:
+    """`keyword_labels` of speech, and `others` for all recordings that are no speech, whatever their label."""
+    return np.where(clips.columns["kind"] == "speech", keyword_labels(clips, keywords), others)
+
+
+def left_out_of(classes: Int[np.ndarray, "recordings"]) -> int:
+    """The number of recordings that are used for nothing, because their class is PARTIAL; warns of them."""
+    count = int((classes == PARTIAL).sum())
     if count:
         recordings, are = ("recording", "is") if count == 1 else ("recordings", "are")
         LOGGER.warning(

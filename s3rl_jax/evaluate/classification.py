@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.corpus.keywords import SILENCE, UNKNOWN, keyword_labels
+from s3rl_jax.corpus.keywords import SILENCE, UNKNOWN, speech_classes
 from s3rl_jax.evaluate.intervals import wilson
 from s3rl_jax.evaluate.report.folder import CONFUSION, METRICS, PAGE, new_report
 from s3rl_jax.evaluate.report.page import classification_page
@@ -91,7 +91,7 @@ def standard_set(
     """
     rng = np.random.default_rng(SEED)
     kind = clips.columns["kind"]
-    classes = np.where(kind == "speech", keyword_labels(clips, keywords), -1)
+    classes = speech_classes(clips, keywords, others=-1)
     words = clips.rows(classes > 0)
     tenth = max(1, round(SHARE_OF_OTHERS * len(words)))
     selected: list[tuple[int, int, float | None]] = [(row, int(classes[row]), None) for row in words]  # row, class, place

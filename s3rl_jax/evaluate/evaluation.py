@@ -8,7 +8,7 @@ from pathlib import Path
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.corpus.keywords import keyword_labels, left_out_of
+from s3rl_jax.corpus.keywords import left_out_of, speech_classes
 from s3rl_jax.corpus.synthetic import is_synthetic
 from s3rl_jax.evaluate.classification import CLIPS, classify
 from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
@@ -58,7 +58,8 @@ def evaluate(
     detector = open_detector(workdir, "--workdir")
     ensure_unpacked(corpus)
     clips = read_corpus(corpus, split)
-    left_out = left_out_of(clips, detector.keywords)
+    classes = speech_classes(clips, detector.keywords)
+    left_out = left_out_of(classes)
     if detector.config.get("measure", "stream") == CLIPS:
         if baselines or conditions:
             raise UserError(f"--workdir={workdir}: its clips are classified; --baseline and --conditions are for streams")
@@ -69,14 +70,13 @@ def evaluate(
         LOGGER.info(f"{name} is not measured: {reason}")
     with new_report(Path(out)) as aside:  # opened before the scoring, so that a folder that cannot be written fails early
         results = dict(_score_conditions(streams, of_run(detector), others))
-        positives = (clips.columns["kind"] == "speech") & (keyword_labels(clips, detector.keywords) > 0)
         names = {
             "split": split,
             "workdir": str(workdir),
             "step": detector.step,
             "corpus": corpus,
             "left_out": left_out,
-            "synthetic_positives": int(is_synthetic(clips)[positives].sum()),
+            "synthetic_positives": int(is_synthetic(clips)[classes > 0].sum()),
         }
         metrics = _summary(detector.config.keyword, names, results, unavailable, baselines)
         _write_report(aside, metrics, results, model_card(detector, clips))

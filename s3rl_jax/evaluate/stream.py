@@ -10,7 +10,7 @@ from jaxtyping import Int16
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.corpus.keywords import keyword_labels
+from s3rl_jax.corpus.keywords import speech_classes
 
 SEED = 20230820  # seed of the order and of mixed-in sound; it is fixed, so that all detectors are measured on one stream
 GAP_SECONDS = (0.3, 1.0)  # silence before each clip, least and most
@@ -102,7 +102,7 @@ def build_stream(clips: Clips, keywords: tuple[str, ...], seed: int = SEED, play
     """
     rng = np.random.default_rng((seed, 0))
     kind = clips.columns["kind"]
-    classes = np.where(kind == "speech", keyword_labels(clips, keywords), 0)
+    classes = speech_classes(clips, keywords)
     usable = (kind != "impulse_response") & ((clips.columns["condition"] == PLAYBACK) == playback) & (classes >= 0)
     if not (classes[usable] > 0).any():
         raise UserError(f"--corpus: no recording of {', '.join(keywords)} in this split; nothing to measure rejects with")

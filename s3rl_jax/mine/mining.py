@@ -63,8 +63,9 @@ def mine(
     _check(split, threshold, most)
     detector = open_detector(workdir, "--workdir")
     clips = read_corpus(corpus, split)
-    left_out_of(clips, detector.keywords)
-    rows = clips.rows((clips.columns["kind"] != "impulse_response") & (keyword_labels(clips, detector.keywords) == 0))
+    kind, classes = clips.columns["kind"], keyword_labels(clips, detector.keywords)
+    left_out_of(classes[kind == "speech"])
+    rows = clips.rows((kind != "impulse_response") & (classes == 0))
     if not len(rows):
         raise UserError(f"--corpus={corpus}: nothing in split {split} but recordings of {detector.config.keyword}")
     groups = _groups(clips, rows, group_seconds)

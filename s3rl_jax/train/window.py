@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from s3rl_jax.batches.word_lengths import long_word_seconds, window_for
@@ -10,7 +9,7 @@ from s3rl_jax.core.claim import read_record
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
-from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
+from s3rl_jax.corpus.keywords import parse_keywords, speech_classes
 from s3rl_jax.engine.sweep_members import Member
 from s3rl_jax.runs.workdir import CONFIG
 
@@ -40,7 +39,7 @@ def fit_window(config: ConfigDict, members: tuple[Member, ...], clips: Clips, wo
 
 
 def _measure(config: ConfigDict, members: tuple[Member, ...], clips: Clips) -> None:
-    classes = np.where(clips.columns["kind"] == "speech", keyword_labels(clips, parse_keywords(config.keyword)), 0)
+    classes = speech_classes(clips, parse_keywords(config.keyword))
     seconds = long_word_seconds(clips, classes)
     needed = window_for(seconds)
     length = f'95 % of the recordings of "{config.keyword}" last {seconds:.2f} s or less'

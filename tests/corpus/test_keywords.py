@@ -15,6 +15,7 @@ from s3rl_jax.corpus.keywords import (
     keyword_labels,
     left_out_of,
     parse_keywords,
+    speech_classes,
     split_keywords,
 )
 from s3rl_jax.corpus.text import spoken
@@ -30,33 +31,6 @@ def clips(labels, placed=None):
 
 def classes(labels, *keywords, placed=None):
     return keyword_labels(clips(labels, placed), keywords).tolist()
-
-
-@pytest.mark.parametrize(
-    ("label", "keyword", "expected"),
-    [
-        ("Alexa.", "alexa", 1),
-        ("Alexa, what time is it?", "alexa", -1),
-        ("alexa's light", "alexa", -1),
-        ("hey, Jarvis", "hey jarvis", 1),
-        ("hey_jarvis", "hey jarvis", 1),
-        ("Hey-Jarvis", "hey jarvis", 1),
-        ("\u201chey jarvis\u201d", "hey jarvis", 1),
-        ("hey  jarvis", "hey jarvis", 1),
-        ("cafe\u0301", "caf\u00e9", 1),
-        ("你好小爱。", "你好小爱", 1),
-        ("你好小爱今天天气怎么样", "你好小爱", -1),
-        ("[[a2lEks@]]", "[[a2lEks@]]", 1),
-        ("alexandra", "alexa", 0),
-        ("", "alexa", 0),
-        ("_silence_", "_silence_", 1),
-        ("silence", "_silence_", 0),
-        ("_silence_", "silence", 0),
-        ("_unknown_", "alexa", 0),
-    ],
-)
-def test_the_label_means_the_word(label, keyword, expected):
-    assert classes([label], keyword) == [expected]
 
 
 LISTED = [  # labels that were taken as negatives once: keyword, label, class
@@ -78,6 +52,21 @@ LISTED = [  # labels that were taken as negatives once: keyword, label, class
     ("alexa", "what time is it", 0),
     ("你好小爱", "今天天气怎么样", 0),
 ]
+OTHERS = [
+    ("[[a2lEks@]]", "[[a2lEks@]]", 1),
+    ("alexa", "", 0),
+    ("_silence_", "_silence_", 1),
+    ("_silence_", "silence", 0),
+    ("silence", "_silence_", 0),
+    ("alexa", "_unknown_", 0),
+]
+
+
+@pytest.mark.parametrize(("keyword", "label", "expected"), [*LISTED, *OTHERS])
+def test_the_label_means_the_word(keyword, label, expected):
+    assert classes([label], keyword) == [expected]
+
+
 SIGNS = [c for c in map(chr, range(0x3100)) if unicodedata.category(c) in ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Zs")]
 AROUND = st.text(st.sampled_from([*SIGNS, "\t", "\n", "\r", "\u200b", "\ufeff"]), max_size=4)
 WORD_BREAKS = [" ", "  ", "\t", "\u00a0", "\u3000", "-", "\u2010", "\u2014", "_", ", ", "! ", " \u201c", "...", "/", "\u00b7"]
@@ -130,7 +119,7 @@ def test_the_whole_label_comes_before_its_parts_in_any_order():
     ],
 )
 def test_what_is_used_for_nothing_is_counted_and_said(capsys, labels, count, said):
-    assert left_out_of(clips(labels), ("alexa",)) == count
+    assert left_out_of(speech_classes(clips(labels), ("alexa",))) == count
     assert capsys.readouterr().err.startswith(said)
 
 
