@@ -36,32 +36,12 @@ def student_consumer(path: str):
     return detector.process, detector.hop, Path(path).stat().st_size
 
 
-def microwakeword_consumer():
-    from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
+def peer_consumer(name: str):
+    """Opens a public detector of "alexa"; returns what `student_consumer` returns."""
+    from benchmarks.peers.wake_words import micro, openwakeword
 
-    word, features = MicroWakeWord.from_builtin(Model.ALEXA), MicroWakeWordFeatures()
-
-    def consume(samples):
-        for feature in features.process_streaming(_pcm(samples)):
-            word.process_streaming(feature)
-
-    return consume, 1024, Path(word.tflite_model).stat().st_size
-
-
-def openwakeword_consumer():
-    import pyopen_wakeword
-    from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
-
-    word, features = OpenWakeWord.from_builtin(Model.ALEXA), OpenWakeWordFeatures.from_builtin()
-
-    def consume(samples):
-        for feature in features.process_streaming(_pcm(samples)):
-            for _ in word.process_streaming(feature):
-                pass
-
-    files = ("alexa", "melspectrogram", "embedding_model")
-    folder = Path(pyopen_wakeword.__file__).parent / "models"
-    return consume, 1024, sum((folder / f"{name}.tflite").stat().st_size for name in files)
+    probabilities, size = dict(zip(PEERS, (micro, openwakeword), strict=True))[name]("alexa")
+    return lambda samples: probabilities(_pcm(samples)), 1024, size
 
 
 def _pcm(samples) -> bytes:
@@ -70,8 +50,7 @@ def _pcm(samples) -> bytes:
 
 def measure(name: str, seconds: float) -> dict:
     """Runs a detector over `seconds` seconds of noise in this process, and measures it."""
-    makers = dict(zip(PEERS, (microwakeword_consumer, openwakeword_consumer), strict=True))
-    consume, piece, size = makers[name]() if name in makers else student_consumer(name)
+    consume, piece, size = peer_consumer(name) if name in PEERS else student_consumer(name)
     audio = (0.05 * np.random.default_rng(0).standard_normal(int(seconds * SAMPLE_RATE))).astype(np.float32)
     pieces = np.split(audio[: len(audio) // piece * piece], len(audio) // piece)
     for samples in pieces[: len(pieces) // 10]:

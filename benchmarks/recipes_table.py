@@ -52,6 +52,8 @@ def main() -> None:
 def table_of(file: Path, against: list[str]) -> dict:
     """Row -> condition -> `eer` of each seed, and the difference from each row of `against` with its interval."""
     arrays = np.load(file)
+    rows = json.loads(file.with_suffix(".json").read_text())["rows"]
+    measured = {(row["member"], row["condition"]): row["eer"] for row in rows}
     speakers = np.unique(arrays["speakers"], return_inverse=True)[1]
     members = defaultdict(list)
     for member in sorted({key.split("|")[0] for key in arrays if "|" in key}):
@@ -68,7 +70,7 @@ def table_of(file: Path, against: list[str]) -> dict:
             for row, names in members.items()
         }
         for row, names in members.items():
-            cell = {"eer": [round(point(arrays, member, condition), 4) for member in names]}
+            cell = {"eer": [round(measured[member, condition], 4) for member in names]}
             for other in against:
                 if other in errors and other != row:
                     low, high = np.percentile(errors[row] - errors[other], (2.5, 97.5))
@@ -92,16 +94,6 @@ def bootstrap(arrays, member: str, condition: str, speakers: Int[np.ndarray, "wo
         best = np.abs(rejects - accepts).argmin()
         errors.append((rejects[best] + accepts[best]) / 2)
     return np.array(errors)
-
-
-def point(arrays, member: str, condition: str) -> float:
-    """The equal error rate of all words and stretches."""
-    peaks, stretches = (np.sort(arrays[f"{member}|{condition}|{name}"].astype(np.float32)) for name in ("peaks", "stretches"))
-    thresholds = np.unique(np.concatenate([peaks, stretches]))
-    rejects = np.searchsorted(peaks, thresholds) / len(peaks)
-    accepts = 1 - np.searchsorted(stretches, thresholds) / len(stretches)
-    best = np.abs(rejects - accepts).argmin()
-    return float((rejects[best] + accepts[best]) / 2)
 
 
 def markdown(table: dict) -> str:

@@ -12,13 +12,13 @@ for a second of audio; `--out` writes the same as JSON. openWakeWord takes half 
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int16
 
 from benchmarks.measuring import about
+from benchmarks.peers.wake_words import Probabilities, micro, openwakeword
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve, operating_point
@@ -28,7 +28,7 @@ from s3rl_jax.evaluate.trial import Trial, trial_of_words
 
 HOP = 2560  # samples, that of our default
 RATES = ("0.5", "1", "10")
-Probabilities = Callable[[bytes], list[float]]
+PEERS = {"micro": micro, "open": openwakeword}
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
 def measured(name: str, keyword: str, stream: Stream) -> dict:
     """Misses at each rate, with their interval, and what the detector costs."""
     begun = time.process_time()
-    trial, size = PEERS[name](keyword, stream) if name in PEERS else _ours(name, stream)
+    trial, size = _peer(name, keyword, stream) if name in PEERS else _ours(name, stream)
     cost = (time.process_time() - begun) / stream.seconds
     curve = det_curve(trial)
     points = {rate: operating_point(curve, float(rate)) for rate in RATES}
@@ -81,28 +81,8 @@ def _ours(path: str, stream: Stream) -> tuple[Trial, int]:
     return detector.trial(stream), Path(path).stat().st_size
 
 
-def _micro(keyword: str, stream: Stream) -> tuple[Trial, int]:
-    from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
-
-    word, features = MicroWakeWord.from_builtin(Model(keyword.replace(" ", "_"))), MicroWakeWordFeatures()
-
-    def probabilities(pcm):
-        return [word.process_streaming_prob(frame) for frame in features.process_streaming(pcm)]
-
-    return trial_of_hops(stream, hop_scores(stream.audio, probabilities)), Path(word.tflite_model).stat().st_size
-
-
-def _open(keyword: str, stream: Stream) -> tuple[Trial, int]:
-    import pyopen_wakeword
-    from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
-
-    word, features = OpenWakeWord.from_builtin(Model(keyword.replace(" ", "_"))), OpenWakeWordFeatures.from_builtin()
-
-    def probabilities(pcm):
-        return [score for frame in features.process_streaming(pcm) for score in word.process_streaming(frame)]
-
-    folder = Path(pyopen_wakeword.__file__).parent / "models"
-    size = sum((folder / f"{name}.tflite").stat().st_size for name in (word.id, "melspectrogram", "embedding_model"))
+def _peer(name: str, keyword: str, stream: Stream) -> tuple[Trial, int]:
+    probabilities, size = PEERS[name](keyword)
     return trial_of_hops(stream, hop_scores(stream.audio, probabilities)), size
 
 
@@ -119,9 +99,6 @@ def trial_of_hops(stream: Stream, scores: Float[np.ndarray, "hops"]) -> Trial:
     """The trial of scores that need no smoothing."""
     words = [(word.speech_start, word.speech_stop) for word in stream.words]
     return trial_of_words(scores, words, HOP, smoothing_hops=1)
-
-
-PEERS = {"micro": _micro, "open": _open}  # both expect 16 kHz, the rate of the stream
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from s3rl_jax.evaluate.breakdown import breakdown
 from s3rl_jax.evaluate.curves import RATES, REJECTS, Curve, equal_error_and_area, false_accepts_at, operating_point
 from s3rl_jax.evaluate.intervals import speaker_interval
@@ -22,8 +20,7 @@ def condition_metrics(trial: Trial, stream: Stream, curve: Curve) -> dict:
     points = {rate: operating_point(curve, float(rate)) for rate in RATES}
     accepts = {share: false_accepts_at(curve, float(share)) for share in REJECTS}
     speakers = {rate: speaker_interval(trial.peaks < point.threshold, stream.speakers) for rate, point in points.items()}
-    zone_hops = round(float(np.diff(trial.zones, axis=1).mean()))
-    eer, auc = equal_error_and_area(trial, zone_hops)
+    eer, auc = equal_error_and_area(trial, trial.zone_hops)
     breakdown_rate = next((rate for rate, point in points.items() if point.resolved), RATES[-1])
     return {
         "positives": curve.words,

@@ -93,10 +93,15 @@ def operating_point(curve: Curve, rate: float) -> OperatingPoint:
 
 def false_accepts_at(curve: Curve, rejects: float) -> FalseAcceptRate:
     """False accepts an hour at the highest threshold that misses at most a share `rejects` of the words."""
-    point = max(int(np.searchsorted(curve.false_rejects, rejects * curve.words, side="right")) - 1, 0)
+    point = highest_point(curve, rejects * curve.words)
     accepts = int(curve.false_accepts[point])
     low, high = poisson(accepts)
     return FalseAcceptRate(float(curve.threshold[point]), accepts / curve.hours, (low / curve.hours, high / curve.hours))
+
+
+def highest_point(curve: Curve, most: float) -> int:
+    """Index of the highest threshold with at most that many false rejects; the lowest threshold if even it has more."""
+    return max(int(np.searchsorted(curve.false_rejects, most, side="right")) - 1, 0)
 
 
 def equal_error_and_area(trial: Trial, stretch_hops: int) -> tuple[float, float]:
@@ -108,8 +113,7 @@ def equal_error_and_area(trial: Trial, stretch_hops: int) -> tuple[float, float]
       trial: scores of a stream.
       stretch_hops: hops of a stretch, as many as a word's zone has.
     """
-    negative = trial.scores[trial.outside]
-    stretches = negative[: len(negative) // stretch_hops * stretch_hops].reshape(-1, stretch_hops).max(axis=1)
+    stretches = trial.stretch_peaks(stretch_hops)
     truth = np.concatenate([np.ones(len(trial.zones)), np.zeros(len(stretches))])
     scores = np.concatenate([trial.peaks, stretches])
     accept, detect, _ = metrics.roc_curve(truth, scores)

@@ -10,7 +10,7 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.detector import Detector
-from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS, refractory_seconds
+from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
 from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial, trial_of_stream
@@ -53,9 +53,8 @@ class ScoredDetector(NamedTuple):
 def of_run(detector: TrainedDetector) -> ScoredDetector:
     """Compiles a fine-tuned run."""
     model = detector.model
-    refractory = refractory_seconds(model.window / SAMPLE_RATE)
     score = stream_scorer(model, detector.params)
-    return ScoredDetector(detector.workdir, detector.keywords, model.hop, score, refractory_seconds=refractory)
+    return ScoredDetector(detector.workdir, detector.keywords, model.hop, score, refractory_seconds=model.refractory_seconds)
 
 
 def of_file(path: str) -> ScoredDetector:

@@ -43,6 +43,16 @@ class Trial:
         return outside
 
     @property
+    def zone_hops(self) -> int:
+        """Mean length of a word's zone."""
+        return round(float(np.diff(self.zones, axis=1).mean()))
+
+    def stretch_peaks(self, hops: int) -> Float[np.ndarray, "stretches"]:
+        """Highest score of each stretch of `hops` hops outside of the words' zones."""
+        negative = self.scores[self.outside]
+        return negative[: len(negative) // hops * hops].reshape(-1, hops).max(axis=1)
+
+    @property
     def negative_hours(self) -> float:
         """Time in which a firing is a false accept."""
         return float(self.outside.sum()) * self.hop_seconds / 3600

@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int16
 
-from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import parse_keywords
-from s3rl_jax.detect.firing import refractory_seconds
 from s3rl_jax.evaluate.condition_metrics import condition_metrics
 from s3rl_jax.evaluate.curves import det_curve
 from s3rl_jax.evaluate.scoring import stream_scorer
@@ -54,10 +52,8 @@ def score_file(
     """
     stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword))
 
-    refractory = refractory_seconds(model.window / SAMPLE_RATE)
-
     def metrics_of(posteriors: Float[np.ndarray, "hops classes"]) -> dict[str, Any]:
-        trial = trial_of_stream(stream, posteriors, model.hop, refractory_seconds=refractory)
+        trial = trial_of_stream(stream, posteriors, model.hop, refractory_seconds=model.refractory_seconds)
         return condition_metrics(trial, stream, det_curve(trial))
 
     of_file = metrics_of(_posteriors(content, file_format, model, params, stream.audio))

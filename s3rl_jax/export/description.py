@@ -10,7 +10,7 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import keyword_labels
 from s3rl_jax.detect.description import sha256
-from s3rl_jax.detect.firing import SMOOTHING_HOPS, refractory_seconds
+from s3rl_jax.detect.firing import SMOOTHING_HOPS
 from s3rl_jax.export.build import ExportedFile
 from s3rl_jax.export.conversion import operators
 from s3rl_jax.export.file_format import FileFormat
@@ -44,7 +44,7 @@ def describe(
         "hop": detector.model.hop,
         "threshold": thresholds,
         "smoothing": {"kind": "mean", "hops": SMOOTHING_HOPS},
-        "refractory_seconds": refractory_seconds(detector.model.window / SAMPLE_RATE),
+        "refractory_seconds": detector.model.refractory_seconds,
         "quantisation": file_format.quantize,
         "io": file_format.io,
         "signatures": {signature.name: _shapes(signature) for signature in file.signatures},

@@ -85,7 +85,7 @@ def _stream(model: KeywordModel, params: dict[str, Any]):
 
 
 def _features(audio: Float[Array, "batch samples"]) -> Float[Array, "batch time stacked"]:
-    """As `student_features`, without a Fourier transform."""
+    """Computes `student_features` without a Fourier transform."""
     return stack_frames(standardise(log_mel(audio, power_by_products)))
 
 

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError, lookup
+from s3rl_jax.detect.firing import refractory_seconds
 from s3rl_jax.models.head import POOLINGS, Head, stream_logits, window_logits
 from s3rl_jax.models.quantization_aware import fake_quantise_params, rounding_activations
 from s3rl_jax.models.student.registry import build_student, encode, initialise, variables
@@ -60,6 +61,11 @@ class KeywordModel:
     def clip(self) -> int:
         """Samples that `logits` takes; whole hops for a streaming student."""
         return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
+
+    @property
+    def refractory_seconds(self) -> float:
+        """Time after a firing in which a detector with this window does not fire again."""
+        return refractory_seconds(self.window / SAMPLE_RATE)
 
     def init(self, rng: Key[Array, ""]) -> dict[str, Any]:
         """Random parameters: `student`, `head`, and `statistics` for a student with BatchNorm."""
@@ -140,7 +146,7 @@ class KeywordModel:
     def step_frames(
         self, params: dict[str, Any], frames: Float[ArrayLike, "batch time stacked"], state: State
     ) -> tuple[Float[Array, "batch hops classes"], State]:
-        """As `step`, from stacked features; `state` has no `audio`. For a microcontroller whose firmware computes log-mel."""
+        """Makes a `step` from stacked features, for firmware that computes log-mel itself; `state` has no `audio`."""
         student_state = {name: state[name] for name in state if name != "logits"}
         hidden, student_state = self.student.apply(variables(params), frames, student_state, method="step")
         with jax.named_scope(AVERAGE):

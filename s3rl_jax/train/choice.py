@@ -15,10 +15,9 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips, corpus_paths, has_speech, read_corpus
 from s3rl_jax.corpus.fake import is_fake
 from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
-from s3rl_jax.detect.firing import refractory_seconds
 from s3rl_jax.evaluate.classification import CLIPS
 from s3rl_jax.evaluate.conditions import CLEAN
-from s3rl_jax.evaluate.curves import det_curve, operating_point
+from s3rl_jax.evaluate.curves import det_curve, highest_point, operating_point
 from s3rl_jax.evaluate.degradations import with_noise
 from s3rl_jax.evaluate.scoring import stream_posteriors
 from s3rl_jax.evaluate.stream import GAP_SECONDS, PLAYBACK, SEED, Stream, build_stream
@@ -105,13 +104,13 @@ def score_on(streams: dict[str, Stream], model: KeywordModel, rate: float) -> Ca
       A function that returns, over all conditions and for each (`choice/misses_clean`), the number of keywords missed, and
       that of false accepts at the highest threshold that misses no more.
     """
-    posteriors_of, refractory = stream_posteriors(model), refractory_seconds(model.window / SAMPLE_RATE)
+    posteriors_of = stream_posteriors(model)
 
     def score(params: Any) -> dict[str, float]:
         begun, on_device = time.monotonic(), jax.device_put(params)
         posteriors = {name: posteriors_of(on_device, stream.audio) for name, stream in streams.items()}
         trials = {
-            name: trial_of_stream(stream, posteriors[name], model.hop, refractory_seconds=refractory)
+            name: trial_of_stream(stream, posteriors[name], model.hop, refractory_seconds=model.refractory_seconds)
             for name, stream in streams.items()
         }
         counts = {name: misses_and_false_accepts(trial, rate) for name, trial in trials.items()}
@@ -132,8 +131,7 @@ def misses_and_false_accepts(trial: Trial, rate: float) -> tuple[int, int]:
     """Keywords missed at `rate` false accepts an hour, and false accepts at the highest threshold with as many misses."""
     curve = det_curve(trial)
     misses = round(operating_point(curve, rate).frr * curve.words)
-    highest = int(np.searchsorted(curve.false_rejects, misses, side="right")) - 1
-    return misses, int(curve.false_accepts[highest])
+    return misses, int(curve.false_accepts[highest_point(curve, misses)])
 
 
 def _first_that_fit(
