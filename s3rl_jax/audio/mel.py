@@ -18,13 +18,18 @@ def mel_filters(rate: int, fft: int, bands: int) -> Float[np.ndarray, "bins {ban
       fft: samples of the Fourier transform, which has `fft // 2 + 1` bins.
       bands: number of triangles.
     """
-    corners = _hertz(np.linspace(0.0, _mel(rate / 2), bands + 2))
+    corners = mel_corners(rate, bands)
     widths = np.diff(corners)
     distances = np.subtract.outer(corners, np.fft.rfftfreq(fft, 1.0 / rate))
     rising, falling = -distances[:-2] / widths[:-1, None], distances[2:] / widths[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     triangles *= (2.0 / (corners[2:] - corners[:-2]))[:, None]
     return triangles.T
+
+
+def mel_corners(rate: int, bands: int) -> Float[np.ndarray, "corners"]:
+    """Where the triangles begin, peak and end, in Hz: `bands + 2` frequencies at equal distances in mel."""
+    return _hertz(np.linspace(0.0, _mel(rate / 2), bands + 2))
 
 
 def _mel(hertz: float) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Int16
 
+from s3rl_jax.core.errors import one_line
+
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this package
 FILE_RATES = (4_000, 384_000)  # Hz; a header that claims 1 Hz would turn sixty samples into a minute
 MAX_HOURS = 24.0  # length of a file
@@ -43,7 +45,7 @@ def read_audio(path: str | os.PathLike, channel: int | None = None) -> Int16[np.
         with soundfile.SoundFile(path) as file:
             blocks = list(_blocks(file, channel))
     except (soundfile.SoundFileError, OSError) as error:
-        raise UnreadableAudio(f"not readable as audio: {' '.join(str(error).split())}") from error
+        raise UnreadableAudio(f"not readable as audio: {one_line(error)}") from error
     audio = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
     if not len(audio):
         raise UnreadableAudio("no samples")

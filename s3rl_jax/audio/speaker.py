@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from s3rl_jax.audio.logmel import BANDS
+from s3rl_jax.audio.mel import mel_corners
 from s3rl_jax.audio.read import SAMPLE_RATE
 
 FORMANTS_END = 4800.0  # Hz; frequencies below are scaled, those above are squeezed into what is left
@@ -63,6 +64,4 @@ def _interpolated(rows: Float[Array, "rows values"], place: Float[Array, "places
 @functools.cache
 def _centres() -> Float[np.ndarray, "bands"]:
     """Centre frequencies of the mel bands, in Hz."""
-    import librosa
-
-    return librosa.mel_frequencies(BANDS + 2, fmin=0.0, fmax=SAMPLE_RATE / 2)[1:-1]
+    return mel_corners(SAMPLE_RATE, BANDS)[1:-1]

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 from jaxtyping import Float, Int, Int16
 
+from s3rl_jax.audio.power import frame_power
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import Clips
 
@@ -69,6 +70,5 @@ def _length(clips: Clips, row: int | np.integer) -> float:
 
 def _levels(audio: Int16[np.ndarray, "samples"]) -> Float[np.ndarray, "frames"]:
     """Energy of each frame of 20 ms in decibels, smoothed over three."""
-    count = len(audio) // FRAME
-    energy = np.square(audio[: count * FRAME].astype(np.float64).reshape(count, FRAME)).mean(axis=1)
-    return 10 * np.log10(1 + np.convolve(energy, np.full(3, 1 / 3), "same")) if count >= 3 else np.zeros(0)
+    power = frame_power(audio, FRAME)
+    return 10 * np.log10(1 + np.convolve(power, np.full(3, 1 / 3), "same")) if len(power) >= 3 else np.zeros(0)

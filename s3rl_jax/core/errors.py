@@ -8,6 +8,11 @@ class UserError(Exception):
     """The user's input is wrong: the message names the flag, field or file, its value, and what is expected."""
 
 
+def one_line(error: BaseException | str) -> str:
+    """The message of an error, which may have several lines, as one line."""
+    return " ".join(str(error).split())
+
+
 def lookup(table: Mapping[str, Any], name: str, field: str) -> Any:
     """Looks up the entry of a table whose name a config field or flag holds.
 

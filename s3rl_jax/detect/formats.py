@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32
 
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.detect.media import UnreadableMedia, open_media
 from s3rl_jax.detect.samples import RATES
 
@@ -47,7 +47,7 @@ def open_other(path: str, reason: str) -> Recording:
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError) as error:
-        return _by_media(path, f"{reason}; {_one_line(error)}")
+        return _by_media(path, f"{reason}; {one_line(error)}")
     if not RATES[0] <= file.samplerate <= RATES[1]:
         raise UserError(f"{path}: {file.samplerate} Hz; expected {RATES[0]} to {RATES[1]}")
     return Recording(file.samplerate, file.channels, _soundfile_blocks(file, path, reason))
@@ -66,7 +66,7 @@ def _soundfile_blocks(file, path: str, reason: str) -> Blocks:
                 yield block
         return
     except (soundfile.SoundFileError, OSError, MemoryError) as error:
-        problem = _one_line(error)
+        problem = one_line(error)
     rest = _by_media(path, f"{reason}; {problem}")
     if (rest.rate, rest.channels) != (file.samplerate, file.channels):
         raise UserError(f"{path}: not readable as audio: {reason}; {problem}")
@@ -92,7 +92,3 @@ def _without_first(blocks: Blocks, frames: int) -> Blocks:
     for block in blocks:
         yield block[frames:]
         frames -= min(frames, len(block))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

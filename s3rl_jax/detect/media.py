@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from s3rl_jax.core.errors import one_line
 from s3rl_jax.detect.samples import RATES
 
 
@@ -30,7 +31,7 @@ def open_media(path: str) -> tuple[int, int, Iterator[Float32[np.ndarray, "frame
     try:
         container = av.open(path)
     except (av.FFmpegError, OSError) as error:
-        raise UnreadableMedia(_one_line(error)) from error
+        raise UnreadableMedia(one_line(error)) from error
     if not container.streams.audio:
         container.close()
         raise UnreadableMedia("no audio in it")
@@ -57,8 +58,4 @@ def _blocks(container: Any, stream: Any) -> Iterator[Float32[np.ndarray, "frames
             for part in resampler.resample(None):
                 yield np.ascontiguousarray(part.to_ndarray().T, np.float32)
         except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-            raise UnreadableMedia(_one_line(error)) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+            raise UnreadableMedia(one_line(error)) from error

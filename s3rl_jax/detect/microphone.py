@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.detect.formats import Blocks, Recording
 
@@ -91,7 +91,7 @@ def _selected(device: str | None) -> int | str | None:
 
 
 def _unusable(error: Exception) -> UserError:
-    return UserError(f"--microphone: {' '.join(str(error).split())}; expected an audio input, see --list-devices")
+    return UserError(f"--microphone: {one_line(error)}; expected an audio input, see --list-devices")
 
 
 def _sounddevice() -> Any:

@@ -13,7 +13,7 @@ from wyoming.server import AsyncEventHandler, AsyncServer
 from wyoming.wake import Detect, Detection, NotDetected
 
 from s3rl_jax import __version__
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.detector import Detector
@@ -118,7 +118,7 @@ class WakeWordClient(AsyncEventHandler):
         except (ConnectionError, EOFError):  # the client disconnected in the middle of an event
             pass
         except Exception as error:  # a malformed event may raise anything
-            LOGGER.warning(f"a client is disconnected: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            LOGGER.warning(f"a client is disconnected: {type(error).__name__}: {one_line(error)[:200]}")
 
     async def handle_event(self, event: Event) -> bool:
         """Handles one event; events that do not concern wake words are ignored."""

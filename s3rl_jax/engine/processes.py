@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import jax
 
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.core.messages import show_errors_only
 
 SILENCE = 30  # seconds without a heartbeat after which a process counts as dead
@@ -41,7 +41,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
             **options, heartbeat_timeout_seconds=SILENCE, shutdown_timeout_seconds=SILENCE, initialization_timeout=300
         )
     except (RuntimeError, ValueError, TypeError) as error:
-        raise UserError(f"--coordinator={coordinator}: {' '.join(str(error).split())[:300]}") from error
+        raise UserError(f"--coordinator={coordinator}: {one_line(error)[:300]}") from error
     if jax.process_index():
         show_errors_only()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 from jax.experimental import multihost_utils
 
-from s3rl_jax.core.errors import LostProcess, NonFiniteLoss, NotSaved, Preempted, UserError
+from s3rl_jax.core.errors import LostProcess, NonFiniteLoss, NotSaved, Preempted, UserError, one_line
 from s3rl_jax.engine.processes import lost
 from s3rl_jax.runs.workdir import saved_steps
 
@@ -66,7 +66,7 @@ def in_one_line(workdir: Path) -> Iterator[None]:
     except (NonFiniteLoss, Preempted, UserError):
         raise
     except Exception as error:
-        text = " ".join(str(error).split())
+        text = one_line(error)
         if lost(error):
             raise LostProcess(f"another process of this run died or cannot be reached ({text[:200]})") from error
         path = getattr(error, "filename", None)  # an OSError has one

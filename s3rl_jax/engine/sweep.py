@@ -74,8 +74,8 @@ class Sweep:
         for place, folder in enumerate(self.folders(workdir)):
             with Checkpoints(folder) as checkpoints:
                 if checkpoints.latest() != step:
-                    own = jax.tree.map(lambda leaf, k=place: leaf[k], (state.params, state.opt_state, state.average))
-                    checkpoints.save(step, TrainState(state.step, *own))
+                    one_member = jax.tree.map(lambda leaf, k=place: leaf[k], (state.params, state.opt_state, state.average))
+                    checkpoints.save(step, TrainState(state.step, *one_member))
 
 
 class MemberRecords:

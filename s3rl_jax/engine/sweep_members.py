@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,5 +95,5 @@ def _changed(config: ConfigDict, fields: dict, may_differ: tuple[str, ...]) -> C
         except (KeyError, AttributeError) as error:
             raise UserError(f"config.sweep: config.{field} is no field of this config") from error
         except (TypeError, ValueError) as error:
-            raise UserError(f"config.sweep: config.{field}={value!r}: {' '.join(str(error).split())}") from error
+            raise UserError(f"config.sweep: config.{field}={value!r}: {one_line(error)}") from error
     return changed

@@ -12,6 +12,31 @@ from s3rl_jax.prepare.synthesis.script import DEFAULT_ENGINES, Script, read_conf
 
 
 def main() -> None:
+    args = _parser().parse_args()
+    if bool(args.source) == bool(args.synthesize):
+        raise UserError("expected either --source or --synthesize")
+
+    from s3rl_jax.prepare.preparation import Options, prepare, prepare_shards
+    from s3rl_jax.prepare.sources.recognise import read_source
+    from s3rl_jax.prepare.summary import describe
+
+    workers = args.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    beam_options = tuple(shlex.split(args.beam_options))
+    options = Options(args.segment_seconds, args.overlap_seconds, workers, args.runner, beam_options)
+    if args.synthesize:
+        from s3rl_jax.prepare.synthesis.resume import prepare_spoken
+
+        summary = prepare_spoken(_script(args), args.out, args.seed, options)
+    elif args.source.startswith("tfds:"):
+        from s3rl_jax.prepare.sources.tfds_sets import tfds_inputs
+
+        summary = prepare_shards(tfds_inputs(args.source.removeprefix("tfds:"), args.tfds_dir), args.out, options)
+    else:
+        summary = prepare(read_source(args.source), args.out, options)
+    print(describe(summary, args.out))
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="s3rl_jax.prepare", description="Writes a corpus from audio files, or from texts that synthesisers speak."
     )
@@ -53,28 +78,7 @@ def main() -> None:
         "--runner", default="", help="runner of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner or SparkRunner"
     )
     parser.add_argument("--beam_options", default="", help="options of the runner, for example '--project=p --region=r'")
-    args = parser.parse_args()
-    if bool(args.source) == bool(args.synthesize):
-        raise UserError("expected either --source or --synthesize")
-
-    from s3rl_jax.prepare.preparation import Options, prepare, prepare_shards
-    from s3rl_jax.prepare.sources.recognise import read_source
-    from s3rl_jax.prepare.summary import describe
-
-    workers = args.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-    beam_options = tuple(shlex.split(args.beam_options))
-    options = Options(args.segment_seconds, args.overlap_seconds, workers, args.runner, beam_options)
-    if args.synthesize:
-        from s3rl_jax.prepare.synthesis.resume import prepare_spoken
-
-        summary = prepare_spoken(_script(args), args.out, args.seed, options)
-    elif args.source.startswith("tfds:"):
-        from s3rl_jax.prepare.sources.tfds_sets import tfds_inputs
-
-        summary = prepare_shards(tfds_inputs(args.source.removeprefix("tfds:"), args.tfds_dir), args.out, options)
-    else:
-        summary = prepare(read_source(args.source), args.out, options)
-    print(describe(summary, args.out))
+    return parser
 
 
 def _script(args: argparse.Namespace) -> Script:

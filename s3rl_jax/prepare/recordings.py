@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Int16
 
+from s3rl_jax.audio.power import frame_power
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.layout import Recording
 from s3rl_jax.prepare.sources.manifest import ManifestRow
@@ -63,9 +64,8 @@ def speech_bounds(audio: Int16[np.ndarray, "samples"]) -> tuple[int, int]:
     Returns:
       First sample of the speech, and one past its last.
     """
-    count = len(audio) // FRAME
-    if not count:
+    power = frame_power(audio, FRAME)
+    if not len(power):
         return 0, len(audio)
-    energy = np.square(audio[: count * FRAME].astype(np.float64).reshape(count, FRAME)).mean(axis=1)
-    loud = np.flatnonzero(energy >= energy.max() * 10 ** (-BELOW_PEAK_DB / 10))
+    loud = np.flatnonzero(power >= power.max() * 10 ** (-BELOW_PEAK_DB / 10))
     return int(loud[0]) * FRAME, (int(loud[-1]) + 1) * FRAME

@@ -73,7 +73,7 @@ def describe(summary: dict, out: str) -> str:
         if row["kind"] == "speech" and row["labels"]:
             lines.append(f"{'':<10} {_listed([f'{label} {count}' for label, count in row['labels'].items()])}")
         if row["kind"] == "speech" and row["sources"]:
-            counts = [f"{name} {own['clips']}" for name, own in row["sources"].items()]
+            counts = [f"{name} {count['clips']}" for name, count in row["sources"].items()]
             lines.append(f"{'':<10} from {_listed(counts)}")
     if summary["rejected"]:
         reasons = _listed([f"{reason} ({count})" for reason, count in summary["reasons"].items()])

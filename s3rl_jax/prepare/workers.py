@@ -3,7 +3,7 @@
 import concurrent.futures
 import multiprocessing
 
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.prepare.shards import ShardJob, write_shard
 
@@ -47,6 +47,6 @@ def write_with_beam(jobs: list[ShardJob], runner: str, options: tuple[str, ...])
     try:
         pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(list(options)))
     except ValueError as error:
-        raise UserError(f"--runner={runner}, --beam_options: {' '.join(str(error).split())}") from error
+        raise UserError(f"--runner={runner}, --beam_options: {one_line(error)}") from error
     with pipeline:
         _ = pipeline | beam.Create(jobs) | beam.Reshuffle() | beam.Map(write_shard)

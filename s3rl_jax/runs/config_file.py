@@ -10,7 +10,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 import s3rl_jax
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 
 
 def load_config(name: str) -> ConfigDict:
@@ -34,7 +34,7 @@ def load_config(name: str) -> ConfigDict:
         raise UserError(f"--config={name}: {error}") from error
     except Exception as error:  # a user's file may raise anything
         line = traceback.extract_tb(error.__traceback__)[-1]
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        text = one_line(f"{type(error).__name__}: {error}")
         raise UserError(f"--config={name}: {text} ({line.filename}, line {line.lineno})") from error
     if not isinstance(config, ConfigDict):
         raise UserError(f"--config={name}: get_config returned {type(config).__name__}; expected a ConfigDict")

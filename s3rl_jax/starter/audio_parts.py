@@ -3,11 +3,12 @@
 import csv
 import dataclasses
 import importlib.resources
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from s3rl_jax.audio.read import UnreadableAudio, read_audio
+from s3rl_jax.audio.read import SAMPLE_RATE, UnreadableAudio, read_audio
 from s3rl_jax.corpus.layout import Recording
 from s3rl_jax.prepare.recordings import recording_of
 from s3rl_jax.prepare.shards import Rejected, ShardInput
@@ -48,7 +49,7 @@ class AudioPart(ShardInput):
         for row in self.rows:
             texts = {name: row[name] for name in TEXTS}
             times = {name: float(row[name] or -1) for name in TIMES}
-            name = f"{self.file}@{int(row['first']) / 16_000:.2f}"
+            name = f"{self.file}@{int(row['first']) / SAMPLE_RATE:.2f}"
             manifest_row = ManifestRow(Path(name), row["split"], **texts, **times)
             yield recording_of(manifest_row, name, audio[int(row["first"]) : int(row["last"])].copy())
 
@@ -62,6 +63,11 @@ def audio_parts() -> dict[str, list[AudioPart]]:
         rows = list(csv.DictReader(file))
     parts: dict[str, list[AudioPart]] = {split: [] for split in SPLITS}
     for name in dict.fromkeys(row["file"] for row in rows):
-        own = tuple(row for row in rows if row["file"] == name)
-        parts[own[0]["split"]].append(AudioPart(name, own, len((AUDIO / name).read_bytes())))
+        places = tuple(row for row in rows if row["file"] == name)
+        parts[places[0]["split"]].append(AudioPart(name, places, _size(name)))
     return {split: files for split, files in parts.items() if files}
+
+
+def _size(name: str) -> int:
+    with (AUDIO / name).open("rb") as file:
+        return file.seek(0, os.SEEK_END)

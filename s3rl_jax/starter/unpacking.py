@@ -49,8 +49,8 @@ def described(clips: Clips, corpora: str) -> str:
       corpora: their comma-separated list.
     """
     number = [name.strip() for name in corpora.split(",")].index(STARTER)
-    own = clips.columns["corpus"] == number
-    speech, noise = (own & (clips.columns["kind"] == kind) for kind in ("speech", "noise"))
+    is_starter = clips.columns["corpus"] == number
+    speech, noise = (is_starter & (clips.columns["kind"] == kind) for kind in ("speech", "noise"))
     hours, noise_hours = (clips.columns["samples"][rows].sum() / SAMPLE_RATE / 3600 for rows in (speech, noise))
     speakers, languages = (len({text for text in clips.columns[name][speech] if text}) for name in ("speaker", "lang"))
     return (

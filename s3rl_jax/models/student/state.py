@@ -25,7 +25,7 @@ def append(
 def append_to_silence(
     past: int, new: Float[ArrayLike, "batch time *dims"]
 ) -> tuple[Float[Array, "batch {past}+time *dims"], Float[Array, "batch {past} *dims"]]:
-    """As `append`, to `past` frames of zeros, at the beginning of a clip. An export does not have to store the zeros."""
+    """Appends to `past` frames of zeros, at the beginning of a clip. An export does not have to store the zeros."""
     with jax.named_scope(STATE):
         frames = jnp.pad(new, [(0, 0), (past, 0)] + [(0, 0)] * (new.ndim - 2))
         return frames, frames[:, new.shape[1] :]
@@ -34,5 +34,5 @@ def append_to_silence(
 def extend(
     past: Float[ArrayLike, "batch {frames} *dims"] | None, new: Float[ArrayLike, "batch time *dims"], frames: int
 ) -> tuple[Float[Array, "batch {frames}+time *dims"], Float[Array, "batch {frames} *dims"]]:
-    """As `append`, to `frames` past frames; None stands for frames of zeros."""
+    """Appends to `frames` past frames; None stands for frames of zeros."""
     return append_to_silence(frames, new) if past is None else append(past, new)

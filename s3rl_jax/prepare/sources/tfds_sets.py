@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.corpus.keywords import SILENCE, UNKNOWN
 from s3rl_jax.corpus.layout import Recording
 from s3rl_jax.prepare.recordings import recording_of
@@ -94,7 +94,7 @@ def tfds_inputs(name: str, data_dir: str) -> dict[str, list[TfdsExamples]]:
     try:
         builder = tfds.builder_from_directory(str(folder))
     except Exception as error:  # whatever TFDS raises for a folder that is not its own
-        raise UserError(f"--source=tfds:{name}: {folder} cannot be opened: {' '.join(str(error).split())[:200]}") from error
+        raise UserError(f"--source=tfds:{name}: {folder} cannot be opened: {one_line(error)[:200]}") from error
     audio = _first_of(builder.info.features, _AUDIO)
     if audio is None:
         raise UserError(f"--source=tfds:{name}: its features are {', '.join(builder.info.features)}; expected audio or speech")

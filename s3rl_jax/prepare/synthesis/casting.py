@@ -29,7 +29,7 @@ class Cast:
     """
 
     def __init__(self, voices: Mapping[str, Sequence[Voice]], shares: Mapping[str, float]):
-        self._voices = {engine: list(own) for engine, own in voices.items() if own}
+        self._voices = {engine: list(speakers) for engine, speakers in voices.items() if speakers}
         self._shares, self.engines = shares, tuple(self._voices)
 
     def draw(self, rng: np.random.Generator, kind: str, phonetic: bool, without: Collection[str] = ()) -> Voice | None:
@@ -44,12 +44,14 @@ class Cast:
         Returns:
           None if no engine is left.
         """
-        able = [name for name, own in self._voices.items() if name not in without and (own[0].phonetic or not phonetic)]
+        able = [
+            name for name, speakers in self._voices.items() if name not in without and (speakers[0].phonetic or not phonetic)
+        ]
         if not able:
             return None
         odds = np.array([self._shares[name] * (SENTENCE_SHARES.get(name, 1.0) if kind == "sentence" else 1.0) for name in able])
-        own = self._voices[able[int(rng.choice(len(able), p=odds / odds.sum()))]]
-        voice, other = (own[int(number)] for number in rng.integers(len(own), size=2))
+        speakers = self._voices[able[int(rng.choice(len(able), p=odds / odds.sum()))]]
+        voice, other = (speakers[int(number)] for number in rng.integers(len(speakers), size=2))
         blended, share = rng.random() < BLENDED, float(rng.uniform(*BLEND))
         return voice.blend(other, share) if blended else voice
 
@@ -67,15 +69,15 @@ def divide_voices(
       UserError: if a split has no voice.
     """
     split_of: dict[str, int] = {}
-    for own in voices.values():
-        persons = sorted({person for voice in own for person in voice.persons})
+    for speakers in voices.values():
+        persons = sorted({person for voice in speakers for person in voice.persons})
         order = [persons[i] for i in rng.permutation(len(persons))]
         order = [*(p for p in order if p in split_of), *(p for p in order if p not in split_of)]  # training comes first
         for split, names in enumerate(np.split(np.array(order, object), _ends(len(order)))):
             for name in names:
                 split_of.setdefault(name, split)
     parts = (
-        {engine: [v for v in own if {split_of[p] for p in v.persons} == {split}] for engine, own in voices.items()}
+        {engine: [v for v in speakers if {split_of[p] for p in v.persons} == {split}] for engine, speakers in voices.items()}
         for split in range(len(VOICE_SHARES))
     )
     train, validation, test = (Cast(part, shares) for part in parts)

@@ -41,5 +41,5 @@ def voices_of(
 def describe(voices: Mapping[str, Sequence[Voice]], shares: Mapping[str, float]) -> str:
     """The number of voices of each engine, and the engines that are not on this machine or do not speak the language."""
     missing = [engine for engine in shares if engine not in voices]
-    counts = ", ".join(f"{engine} {len(own)}" for engine, own in voices.items())
+    counts = ", ".join(f"{engine} {len(speakers)}" for engine, speakers in voices.items())
     return f"voices: {counts}" + (f"; none of {', '.join(missing)}" if missing else "")

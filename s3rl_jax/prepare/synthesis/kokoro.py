@@ -17,6 +17,7 @@ from jaxtyping import Float
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.prepare.synthesis.espeak import Espeak
 from s3rl_jax.prepare.synthesis.kokoro_phonemes import kokoro_phonemes
+from s3rl_jax.prepare.synthesis.onnx_session import open_session
 from s3rl_jax.prepare.synthesis.voice import Manner, Speech, Voice
 
 SAMPLE_RATE = 24_000
@@ -58,7 +59,9 @@ class KokoroVoice(Voice):
             "style": style[None].astype(np.float32),
             "speed": np.array([manner.rate / manner.pitch], np.float32),
         }
-        samples = _session().run(None, inputs)[0].ravel()
+        with _STARTING:  # loaded once, by whichever thread comes first
+            session = _session()
+        samples = session.run(None, inputs)[0].ravel()
         return Speech(np.clip(samples, -4, 4), round(SAMPLE_RATE * manner.pitch))
 
     def blend(self, other: Voice, share: float) -> Voice:
@@ -83,7 +86,7 @@ def kokoro_voices(espeak: Espeak, language: str, folder: str) -> list[Voice]:
     accents = tuple(accent for accent in ACCENTS.values() if accent.split("-")[0] == family)
     if not accents or not all(importlib.util.find_spec(part) for part in ("onnxruntime", *_PARTS)):
         return []
-    styles = _shipped_styles() | (_own_styles(Path(folder)) if folder else {})
+    styles = _shipped_styles() | (_styles_of_user(Path(folder)) if folder else {})
     if language != family and not language.startswith("en"):
         accents = (language,)
     return [KokoroVoice(espeak, name, style, _accents_of(name, accents)) for name, style in styles.items()]
@@ -116,8 +119,8 @@ def lengths() -> np.ndarray:
 
 def _accents_of(style: str, accents: tuple[str, ...]) -> tuple[str, ...]:
     """The style's own accent of those, or all."""
-    own = ACCENTS.get(style[:1]) if style[1:3] in ("f_", "m_") else None
-    return (own,) if own in accents else accents
+    native = ACCENTS.get(style[:1]) if style[1:3] in ("f_", "m_") else None
+    return (native,) if native in accents else accents
 
 
 @functools.cache
@@ -135,7 +138,7 @@ def _shipped_styles() -> dict[str, Style]:
     return {str(name): style.astype(np.float32) for name, style in zip(_data()["names"], _data()["styles"], strict=True)}
 
 
-def _own_styles(folder: Path) -> dict[str, Style]:
+def _styles_of_user(folder: Path) -> dict[str, Style]:
     if not folder.is_dir():
         raise UserError(f"--kokoro_voices={folder}: no such folder; expected one with .npz, .npy or .bin files")
     arrays: dict[str, Any] = {}
@@ -158,18 +161,10 @@ def _own_styles(folder: Path) -> dict[str, Style]:
 
 
 _STARTING = threading.Lock()
-_SESSIONS: list[Any] = []
 
 
+@functools.cache
 def _session() -> Any:
-    """The model, loaded once. Its parts are joined in memory."""
-    with _STARTING:
-        if not _SESSIONS:
-            import onnxruntime
-
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 1  # utterances run side by side
-            parts = (importlib.resources.files(part) / "part.bin" for part in _PARTS)
-            model = b"".join(part.read_bytes() for part in parts)
-            _SESSIONS.append(onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]))
-    return _SESSIONS[0]
+    """The model, whose parts are joined in memory."""
+    parts = (importlib.resources.files(part) / "part.bin" for part in _PARTS)
+    return open_session(b"".join(part.read_bytes() for part in parts))

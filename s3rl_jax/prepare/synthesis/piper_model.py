@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from s3rl_jax.prepare.synthesis.onnx_session import open_session
+
 NOISE, SPEAKER = "noise", "speaker"
 CHANNELS, MAX_FRAMES = 256, 4096  # of the noise; the graph takes what it needs
 
@@ -57,17 +59,13 @@ class PiperModel:
 
     def _loaded(self) -> Any:
         import onnx
-        import onnxruntime
 
         with self._starting:
             if self._session is None:
                 model = onnx.load(str(self._path))
                 self._noises = _noise_inputs(model.graph)
                 self.speakers = _speaker_input(model.graph)
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = 1  # utterances run side by side
-                serialized = model.SerializeToString()
-                self._session = onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
+                self._session = open_session(model.SerializeToString())
         return self._session
 
 

@@ -31,8 +31,8 @@ class PiperVoice(Voice):
     engine = "piper"
 
     def __init__(self, espeak: Espeak, model: PiperModel, settings: dict[str, Any], name: str, mixture: dict[int, float]):
-        own, usual = settings["espeak"]["voice"], settings["espeak"]["voice"].split("-")[0]
-        self.name, self.accents = f"piper:{name}", (own if espeak.has(own) else usual,)
+        accent, family = settings["espeak"]["voice"], settings["espeak"]["voice"].split("-")[0]
+        self.name, self.accents = f"piper:{name}", (accent if espeak.has(accent) else family,)
         self.persons = frozenset(f"piper:{part}" for part in name.split("+"))
         self._espeak, self._model, self._settings, self._mixture = espeak, model, settings, mixture
 

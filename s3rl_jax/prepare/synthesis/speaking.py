@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from s3rl_jax.core.errors import UserError
+from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.prepare.synthesis.casting import Cast
 from s3rl_jax.prepare.synthesis.synthesiser import Line, Synthesiser, Utterance, speak
@@ -89,7 +89,7 @@ class Speakers:
             try:
                 return line, future.result()
             except Exception as error:  # engines are foreign code: nothing that they raise ends a long job
-                reason = " ".join(f"{error}".split()) or type(error).__name__
+                reason = one_line(error) or type(error).__name__
                 self.failures.append(Failure(line.voice.engine, line.voice.name, line.text, reason))
                 failed.append(line.voice.engine)
             replacement = self._synthesiser.line(*pair, cast, failed)

@@ -117,6 +117,11 @@ def test_another_language_with_texts_and_without(tmp_path):
         (("--texts=nowhere.txt",), "--texts=nowhere.txt"),
         (("--minutes=1",), "--minutes=1"),
         (("--count=-1",), "--count=-1"),
+        (("--engines=espeak", "--pronounce=alexa"), "--pronounce='alexa'"),
+        (("--engines=espeak", "--pronounce=banana=b"), "--pronounce='banana=b'"),
+        (("--engines=espeak", "--pronounce=alexa=a§"), "--pronounce='alexa=[[a§]]'"),
+        (("--engines=espeak", "--confusions=nowhere.txt"), "--confusions=nowhere.txt"),
+        (("--engines=espeak", "--language=ja"), "--language=ja: its voices cannot say 'alexa'"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, flags, named):

@@ -13,7 +13,6 @@ from s3rl_jax.prepare.synthesis.phrases import sound_alikes
 from s3rl_jax.prepare.synthesis.script import Script
 from s3rl_jax.prepare.synthesis.spoken_corpus import synthesise
 from s3rl_jax.prepare.synthesis.synthesiser import Synthesiser, speak
-from tests.conftest import run_module
 
 ESPEAK = {"espeak": 1.0}
 
@@ -84,20 +83,3 @@ def test_half_of_the_sound_alikes_are_those_of_the_user_spoken_as_other_words(es
     assert 18 <= sum(text in script.confusions for text in texts) <= 42
     assert {line.label for line in spoken if "lecture" in line.text} == {"a lecture"}
     assert {line.label for line in spoken if line.text == "[[a2l'Eksi]]"} == {""}
-
-
-@pytest.mark.parametrize(
-    ("flags", "named"),
-    [
-        (("--pronounce=alexa",), "--pronounce='alexa'"),
-        (("--pronounce=banana=b",), "--pronounce='banana=b'"),
-        (("--pronounce=alexa=a§",), "--pronounce='alexa=[[a§]]'"),
-        (("--confusions=nowhere.txt",), "--confusions=nowhere.txt"),
-        (("--language=ja",), "--language=ja: its voices cannot say 'alexa'"),
-    ],
-)
-def test_a_pronunciation_or_sound_alike_that_cannot_be_is_named(tmp_path, flags, named):
-    done = run_module("prepare", "--synthesize=alexa", "--engines=espeak", f"--out={tmp_path}/out", *flags)
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
