@@ -22,8 +22,8 @@ def locked(folder: Path, flag: str) -> Iterator[None]:
     """Creates a folder, and locks it while the block inside runs.
 
     The operating system releases the lock when the process dies, whatever kills it. Other hosts do not see the lock, unless
-    the file system shares locks between hosts. The lock works between processes, not within one: there, the first of
-    several blocks to end releases it.
+    the file system shares locks between hosts; on Windows there is none. The lock works between processes, not within one:
+    there, the first of several blocks to end releases it.
 
     Args:
       folder: the folder that the block writes to.
@@ -32,9 +32,12 @@ def locked(folder: Path, flag: str) -> Iterator[None]:
     Raises:
       UserError: if another process holds the lock; names the process.
     """
-    import fcntl  # Windows, on which a detector may run, has no fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows, on which detectors run and recordings are made, has none
+        yield
+        return
     with open(folder / LOCK, "a+", encoding="utf-8") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

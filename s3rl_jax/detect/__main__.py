@@ -107,6 +107,7 @@ def _open(name: str, detector: Detector, args: Namespace) -> AbstractContextMana
     """Opens a recording, standard input or the microphone; the latter two in blocks of a hop, for the least delay."""
     hop_seconds = detector.hop / detector.sample_rate
     if args.microphone:
+        LOGGER.info("listening; Ctrl-C ends")
         return open_microphone(detector.sample_rate, hop_seconds, args.device)
     if name == "-":
         return nullcontext(open_stream(sys.stdin.buffer, ENCODINGS[args.format], args.rate, args.channels, hop_seconds))

@@ -29,7 +29,7 @@ def open_microphone(sample_rate: int, block_seconds: float, device: str | None =
       UserError: if sounddevice is not installed, or there is no such microphone. Iterating over the blocks raises it if the
         microphone is unplugged.
     """
-    sounddevice = _sounddevice()
+    sounddevice = sound_card()
     with contextlib.ExitStack() as stack:
         try:
             rate, channels = _settings(sounddevice, sample_rate, _selected(device))
@@ -40,7 +40,6 @@ def open_microphone(sample_rate: int, block_seconds: float, device: str | None =
             stack.enter_context(stream)
         except (sounddevice.PortAudioError, ValueError) as error:  # ValueError: no device of that name
             raise _unusable(error) from error
-        LOGGER.info("listening; Ctrl-C ends")
         yield Recording(rate, channels, _blocks(sounddevice, stream, block))
 
 
@@ -50,17 +49,35 @@ def devices() -> str:
     Raises:
       UserError: if sounddevice is not installed.
     """
-    return str(_sounddevice().query_devices()) or "no audio devices"
+    return str(sound_card().query_devices()) or "no audio devices"
+
+
+def sound_card() -> Any:
+    """Imports the library of the sound card, sounddevice.
+
+    Raises:
+      UserError: if it is not installed, or the PortAudio library is missing.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: without the PortAudio library
+        raise UserError(f"microphone: {error}; expected the extra: pip install 's3rl_jax[microphone]'") from error
+    return sounddevice
+
+
+def level_bar(samples: Float32[np.ndarray, "frames channels"]) -> str:
+    """Formats the level: a bar, and dB relative to full scale."""
+    level = 20 * np.log10(max(float(np.sqrt(np.square(samples).mean())), 1e-6))
+    loudness = round(METER * min(max(1 - level / FLOOR_DB, 0.0), 1.0))
+    return f"{'=' * loudness:<{METER}} {level:4.0f} dB"
 
 
 def meter(samples: Float32[np.ndarray, "frames channels"], score: float, threshold: float) -> str:
     """Formats one line: the level in dB relative to full scale, and a bar of the score with a mark at the threshold."""
-    level = 20 * np.log10(max(float(np.sqrt(np.square(samples).mean())), 1e-6))
-    loudness = round(METER * min(max(1 - level / FLOOR_DB, 0.0), 1.0))
     filled, mark = round(METER * min(score, 1.0)), min(round(METER * threshold), METER - 1)
     bar = ["#" if i < filled else "." for i in range(METER)]
     bar[mark] = "!" if score >= threshold else "|"
-    return f"{'=' * loudness:<{METER}} {level:4.0f} dB   {''.join(bar)} {score:.2f}"
+    return f"{level_bar(samples)}   {''.join(bar)} {score:.2f}"
 
 
 def _settings(sounddevice: Any, sample_rate: int, device: int | str | None) -> tuple[int, int]:
@@ -80,7 +97,7 @@ def _blocks(sounddevice: Any, stream: Any, block: int) -> Blocks:
         while True:
             samples, overflowed = stream.read(block)
             if overflowed:
-                LOGGER.warning("audio was lost: scoring is slower than the microphone")
+                LOGGER.warning("audio was lost: the computation is slower than the microphone")
             yield samples
     except sounddevice.PortAudioError as error:
         raise _unusable(error) from error
@@ -91,12 +108,4 @@ def _selected(device: str | None) -> int | str | None:
 
 
 def _unusable(error: Exception) -> UserError:
-    return UserError(f"--microphone: {one_line(error)}; expected an audio input, see --list-devices")
-
-
-def _sounddevice() -> Any:
-    try:
-        import sounddevice
-    except (ImportError, OSError) as error:  # OSError: without the PortAudio library
-        raise UserError(f"--microphone: {error}; expected the extra: pip install 's3rl_jax[microphone]'") from error
-    return sounddevice
+    return UserError(f"microphone: {one_line(error)}; expected an audio input, see --list-devices")

@@ -10,7 +10,21 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "s3rl_jax"
 # From the ground up. `detect` stands on `core` alone: it runs on a device without JAX.
 FLOORS = (
-    *("core", "detect", "demo", "audio", "losses", "models", "corpus", "runs", "pretrained", "batches", "prepare", "starter"),
+    *(
+        "core",
+        "detect",
+        "record",
+        "demo",
+        "audio",
+        "losses",
+        "models",
+        "corpus",
+        "runs",
+        "pretrained",
+        "batches",
+        "prepare",
+        "starter",
+    ),
     *("teachers", "tasks", "engine", "evaluate", "export", "mine", "train", "ablate"),
 )
 TENSORFLOW = ("prepare", "export")  # the packages that may import it

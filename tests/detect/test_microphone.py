@@ -1,7 +1,6 @@
-"""The microphone, with a stand-in for sounddevice: machines that run tests have none."""
+"""The microphone, with a stand-in for sounddevice."""
 
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -9,45 +8,7 @@ import pytest
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect import __main__ as detect
 from s3rl_jax.detect.microphone import devices, meter, open_microphone
-
-
-class PortAudioError(Exception):
-    pass
-
-
-def fake(blocks, name=None, rate=None, channels=1):
-    """A sounddevice whose input gives the blocks, then is unplugged; with `rate` it gives no other one."""
-
-    class InputStream:
-        def __init__(self, **settings):
-            check(settings["device"], settings["channels"], settings["dtype"], settings["samplerate"])
-            self.settings, self.left = settings, list(blocks)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return False
-
-        def read(self, samples):
-            if not self.left:
-                raise PortAudioError("Device unavailable [PaErrorCode -9985]")
-            assert samples == self.settings["blocksize"]
-            return self.left.pop(0).reshape(-1, self.settings["channels"]), False
-
-    def check(device, channels, dtype, samplerate):
-        if device not in (None, name):
-            raise ValueError(f"No input device matching {device!r}")
-        if rate not in (None, samplerate):
-            raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
-
-    def query_devices(device=None, kind=None):
-        properties = {"default_samplerate": float(rate or 16_000), "max_input_channels": channels}
-        return properties if kind else "  0 Kitchen, ALSA (2 in, 0 out)"
-
-    return types.SimpleNamespace(
-        InputStream=InputStream, PortAudioError=PortAudioError, query_devices=query_devices, check_input_settings=check
-    )
+from tests.detect.sound_card import fake
 
 
 def test_hops_come_as_they_are_and_an_unplugged_microphone_is_reported(monkeypatch, rng):
