@@ -26,8 +26,8 @@ for argument in "$@"; do
 done
 
 number=0
-total=5 minutes=11
-[ -n "$init" ] || total=6 minutes=16
+total=5 minutes=10
+[ -n "$init" ] || total=6 minutes=14
 stage() {
   echo >&2
   echo "== $number/$total $1 ($(((SECONDS - begun) / 60))m$(((SECONDS - begun) % 60))s so far; the whole takes some $minutes minutes)" >&2
@@ -44,7 +44,7 @@ out=quickstart/$word
 [ -n "$init" ] || out+=-from-scratch
 
 stage "prepare: synthesise a corpus"
-"$python" -m s3rl_jax.prepare --synthesize="$keyword" --language="$language" --minutes=24 --count=300 \
+"$python" -m s3rl_jax.prepare --synthesize="$keyword" --language="$language" --minutes=16 --count=300 \
   --out="$out/corpus" "${speech[@]+"${speech[@]}"}"
 if [ -z "$init" ]; then
   stage "train: pre-train a teacher, distil it into a student"

@@ -48,7 +48,7 @@ def test_the_quickstart_gives_each_command_its_flags(quickstart):
     assert said["s3rl_jax.prepare"] == [
         "--synthesize=guten morgen",
         "--language=de",
-        "--minutes=24",
+        "--minutes=16",
         "--count=300",
         "--out=quickstart/guten_morgen-de/corpus",
         "--pronounce=guten morgen=gu:tn",

@@ -1,0 +1,148 @@
+"""Misses of real people by detectors whose keywords were only synthesised: what each part of the product is worth.
+
+    python -m benchmarks.type_a_word --held=HELD --out=runs/typed [--hours=CORPUS] [--apart] [--rows=espeak,pretrained]
+
+The words are spoken by synthesisers alone; no recording of people has them in training. HELD has a test split alone, with
+recordings of the words by people, and other speech by voices that are in no training set. Each row adds one part to the row
+before it. All words are in one detector; with --apart each word has a detector, as the quickstart trains it. A word counts at
+its threshold, with the other words among the negatives. Finished runs are not repeated. Prints the table; OUT/table.json has
+the figures with intervals.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from benchmarks.measuring import about
+from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.corpus.keywords import folder_name, label_class, parse_keywords
+from s3rl_jax.evaluate.conditions import open_conditions
+from s3rl_jax.evaluate.curves import det_curve, operating_point
+from s3rl_jax.evaluate.scoring import stream_posteriors
+from s3rl_jax.evaluate.stream import Stream
+from s3rl_jax.evaluate.trial import trial_of_words
+from s3rl_jax.runs.detector import open_detector
+from s3rl_jax.runs.workdir import saved_steps
+
+WORDS = "alexa,computer,jarvis,smart mirror,snowboy,view glass,athena,amelia"
+CONDITIONS = ("clean", "snr_10", "snr_5", "snr_0")
+RATES = (1.0, 10.0)  # false accepts an hour
+WARPING = ("--config.augment.vocal_tract_probability=0.5", "--config.augment.pitch_probability=0.5")
+RANDOM, PRETRAINED = "--config.init=", "--config.init=pretrained:tiny"
+ROWS = {  # the engines that speak, whether the starter set is there, and arguments of finetune.py
+    "espeak": ("espeak", False, (RANDOM,)),
+    "voices": ("voices", False, (RANDOM,)),
+    "starter": ("voices", True, (RANDOM,)),
+    "pretrained": ("voices", True, (PRETRAINED,)),
+    "warping": ("voices", True, (PRETRAINED, *WARPING)),
+    "hours": ("voices", True, (PRETRAINED,)),  # with the corpora of --hours
+}
+TITLES = {
+    "espeak": "espeak-ng alone, from random values",
+    "voices": "+ voices of all engines",
+    "starter": "+ starter set",
+    "pretrained": "+ `pretrained:tiny` (what people get)",
+    "warping": "+ warping of vocal tract and pitch",
+    "hours": "as people get it, + more hours of other speech",
+}
+ENGINES = {"espeak": ("--engines=espeak",), "voices": ()}
+HOPS_A_CALL = 800
+# Steps and shares of a batch: several keywords need more of both than one.
+TOGETHER = 1500, ("--config.data.mixture.keyword=0.4", "--config.data.mixture.negative=0.5")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Misses of real people by detectors of synthesised keywords.")
+    parser.add_argument("--held", required=True, help="corpus with a test split alone")
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--words", default=WORDS)
+    parser.add_argument("--rows", default=",".join(row for row in ROWS if row != "hours"))
+    parser.add_argument("--hours", default="", help="more corpora without the words, for the row `hours`")
+    parser.add_argument("--apart", action="store_true", help="a detector for each word")
+    parser.add_argument("--minutes", type=int, default=16, help="of synthesised speech for each detector")
+    parser.add_argument("--count", type=int, default=300, help="synthesised recordings of each word")
+    arguments = parser.parse_args()
+    words, rows = parse_keywords(arguments.words), arguments.rows.split(",")
+    if unknown := set(rows) - set(ROWS):
+        parser.error(f"--rows: {', '.join(sorted(unknown))}; expected some of {', '.join(ROWS)}")
+    table = arguments.out / "table.json"
+    measured = json.loads(table.read_text())["rows"] if table.is_file() else {}
+    for row in rows:
+        title = f"{row}, apart" if arguments.apart else row
+        groups = [(word,) for word in words] if arguments.apart else [words]
+        workdirs = [train(arguments, row, group) for group in groups]
+        if title not in measured:
+            measured[title] = misses(workdirs, arguments.held, words)
+            table.write_text(json.dumps({**about(), "words": words, "rows": measured}, indent=1))
+    print(markdown(measured))
+
+
+def train(arguments: argparse.Namespace, row: str, words: tuple[str, ...]) -> Path:
+    """Synthesises the words and trains their detector, unless both are there."""
+    engines, starter, fields = ROWS[row]
+    name = folder_name(words[0]) if len(words) == 1 else "together"
+    corpus, workdir = arguments.out / name / engines, arguments.out / name / row
+    minutes = arguments.minutes * (1 if len(words) == 1 else 3)
+    count = ("--minutes", str(minutes), "--count", str(arguments.count))
+    command("prepare", "--synthesize", ",".join(words), *count, *ENGINES[engines], f"--out={corpus}")
+    corpora = ",".join([str(corpus), *([arguments.hours] if row == "hours" else [])])
+    steps, shares = (600, ()) if len(words) == 1 else TOGETHER
+    if steps not in saved_steps(workdir):
+        data = (f"--config.data.corpus={corpora}", f"--config.data.starter={starter}", f"--config.steps={steps}")
+        keyword = f"--config.keyword={','.join(words)}"
+        command("train", "--config=configs/finetune.py:quickstart", f"--workdir={workdir}", keyword, *data, *shares, *fields)
+    return workdir
+
+
+def command(module: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", f"s3rl_jax.{module}", *arguments], check=True)
+
+
+def misses(workdirs: list[Path], held: str, words: tuple[str, ...]) -> dict:
+    """Word -> condition -> misses at each rate of false accepts, with intervals."""
+    clips = read_corpus(held, "test")
+    streams, _ = open_conditions(clips, words, CONDITIONS)
+    detectors = [open_detector(str(workdir), "--out") for workdir in workdirs]
+    results: dict = {word: {} for word in words}
+    for condition, make_stream in streams.items():
+        stream = make_stream()
+        for detector in detectors:
+            posteriors = stream_posteriors(detector.model, HOPS_A_CALL)(jax.device_put(detector.params), stream.audio)
+            for place, word in enumerate(detector.keywords):
+                results[word][condition] = figures(stream, word, posteriors[:, place + 1], detector.model)
+    return results
+
+
+def figures(stream: Stream, word: str, posteriors: np.ndarray, model) -> dict:
+    """Misses of one word, at thresholds that all other recordings of the stream allow."""
+    bounds = [(clip.speech_start, clip.speech_stop) for clip in stream.words if label_class(clip.label, True, (word,)) == 1]
+    curve = det_curve(trial_of_words(posteriors, bounds, model.hop, refractory_seconds=model.refractory_seconds))
+    points = {f"{rate:g}": operating_point(curve, rate) for rate in RATES}
+    return {
+        "people's recordings": curve.words,
+        "hours": round(curve.hours, 2),
+        "frr": {rate: round(point.frr, 4) for rate, point in points.items()},
+        "interval_95": {rate: [round(end, 4) for end in point.frr_interval] for rate, point in points.items()},
+    }
+
+
+def markdown(measured: dict) -> str:
+    """Misses in %, in clean sound and in noise at 10, 5 and 0 dB: the mean over the words, then each word at the first rate."""
+    words = list(next(iter(measured.values())))
+    header = ["mean at 1 an hour", "at 10 an hour", *words]
+    lines = [f"| false rejects, % | {' | '.join(header)} |", "| --- " * (1 + len(header)) + "|"]
+    for row, results in measured.items():
+        means = [[np.mean([results[word][c]["frr"][f"{rate:g}"] for word in words]) for c in CONDITIONS] for rate in RATES]
+        each = [[results[word][c]["frr"]["1"] for c in CONDITIONS] for word in words]
+        cells = [", ".join(f"{100 * value:.0f}" for value in cell) for cell in (*means, *each)]
+        lines.append(f"| {TITLES.get(row, row)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
