@@ -99,7 +99,7 @@ def false_accepts_at(curve: Curve, rejects: float) -> FalseAcceptRate:
     return FalseAcceptRate(float(curve.threshold[point]), accepts / curve.hours, (low / curve.hours, high / curve.hours))
 
 
-def highest_point(curve: Curve, most: float) -> int:
+def highest_point(curve: Curve, most: float | int) -> int:
     """Index of the highest threshold with at most that many false rejects; the lowest threshold if even it has more."""
     return max(int(np.searchsorted(curve.false_rejects, most, side="right")) - 1, 0)
 
