@@ -6,9 +6,10 @@
 Without `--config.init` training starts from the pretrained student of the same size, if there is one; with `--config.init=`
 from random parameters (the "no teacher" baseline). `finetune.py:quantization_aware` with `--config.init=runs/alexa` continues
 the training of a detector with the rounding of an int8 file, so that quantisation loses less. `finetune.py:mined` continues
-with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:speech_commands_12` and `:speech_commands_35`
-are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the default is for minutes of
-keyword on a laptop.
+with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:esphome` trains a conv student on the features
+of ESPHome's micro_wake_word, for `python -m s3rl_jax.export --target=esphome`. `finetune.py:speech_commands_12` and
+`:speech_commands_35` are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the
+default is for minutes of keyword on a laptop.
 """
 
 from ml_collections import ConfigDict
@@ -124,6 +125,14 @@ def mined(config: ConfigDict) -> None:
     config.optimizer.learning_rate = 3e-4
 
 
+def esphome(config: ConfigDict) -> None:
+    """A detector for ESPHome's micro_wake_word, on an ESP32. It starts from random parameters, so it trains for longer."""
+    config.student.size = "conv"
+    config.student.front_end = "micro"
+    config.steps = 6000
+    config.export.quantize, config.export.target = "int8", "esphome"
+
+
 def speech_commands_12(config: ConfigDict) -> None:
     """Classifies ten words, other words and silence."""
     _classify_clips(config, (*WORDS_12, "_silence_"))
@@ -149,6 +158,7 @@ VARIANTS = {
     "quickstart": quickstart,
     "quantization_aware": quantization_aware,
     "mined": mined,
+    "esphome": esphome,
     "speech_commands_12": speech_commands_12,
     "speech_commands_35": speech_commands_35,
 }

@@ -58,6 +58,8 @@ def add_student(config: ConfigDict) -> None:
     config.student.size = "tiny"  # tiny, small, large or conv
     config.student.streaming = True  # False: the student attends to the whole window, as in the paper
     config.student.block = 8  # 20 ms frames of a block
+    # logmel; or micro, the features that ESPHome's micro_wake_word computes, for export --target=esphome.
+    config.student.front_end = "logmel"
 
 
 def add_export(config: ConfigDict) -> None:

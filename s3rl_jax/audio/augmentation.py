@@ -12,7 +12,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from s3rl_jax.audio.channel import add_noise, amplify, band_spectrum, filtered, room_spectrum, transform_size
-from s3rl_jax.audio.logmel import HOP, WINDOW
+from s3rl_jax.audio.front_end import FRONT_ENDS, LOGMEL, FrontEnd
+from s3rl_jax.audio.logmel import HOP
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.audio.speaker import stretch_frames, warp_bands
 from s3rl_jax.audio.timing import change_speed, shift
@@ -161,17 +162,21 @@ def pitch_waveforms(
 
 
 def voice_features(
-    speaker: Speaker, features: Float[ArrayLike, "batch frames bands"], settings, anchor: int
+    speaker: Speaker,
+    features: Float[ArrayLike, "batch frames bands"],
+    settings,
+    anchor: int,
+    front_end: FrontEnd = FRONT_ENDS[LOGMEL],
 ) -> Float[ArrayLike, "batch frames bands"]:
     """Gives features of `pitch_waveforms` their tempo and their formants back, and moves the formants by `speaker.formants`."""
     if not settings["pitch_probability"] and not settings["vocal_tract_probability"]:
         return features
-    place = (anchor - WINDOW / 2) / HOP  # the frame whose centre is the anchor
+    place = (anchor - front_end.window / 2) / HOP  # the frame whose centre is the anchor
 
     def voiced(features, pitch, formants):
         if settings["pitch_probability"]:
             features, formants = stretch_frames(features, pitch, place), formants / pitch
-        return warp_bands(features, formants)
+        return warp_bands(features, formants, front_end.centres)
 
     return jax.vmap(voiced)(features, speaker.pitch, speaker.formants)
 

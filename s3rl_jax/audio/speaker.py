@@ -4,15 +4,10 @@ A change of pitch without a change of tempo takes two steps: the waveform is pla
 moves pitch and formants, and `stretch_frames` gives the frames their time back. `warp_bands` moves the formants alone.
 """
 
-import functools
-
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from s3rl_jax.audio.logmel import BANDS
-from s3rl_jax.audio.mel import mel_corners
 from s3rl_jax.audio.read import SAMPLE_RATE
 
 FORMANTS_END = 4800.0  # Hz; frequencies below are scaled, those above are squeezed into what is left
@@ -36,10 +31,18 @@ def source_frequency(
     return jnp.where(frequency <= knee, frequency / factor, half - (half - frequency) / slope)
 
 
-def warp_bands(features: Float[ArrayLike, "frames bands"], factor: Float[ArrayLike, ""]) -> Float[Array, "frames bands"]:
-    """Moves the formants of log-mel features by a factor, as a vocal tract of another length does."""
-    centres = jnp.asarray(_centres(), jnp.float32)
-    place = jnp.interp(source_frequency(centres, factor), centres, jnp.arange(BANDS, dtype=jnp.float32))
+def warp_bands(
+    features: Float[ArrayLike, "frames bands"], factor: Float[ArrayLike, ""], centres: Float[ArrayLike, "bands"]
+) -> Float[Array, "frames bands"]:
+    """Moves the formants of features by a factor, as a vocal tract of another length does.
+
+    Args:
+      features: values of mel bands.
+      factor: on the formants.
+      centres: centre frequency of each band, in Hz.
+    """
+    centres = jnp.asarray(centres, jnp.float32)
+    place = jnp.interp(source_frequency(centres, factor), centres, jnp.arange(len(centres), dtype=jnp.float32))
     return _interpolated(jnp.asarray(features).T, place).T
 
 
@@ -59,9 +62,3 @@ def _interpolated(rows: Float[Array, "rows values"], place: Float[Array, "places
     low = jnp.minimum(place.astype(jnp.int32), rows.shape[0] - 2)
     part = (place - low)[:, None]
     return (1 - part) * rows[low] + part * rows[low + 1]
-
-
-@functools.cache
-def _centres() -> Float[np.ndarray, "bands"]:
-    """Centre frequencies of the mel bands, in Hz."""
-    return mel_corners(SAMPLE_RATE, BANDS)[1:-1]

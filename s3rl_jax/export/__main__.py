@@ -1,4 +1,4 @@
-"""python -m s3rl_jax.export --workdir=W --out=M.tflite [--quantize=none|dynamic|int8|int16x8] [--streaming] [--report=DIR]."""
+"""python -m s3rl_jax.export --workdir=W --out=M.tflite [--quantize=KIND] [--streaming] [--target=esphome] [--report=DIR]."""
 
 import sys
 from typing import Any
@@ -11,12 +11,16 @@ def main() -> None:
     parser = Parser(prog="s3rl_jax.export", description="Converts a detector to .tflite, and compares it with JAX on clips.")
     parser.add_argument("--workdir", required=True, help="workdir of python -m s3rl_jax.train --config=configs/finetune.py")
     parser.add_argument("--out", required=True, help="the .tflite or .onnx to write; a .json is written beside it")
-    parser.add_argument("--quantize", default="none", help="none, dynamic (8-bit weights), int8, or int16x8 (default none)")
+    parser.add_argument(
+        "--quantize", help="none, dynamic (8-bit weights), int8, or int16x8 (default none; for --target=esphome int8)"
+    )
     parser.add_argument("--streaming", action="store_true", help="add the signature stream: a call takes one hop and a state")
     parser.add_argument("--io", default="float32", help="float32, or int8: the network alone, for microcontrollers")
-    parser.add_argument("--target", default="", help="tflm: allow only operators that TensorFlow Lite Micro has")
+    parser.add_argument(
+        "--target", default="", help="tflm: allow only operators of TensorFlow Lite Micro; esphome: for micro_wake_word"
+    )
     parser.add_argument("--format", default="tflite", help="tflite; or onnx, in float32, with one signature (see --streaming)")
-    parser.add_argument("--c-array", action="store_true", help="also write the model as C source, and a manifest for ESPHome")
+    parser.add_argument("--c-array", action="store_true", help="also write the model as C source")
     parser.add_argument(
         "--report", help="folder that evaluate wrote, whose corpus and split are scored (default: report/ in the workdir)"
     )
@@ -27,7 +31,8 @@ def main() -> None:
     from s3rl_jax.export.export import export
     from s3rl_jax.export.file_format import FileFormat
 
-    file_format = FileFormat(args.quantize, args.streaming, args.io, args.target, args.format)
+    quantize = args.quantize or ("int8" if args.target == "esphome" else "none")
+    file_format = FileFormat(quantize, args.streaming, args.io, args.target, args.format)
     try:
         fields = export(args.workdir, args.out, file_format, args.report, args.c_array)
     except NotExportable as error:
@@ -36,7 +41,7 @@ def main() -> None:
     print(f"{args.out}: {fields['bytes']} bytes, differs from JAX by at most {fields['parity_error']:.1e}")
     for file in fields.get("written", ()):
         print(f"{file}: written")
-    _print_accuracy(fields, args.quantize)
+    _print_accuracy(fields, quantize)
 
 
 def _print_accuracy(fields: dict[str, Any], quantize: str) -> None:

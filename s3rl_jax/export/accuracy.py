@@ -82,4 +82,7 @@ def _posteriors(
         padded = np.concatenate([np.zeros(model.clip - model.hop, np.float32), samples])
         windows = np.lib.stride_tricks.sliding_window_view(padded, model.clip)[:: model.hop]
         calls = [{"audio": window[None]} for window in windows]
-    return np.concatenate([output["posteriors"] for output in run_file(file_format.container, content, signature, calls)])
+    outputs = run_file(file_format.container, content, signature, calls)
+    posteriors = np.concatenate([output["posteriors"] for output in outputs])
+    # A file for ESPHome gives the probability of the keyword alone.
+    return posteriors if posteriors.shape[1] > 1 else np.concatenate([1 - posteriors, posteriors], axis=1)

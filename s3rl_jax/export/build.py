@@ -8,13 +8,16 @@ from jaxtyping import Float
 from s3rl_jax.export.calibration import calls_for, with_states
 from s3rl_jax.export.conversion import NotExportable, to_tflite
 from s3rl_jax.export.file_format import FileFormat, signatures_of
+from s3rl_jax.export.folding import folded_network
 from s3rl_jax.export.microcontroller import check_operators
 from s3rl_jax.export.onnx import to_onnx
 from s3rl_jax.export.parity import largest_difference, run_file, run_jax
 from s3rl_jax.export.quantisation import quantise
+from s3rl_jax.export.resource_variables import with_variables
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import KeywordModel
 
+FEATURE_RANGE = (0.0, 26.0)  # of the features in every file for micro_wake_word
 TOLERANCE = 1e-4  # largest accepted difference of a posterior between file and JAX
 
 
@@ -59,7 +62,7 @@ def build_file(
             largest_difference(run_file(file_format.container, content, s, calls[s.name]), expected[s.name]) for s in signatures
         )
 
-    content = to_onnx(signatures[0], model, params) if file_format.container == "onnx" else to_tflite(signatures)
+    content = _converted(file_format, signatures, model, params)
     parity_error, quantisation_error = difference(content), 0.0
     if not parity_error <= TOLERANCE:  # True for NaN too
         raise NotExportable(
@@ -67,8 +70,25 @@ def build_file(
         )
     if file_format.quantize != "none":
         calibration = {s.name: with_states(s, calls[s.name], expected[s.name]) for s in signatures}
-        content = quantise(content, file_format.quantize, calibration, file_format.io == "int8")
+        content = quantise(content, file_format.quantize, calibration, file_format.has_integer_ends, _known(file_format))
+        if file_format.target == "esphome":
+            content = with_variables(content)
+            signatures = [signatures[0]._replace(inputs={"features": signatures[0].inputs["features"]}, state=())]
         quantisation_error = difference(content)
-    if file_format.target == "tflm":
-        check_operators(content)
+    if file_format.target:
+        check_operators(content, file_format.target)
     return ExportedFile(content, signatures, parity_error, quantisation_error)
+
+
+def _converted(file_format: FileFormat, signatures: list[Signature], model: KeywordModel, params: dict[str, Any]) -> bytes:
+    """A float file."""
+    if file_format.container == "onnx":
+        return to_onnx(signatures[0], model, params)
+    if file_format.target == "esphome":
+        return to_tflite([signatures[0]._replace(function=folded_network(model, params))])
+    return to_tflite(signatures)
+
+
+def _known(file_format: FileFormat) -> dict[str, tuple[float, float]]:
+    """Ranges of inputs that the runtime prescribes."""
+    return {"features": FEATURE_RANGE} if file_format.target == "esphome" else {}

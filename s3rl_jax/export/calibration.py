@@ -6,12 +6,15 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from s3rl_jax.audio.front_end import FRONT_ENDS, MICRO
+from s3rl_jax.audio.micro import DEVIATION
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.export.parity import Call
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.detector import OVERLAP, KeywordModel, student_features
 from s3rl_jax.models.student.state import append
 
+HOPS_A_CALL = 64  # of a stream whose features are computed at once
 SILENCE_SECONDS = 2.0
 NOISE_LEVELS = (1e-3, 0.03, 0.3)  # root mean squares of the clips of white noise; samples of the loudest one are clipped
 
@@ -30,7 +33,8 @@ def calls_for(signature: Signature, model: KeywordModel, clips: Float[np.ndarray
     audio = audio[:, : audio.shape[1] // model.hop * model.hop]
     if "samples" in signature.inputs:
         return [{"samples": hop} for hop in np.split(audio, audio.shape[1] // model.hop, axis=1)]
-    return [{"features": frames} for frames in _features(model, audio)]
+    features = _micro_features if model.front_end is FRONT_ENDS[MICRO] else _features
+    return [{"features": frames} for frames in features(model, audio)]
 
 
 def _features(model: KeywordModel, audio: Float[np.ndarray, "1 samples"]) -> Iterator[Float[np.ndarray, "1 time stacked"]]:
@@ -45,6 +49,20 @@ def _features(model: KeywordModel, audio: Float[np.ndarray, "1 samples"]) -> Ite
     for hop in np.split(audio, audio.shape[1] // model.hop, axis=1):
         frames, past = front_end(past, hop)
         yield np.asarray(frames)
+
+
+def _micro_features(model: KeywordModel, audio: Float[np.ndarray, "1 samples"]) -> Iterator[Float[np.ndarray, "1 steps bands"]]:
+    """Yields the features of each hop as microWakeWord has them, 0 to 26."""
+    front_end, hops = model.front_end, audio.shape[1] // model.hop
+    hops_a_call = min(HOPS_A_CALL, hops)
+    spare = -hops % hops_a_call
+    padded = np.pad(audio, ((0, 0), (front_end.overlap, spare * model.hop)))  # all calls have one shape
+    compute, carried = jax.jit(front_end.features), front_end.initial(1)
+    for first in range(0, hops, hops_a_call):
+        part = padded[:, first * model.hop : (first + hops_a_call) * model.hop + front_end.overlap]
+        features, carried = compute(part, carried)
+        steps = np.asarray(features[0] * DEVIATION).reshape(hops_a_call, 1, -1, front_end.bands)
+        yield from steps[: hops - first]
 
 
 def with_silence_and_noise(clips: Float[np.ndarray, "clips samples"], seed: int) -> Float[np.ndarray, "more samples"]:

@@ -46,7 +46,7 @@ def describe(
         "smoothing": {"kind": "mean", "hops": SMOOTHING_HOPS},
         "refractory_seconds": detector.model.refractory_seconds,
         "quantisation": file_format.quantize,
-        "io": file_format.io,
+        "io": "int8" if file_format.has_integer_ends else file_format.io,
         "signatures": {signature.name: _shapes(signature) for signature in file.signatures},
         "operators": (onnx_operators if is_onnx else operators)(file.content),
         "parity_error": file.parity_error,

@@ -1,18 +1,21 @@
-"""The manifest of ESPHome's micro_wake_word."""
+"""The manifest of ESPHome's micro_wake_word, version 2."""
 
 import json
 from pathlib import Path
 
+from s3rl_jax.audio.logmel import HOP
+from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.detect.description import Description
-from s3rl_jax.export.microcontroller import arena_estimate
+from s3rl_jax.export.arena import arena_bytes
 
-FEATURE_STEP_MS = 10
+STEP_MS = 1000 * HOP // SAMPLE_RATE
+MINIMUM_VERSION = "2024.7.0"  # of ESPHome; older ones take no file with several steps of features
 
 
 def esphome_manifest(model: bytes, description: Description, languages: list[str], path: Path) -> dict[Path, str]:
-    """Creates NAME.esphome.json, version 2, to be written beside the .tflite.
+    """Creates NAME.esphome.json, to be written beside the .tflite.
 
-    The manifest is valid, but ESPHome does not run the model unchanged, for three reasons that docs/device.md lists.
+    A device fires where the mean of the last probabilities exceeds the cutoff, the threshold of the description.
 
     Args:
       model: content of the .tflite.
@@ -31,11 +34,11 @@ def esphome_manifest(model: bytes, description: Description, languages: list[str
         "model": path.name,
         "trained_languages": languages,
         "micro": {
-            "probability_cutoff": round(description.threshold(), 4),
+            "probability_cutoff": min(round(description.threshold(), 4), 1.0),
             "sliding_window_size": description.smoothing_hops,
-            "feature_step_size": FEATURE_STEP_MS,
-            "tensor_arena_size": arena_estimate(model),
-            "minimum_esphome_version": "2024.7.0",
+            "feature_step_size": STEP_MS,
+            "tensor_arena_size": arena_bytes(model),
+            "minimum_esphome_version": MINIMUM_VERSION,
         },
     }
     return {path.with_suffix(".esphome.json"): json.dumps(manifest, indent=2)}

@@ -35,7 +35,7 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
       file_format: options of the export.
       report: a folder that evaluate wrote. The file is scored on its corpus and split, and gets the thresholds of that
         score. None: `report/` in the workdir if it exists; else the run's corpus, split test.
-      c_array: whether also to write the model as C source, and a manifest for ESPHome.
+      c_array: whether also to write the model as C source.
 
     Returns:
       The fields of the .json.
@@ -47,8 +47,8 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
     """
     detector = open_detector(workdir, "--workdir")
     path = _output_path(out, file_format.container)
-    if c_array and file_format.container == "onnx":
-        raise UserError("--c-array: for a .tflite; expected no --format=onnx")
+    if c_array and (file_format.container == "onnx" or file_format.target == "esphome"):
+        raise UserError("--c-array: for a .tflite of your own firmware; expected no --format=onnx, no --target=esphome")
     metrics = _read_metrics(workdir, report)
     signatures_of(file_format, detector.model, detector.params)  # fails for an impossible format before audio is read
     # The training split, because every run has one; the comparison needs real sound, but not unseen sound.
@@ -59,7 +59,8 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
     fields |= _score(file.content, file_format, detector, metrics, thresholds)
     description = check_fields(fields, str(path.with_suffix(".json")))
     sources = c_sources(file.content, description, path) if c_array else {}
-    sources |= esphome_manifest(file.content, description, fields["languages"], path) if c_array else {}
+    if file_format.target == "esphome":
+        sources |= esphome_manifest(file.content, description, fields["languages"], path)
     files = {path: file.content, path.with_suffix(".json"): json.dumps(fields, indent=2).encode()}
     write_together(files | {source: text.encode() for source, text in sources.items()})
     return fields | ({"written": list(sources)} if sources else {})

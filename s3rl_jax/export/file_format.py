@@ -2,13 +2,21 @@
 
 from typing import Any, NamedTuple
 
+from s3rl_jax.audio.front_end import FRONT_ENDS, MICRO
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.detect.description import QUANTISATIONS
-from s3rl_jax.export.signatures import Signature, detect_signature, network_signature, stream_signature
-from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.export.signatures import (
+    Signature,
+    detect_signature,
+    network_signature,
+    stream_signature,
+    wake_word_signature,
+)
+from s3rl_jax.models.detector import FRAME, KeywordModel
+from s3rl_jax.models.student.convolutional import ConvolutionalStudent
 
 INPUTS = ("float32", "int8")
-TARGETS = ("", "tflm")
+TARGETS = ("", "tflm", "esphome")
 CONTAINERS = ("tflite", "onnx")
 
 
@@ -20,7 +28,8 @@ class FileFormat(NamedTuple):
       streaming: whether the file has the signature `stream` in addition to `detect`.
       io: `float32`; or `int8` for microcontrollers: the file is the network alone, with integer input, output and state, and
         the firmware computes the features.
-      target: `tflm`: the file may only have operators of TensorFlow Lite Micro.
+      target: `tflm`: the file may only have operators of TensorFlow Lite Micro. `esphome`: the network alone for ESPHome's
+        micro_wake_word, with integer input and output, and its state inside.
       container: `tflite`; or `onnx`: one graph in float32, `stream` with `streaming`, else `detect`.
     """
 
@@ -29,6 +38,10 @@ class FileFormat(NamedTuple):
     io: str = "float32"
     target: str = ""
     container: str = "tflite"
+
+    @property
+    def has_integer_ends(self) -> bool:
+        return self.io == "int8" or self.target == "esphome"
 
 
 def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str, Any]) -> list[Signature]:
@@ -44,21 +57,42 @@ def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str
     is_plain = file_format == FileFormat(streaming=file_format.streaming, container=file_format.container)
     if file_format.container == "onnx" and not is_plain:
         raise UserError("--format=onnx: float32 only; expected no --quantize, --io or --target")
+    if file_format.target == "esphome":
+        return [_wake_word(file_format, model, params)]
+    if model.front_end is FRONT_ENDS[MICRO]:
+        raise UserError(f"config.student.front_end={MICRO}: the device computes these features; expected --target=esphome")
     if file_format.io == "int8" and file_format.quantize != "int8":
         raise UserError(f"--io=int8 with --quantize={file_format.quantize}: expected --quantize=int8")
     if (file_format.streaming or file_format.io == "int8") and not model.streaming:
         raise UserError("--streaming: this student attends to its whole window; train one with --config.student.streaming=True")
     if file_format.io == "int8":
-        return [_checked_network(network_signature(model, params))]
+        return [_checked_network(network_signature(model, params), model.hop // FRAME)]
     if not file_format.streaming:
         return [detect_signature(model, params)]
     stream = stream_signature(model, params)
     return [stream] if file_format.container == "onnx" else [detect_signature(model, params), stream]
 
 
-def _checked_network(network: Signature) -> Signature:
+def _wake_word(file_format: FileFormat, model: KeywordModel, params: dict[str, Any]) -> Signature:
+    """The signature of a file for ESPHome; refuses a model or options for which there is none."""
+    is_conv = isinstance(model.student, ConvolutionalStudent)
+    reasons = (
+        (file_format.quantize != "int8", f"--quantize={file_format.quantize}; expected int8"),
+        (model.front_end is not FRONT_ENDS[MICRO], f"a front end of log-mel; expected --config.student.front_end={MICRO}"),
+        (not is_conv, "a transformer; expected --config.student.size=conv"),
+        (model.pooling != "mean", f"--config.head.pooling={model.pooling}; expected mean"),
+        (model.classes != 2, f"{model.classes - 1} keywords; expected one"),
+    )
+    for refused, reason in reasons:
+        if refused:
+            raise UserError(f"--target=esphome with {reason}")
+    return _checked_network(wake_word_signature(model, params), model.hop // FRAME)
+
+
+def _checked_network(network: Signature, frames: int) -> Signature:
     """Refuses a state that a single hop replaces: the quantiser would give its input and its output different scales."""
-    frames = network.inputs["features"][1]
     if any(network.inputs[name][1] == frames for name in network.state):
-        raise UserError(f"--io=int8: a state is as long as a hop of {frames} frames; expected another config.data.hop_seconds")
+        raise UserError(
+            f"integer ends: a state is as long as a hop of {frames} frames; expected another config.data.hop_seconds"
+        )
     return network

@@ -14,7 +14,14 @@ _KERNEL_NAMES = """
     TRANSPOSE_CONV UNPACK VAR_HANDLE ZEROS_LIKE
 """
 KERNELS = frozenset(_KERNEL_NAMES.split())
-ITEM_BYTES = {"FLOAT32": 4, "INT32": 4, "INT64": 8, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1, "COMPLEX64": 8}
+# Those that ESPHome's micro_wake_word registers (StreamingModel::register_streaming_ops_).
+_ESPHOME_NAMES = """
+    ADD ASSIGN_VARIABLE AVERAGE_POOL_2D CALL_ONCE CONCATENATION CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED LOGISTIC
+    MAX_POOL_2D MEAN MUL PACK PAD QUANTIZE READ_VARIABLE RESHAPE SPLIT_V STRIDED_SLICE VAR_HANDLE
+"""
+TARGET_KERNELS = {"tflm": KERNELS, "esphome": frozenset(_ESPHOME_NAMES.split())}
+RUNTIMES = {"tflm": "TensorFlow Lite Micro", "esphome": "micro_wake_word"}
+ITEM_BYTES = {"FLOAT32": 4, "INT32": 4, "INT64": 8, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1, "COMPLEX64": 8, "RESOURCE": 4}
 ALIGNMENT = 16  # bytes
 # Bytes of the interpreter's tables in the arena, as its allocator reports them on a 64-bit machine: for each tensor, for each
 # operator, for each channel of a weight, and in addition.
@@ -22,17 +29,17 @@ TENSOR_BYTES, OPERATOR_BYTES, CHANNEL_BYTES, TABLE_BYTES = 24, 112, 8, 2048
 MARGIN = 1.1  # factor of the estimate
 
 
-def check_operators(model: bytes) -> None:
-    """Checks that TensorFlow Lite Micro has a kernel for each operator of a file.
+def check_operators(model: bytes, target: str) -> None:
+    """Checks that a target, tflm or esphome, has a kernel for each operator of a file.
 
     Raises:
       NotExportable: names the operators without a kernel.
     """
-    missing = sorted(set(operators(model)) - KERNELS)
+    missing = sorted(set(operators(model)) - TARGET_KERNELS[target])
     if missing:
         front_end = " The front end's RFFT2D stays on the device with --io=int8." if "RFFT2D" in missing else ""
         gelu = " A conv student has no GELU." if "GELU" in missing else ""
-        raise NotExportable(f"--target=tflm: no kernel for {', '.join(missing)} in TensorFlow Lite Micro.{front_end}{gelu}")
+        raise NotExportable(f"--target={target}: no kernel for {', '.join(missing)} in {RUNTIMES[target]}.{front_end}{gelu}")
 
 
 def arena_estimate(model: bytes) -> int:
@@ -46,7 +53,11 @@ def arena_estimate(model: bytes) -> int:
 
     types = {code: name for name, code in vars(schema.TensorType).items() if not name.startswith("_")}
     graphs = flatbuffer_utils.read_model_from_bytearray(bytearray(model)).subgraphs
-    return max(round(MARGIN * (_activation_bytes(graph, types) + _table_bytes(graph, types))) for graph in graphs)
+    bodies = [graph for graph in graphs if len(graph.outputs)]
+    largest = max(_activation_bytes(graph, types) + _table_bytes(graph, types) for graph in bodies)
+    # A graph without outputs assigns the variables of a state, which stay in the arena.
+    variables = sum(_state_bytes(graph, types) + _table_bytes(graph, types) for graph in graphs if not len(graph.outputs))
+    return round(MARGIN * (largest + variables))
 
 
 def _activation_bytes(graph: Any, types: dict[int, str]) -> int:
@@ -61,6 +72,10 @@ def _activation_bytes(graph: Any, types: dict[int, str]) -> int:
         sum(sizes[index] for index in first if first[index] <= i <= last.get(index, first[index]))
         for i in range(len(graph.operators))
     )
+
+
+def _state_bytes(graph: Any, types: dict[int, str]) -> int:
+    return sum(_tensor_bytes(tensor, types) for tensor in graph.tensors)
 
 
 def _tensor_bytes(tensor: Any, types: dict[int, str]) -> int:

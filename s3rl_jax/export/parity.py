@@ -20,7 +20,8 @@ def run_file(container: str, model: bytes, signature: Signature, calls: Sequence
 def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> list[Call]:
     """Runs a .tflite in LiteRT. The state of each call is the output of the call before.
 
-    Integer inputs and posteriors are converted by their scales. An integer state is passed on unchanged.
+    Integer inputs and posteriors are converted by their scales. An integer state is passed on unchanged. A file may
+    also keep its state itself.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -28,8 +29,9 @@ def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> 
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
 
     def run(arrays):
-        output = runner(**{name: _to_integers(array, inputs[name]) for name, array in arrays.items()})
-        return output | {"posteriors": _to_floats(output["posteriors"], outputs["posteriors"])}
+        output = runner(**{name: _to_integers(arrays[name], inputs[name]) for name in inputs})
+        kept = {name: arrays[name] for name in signature.state if name not in output}
+        return output | kept | {"posteriors": _to_floats(output["posteriors"], outputs["posteriors"])}
 
     return _run_all(run, signature, calls)
 

@@ -24,7 +24,9 @@ FLOAT_PREFIX = "kept_in_float"  # prefix for the names of tensors that stay in f
 Calls = Mapping[str, Sequence[dict[str, np.ndarray]]]  # calls of each signature, by its name
 
 
-def quantise(model: bytes, kind: str, calls: Calls, integer_io: bool = False) -> bytes:
+def quantise(
+    model: bytes, kind: str, calls: Calls, integer_io: bool = False, known: Mapping[str, tuple[float, float]] | None = None
+) -> bytes:
     """Quantises weights to eight bits, with a scale for each channel; for `int8` and `int16x8` also activations.
 
     Args:
@@ -32,6 +34,7 @@ def quantise(model: bytes, kind: str, calls: Calls, integer_io: bool = False) ->
       kind: none, dynamic, int8 or int16x8; `none` returns the model unchanged.
       calls: representative inputs and states, which give the ranges of activations; `dynamic` does not use them.
       integer_io: whether inputs, outputs and state are integers too. Otherwise they are float32.
+      known: least and greatest value of inputs whose scale is prescribed, by their names.
 
     Raises:
       NotExportable: if the input and the output of a state have different scales.
@@ -46,7 +49,7 @@ def quantise(model: bytes, kind: str, calls: Calls, integer_io: bool = False) ->
     renamed = bytearray(flatbuffer_utils.convert_object_to_bytearray(parsed))
     recipe = _recipe(renamed, kind, integer_io)
     with _quiet():
-        ranges = None if kind == "dynamic" else tensor_ranges(renamed, recipe.get_quantization_recipe(), calls)
+        ranges = None if kind == "dynamic" else tensor_ranges(renamed, recipe.get_quantization_recipe(), calls, known or {})
         quantised = recipe.quantize(ranges).quantized_model
     parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(quantised))
     _check_states(parsed)

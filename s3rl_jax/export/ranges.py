@@ -13,7 +13,15 @@ from s3rl_jax.export.tflite_states import state_tensors
 Ranges = dict[str, dict[str, Any]]  # least and greatest value of each tensor, by its name
 
 
-def tensor_ranges(model: bytearray, recipe: list, calls: Mapping[str, Sequence[dict[str, np.ndarray]]]) -> Ranges:
+SIGMOID_END = 6.25  # beyond it, a sigmoid is 0 or 1 in eight bits
+
+
+def tensor_ranges(
+    model: bytearray,
+    recipe: list,
+    calls: Mapping[str, Sequence[dict[str, np.ndarray]]],
+    known: Mapping[str, tuple[float, float]],
+) -> Ranges:
     """Computes least and greatest value of each tensor over all calls.
 
     The quantiser's default, a moving average, no longer covers speech after a minute of silence.
@@ -22,6 +30,7 @@ def tensor_ranges(model: bytearray, recipe: list, calls: Mapping[str, Sequence[d
       model: a float .tflite.
       recipe: the quantiser's rules.
       calls: inputs and states of each signature, by its name.
+      known: ranges of inputs, by their names, which replace those over the calls.
     """
     from ai_edge_quantizer import calibrator, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
@@ -33,6 +42,7 @@ def tensor_ranges(model: bytearray, recipe: list, calls: Mapping[str, Sequence[d
     ranges = calibration.get_model_qsvs()
     _merge_across_signatures(ranges)
     _merge_states(ranges, model)
+    _set_known(ranges, model, known)
     return ranges
 
 
@@ -50,17 +60,42 @@ def _merge_across_signatures(ranges: Ranges) -> None:
 
 
 def _merge_states(ranges: Ranges, model: bytearray) -> None:
-    """Gives the same range to a state and the frames that are appended to it.
+    """Gives the same range to a state, reshaped or not, and the frames that are appended to it.
 
     Otherwise they could differ, because the output state of the last call is never an input.
     """
+    from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
-    for graph, states in state_tensors(flatbuffer_utils.read_model_from_bytearray(model)):
-        state_inputs = {before for before, _ in states.values()}
-        for operator in (o for o in graph.operators if state_inputs & set(o.inputs)):
-            names = [graph.tensors[tensor].name.decode() for tensor in (*operator.inputs, *operator.outputs)]
+    parsed = flatbuffer_utils.read_model_from_bytearray(model)
+    for graph, states in state_tensors(parsed):
+        for before, _ in states.values():
+            same, group = {before}, set()
+            for operator in (o for o in graph.operators if same & set(o.inputs)):
+                group |= {*operator.inputs, *operator.outputs}
+                if parsed.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.RESHAPE:
+                    same |= set(operator.outputs)
+            names = [graph.tensors[tensor].name.decode() for tensor in sorted(group)]
             _merge(ranges[name] for name in names if name in ranges)
+
+
+def _set_known(ranges: Ranges, model: bytearray, known: Mapping[str, tuple[float, float]]) -> None:
+    """Sets the ranges of inputs that are known, and limits that of a sigmoid's input."""
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    parsed = flatbuffer_utils.read_model_from_bytearray(model)
+    for signature in parsed.signatureDefs:
+        graph = parsed.subgraphs[signature.subgraphIndex]
+        for entry in signature.inputs:
+            if entry.name.decode() in known:
+                input_range = ranges[graph.tensors[entry.tensorIndex].name.decode()]
+                for end, value in zip(("min", "max"), known[entry.name.decode()], strict=True):
+                    input_range[end] = np.full_like(input_range[end], value)
+        for operator in graph.operators:
+            if parsed.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.LOGISTIC:
+                limited = ranges.get(graph.tensors[operator.inputs[0]].name.decode(), {})
+                limited.update({end: np.clip(value, -SIGMOID_END, SIGMOID_END) for end, value in limited.items()})
 
 
 def _merge(group: Iterable[dict[str, Any]]) -> None:

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from s3rl_jax.audio.logmel import BANDS
+from s3rl_jax.audio.logmel import BANDS, HOP, stack_frames
+from s3rl_jax.audio.micro import DEVIATION
 from s3rl_jax.models.detector import FRAME, KeywordModel
 
 Arrays = dict[str, Float[Array, "..."]]
@@ -45,9 +46,26 @@ def stream_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
 
 def network_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
     """The signature `stream` of a file without front end: its input is `features`, one hop of stacked log-mel frames."""
-    state = {name: array for name, array in model.initial_state(1).items() if name != "audio"}
+    state = model.network_state(model.initial_state(1))
     shape = (1, model.hop // FRAME, 2 * BANDS)
     return _stepped(model.step_frames, params, "features", shape, state)
+
+
+def wake_word_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
+    """The signature `stream` of a file for ESPHome: its input is one hop of `features`, frames of 10 ms as microWakeWord has
+    them (0 to 26); `posteriors` is the keyword's probability alone."""
+
+    def step(params, features, state):
+        return model.step_frames(params, stack_frames(features / DEVIATION), state)
+
+    shape = (1, model.hop // HOP, model.front_end.bands)
+    stepped = _stepped(step, params, "features", shape, model.network_state(model.initial_state(1)))
+
+    def function(arrays):
+        outputs = stepped.function(arrays)
+        return outputs | {"posteriors": outputs["posteriors"][:, 1:]}
+
+    return stepped._replace(function=function)
 
 
 def _stepped(step, params, input_name, input_shape, initial_state):

@@ -10,7 +10,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
 from ml_collections import ConfigDict
 
-from s3rl_jax.audio.logmel import HOP, WINDOW, log_mel, stack_frames, stacked_count, standardise
+from s3rl_jax.audio.front_end import FRONT_ENDS, LOGMEL, FrontEnd
+from s3rl_jax.audio.logmel import HOP, stack_frames, stacked_count
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.detect.firing import refractory_seconds
@@ -20,14 +21,16 @@ from s3rl_jax.models.student.registry import build_student, encode, initialise, 
 from s3rl_jax.models.student.state import State, append, append_to_silence
 
 FRAME = 2 * HOP  # samples from one student frame to the next
-OVERLAP = WINDOW - HOP  # samples before a step that its first log-mel window reads
+OVERLAP = FRONT_ENDS[LOGMEL].overlap
 # Names of scopes, by which an export recognises the operations that it must not quantise.
 FRONT_END, AVERAGE = "front_end", "average"
 
 
-def student_features(audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch time stacked"]:
-    """The student's input for a waveform in [-1, 1]: standardised log-mel, two 10 ms frames side by side."""
-    return stack_frames(standardise(log_mel(audio)))
+def student_features(audio: Float[ArrayLike, "batch samples"], front_end: str = LOGMEL) -> Float[Array, "batch time stacked"]:
+    """The student's input for clips in [-1, 1]: standardised features, two 10 ms frames side by side, as many for each name."""
+    chosen = FRONT_ENDS[front_end]
+    padded = append_to_silence(chosen.lead, audio)[0] if chosen.lead else audio
+    return stack_frames(chosen.clip_features(padded))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,15 @@ class KeywordModel:
         return self.student.block > 0
 
     @property
+    def front_end(self) -> FrontEnd:
+        return FRONT_ENDS[self.student.front_end]
+
+    @property
+    def silence(self) -> int:
+        """Samples of silence before a clip: the past of a stream's first frame, or what gives a clip log-mel's frames."""
+        return self.front_end.overlap if self.streaming else self.front_end.lead
+
+    @property
     def clip(self) -> int:
         """Samples that `logits` takes; whole hops for a streaming student."""
         return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
@@ -74,11 +86,11 @@ class KeywordModel:
         return initialise(self.student, student_rng) | {"head": head}
 
     def features(self, audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch frames bands"]:
-        """Standardised log-mel of clips in [-1, 1], a frame each 10 ms. For a streaming student, silence precedes a clip."""
-        if self.streaming:
-            audio, _ = append_to_silence(OVERLAP, audio)
+        """Standardised features of clips in [-1, 1], a frame each 10 ms. For a streaming student, silence precedes a clip."""
+        if self.silence:
+            audio, _ = append_to_silence(self.silence, audio)
         with jax.named_scope(FRONT_END):
-            return standardise(log_mel(audio))
+            return self.front_end.clip_features(audio)
 
     def train_logits(
         self,
@@ -122,7 +134,12 @@ class KeywordModel:
         past = self._pooled - self.hop // FRAME
         values = jax.eval_shape(POOLINGS[self.pooling].remembered, self._outputs((batch, past))).shape
         logits = jnp.zeros(values)
-        return {"audio": jnp.zeros((batch, OVERLAP)), "logits": logits} | self.student.initial_state(batch)
+        heard = {"audio": jnp.zeros((batch, self.front_end.overlap))} | self.front_end.initial(batch)
+        return heard | {"logits": logits} | self.student.initial_state(batch)
+
+    def network_state(self, state: State) -> State:
+        """The part of a state that `step_frames` takes: without that of the front end."""
+        return {name: state[name] for name in state if name not in ("audio", *self.front_end.initial(1))}
 
     def step(
         self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"], state: State
@@ -139,14 +156,14 @@ class KeywordModel:
         """
         extended, past_audio = append(state["audio"], audio)
         with jax.named_scope(FRONT_END):
-            frames = student_features(extended)
-        logits, next_state = self.step_frames(params, frames, {name: state[name] for name in state if name != "audio"})
-        return logits, {"audio": past_audio} | next_state
+            features, carried = self.front_end.features(extended, {name: state[name] for name in self.front_end.initial(1)})
+        logits, next_state = self.step_frames(params, stack_frames(features), self.network_state(state))
+        return logits, {"audio": past_audio} | carried | next_state
 
     def step_frames(
         self, params: dict[str, Any], frames: Float[ArrayLike, "batch time stacked"], state: State
     ) -> tuple[Float[Array, "batch hops classes"], State]:
-        """Makes a `step` from stacked features, for firmware that computes log-mel itself; `state` has no `audio`."""
+        """Makes a `step` from stacked features, for firmware that computes them itself; `state` is a `network_state`."""
         student_state = {name: state[name] for name in state if name != "logits"}
         hidden, student_state = self.student.apply(variables(params), frames, student_state, method="step")
         with jax.named_scope(AVERAGE):

@@ -85,7 +85,7 @@ class Distillation:
         noisy = augment(augment_rng, audio, length, to_float(frozen["noises"]), frozen["responses"], config.augment)
         time = common_frame_count(self.teacher.config, audio.shape[1])
         valid = valid_frames(common_frame_count(self.teacher.config, length), time)
-        targets = {"frames": student_features(noisy)[:, :time], "valid": valid}
+        targets = {"frames": student_features(noisy, self.encoder.front_end)[:, :time], "valid": valid}
         if self.masks:
             targets["mask"] = span_mask(mask_rng, valid, config.mask.probability, config.mask.span)
         if config.teacher.cache:

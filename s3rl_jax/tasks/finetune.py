@@ -13,7 +13,7 @@ from s3rl_jax.audio.augmentation import augment, draw_speakers, perturb, pitch_w
 from s3rl_jax.audio.logmel import stack_frames, to_float
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.losses.classification import cross_entropy
-from s3rl_jax.models.detector import OVERLAP, KeywordModel
+from s3rl_jax.models.detector import KeywordModel
 from s3rl_jax.models.ops.precision import compute_dtype
 from s3rl_jax.tasks.task import Batch, Metrics, Params, Task, Weights, loss_weights
 
@@ -60,8 +60,8 @@ def finetune(
         speaker = draw_speakers(jax.random.fold_in(rng, 3), len(audio), config.augment)
         audio = pitch_waveforms(speaker, audio, config.augment, middle)
         audio = augment(augment_rng, audio, length, noises, responses, config.augment, mixable)
-        silence = OVERLAP if model.streaming else 0  # before the clip
-        features = voice_features(speaker, model.features(audio), config.augment, middle + silence)
+        middle += model.silence
+        features = voice_features(speaker, model.features(audio), config.augment, middle, model.front_end)
         return {"frames": stack_frames(spec_augment(mask_rng, features, **config.spec_augment))}
 
     def loss(

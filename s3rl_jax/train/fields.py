@@ -5,6 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from s3rl_jax.audio.front_end import FRONT_ENDS
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.head import POOLINGS
 from s3rl_jax.train.domains import Ascending, Dictionary, Domain, Number, OneOf, Several, Switch, Text, Whole
@@ -77,6 +78,7 @@ DOMAINS: dict[str, Domain] = {
     "student.size": OneOf((*STUDENTS, "")),
     "student.streaming": Switch(),
     "student.block": POSITIVE_COUNT,
+    "student.front_end": OneOf(tuple(FRONT_ENDS)),
     "delay_frames": Whole(0, 25),
     "projection": OneOf(("linear", "mlp")),
     "layer_weights": OneOf(("learned", "equal")),
@@ -122,7 +124,7 @@ DOMAINS: dict[str, Domain] = {
     "preflight": Switch(),
     "export.quantize": OneOf(("none", "dynamic", "int8", "int16x8"), listed=True),
     "export.io": OneOf(("float32", "int8")),
-    "export.target": OneOf(("tflm", "")),
+    "export.target": OneOf(("tflm", "esphome", "")),
     "augment.speed_probability": SHARE,
     "augment.speed": Ascending(Number(0.1, 10)),
     "augment.shift_seconds": Number(0, 60),

@@ -4,11 +4,12 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from s3rl_jax.audio.front_end import LOGMEL
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.engine.sweep_members import Member
-from s3rl_jax.models.student.registry import STATISTICS
+from s3rl_jax.models.student.registry import STATISTICS, front_end_of
 from s3rl_jax.pretrained.student_file import DEFAULT, NAMES, PREFIX, is_student_file, load, read
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.runs.workdir import read_config
@@ -67,10 +68,16 @@ def origin_of(init: str) -> ConfigDict:
 def _default_init(student: ConfigDict) -> str:
     """`pretrained:NAME` for the pretrained student that matches `config.student`; empty if there is none."""
     name = student.size or DEFAULT_SIZE
-    if name in NAMES and all(load(name).card["student"][field] == student[field] for field in ("streaming", "block")):
+    if name in NAMES and _suits(ConfigDict(load(name).card["student"]), student):
         return f"{PREFIX}{name}"
     LOGGER.info(f"config.init={DEFAULT}: there is no pretrained {name} student with these fields; starts from random values")
     return ""
+
+
+def _suits(origin: ConfigDict, student: ConfigDict) -> bool:
+    """Whether a student's configuration has the fields that another one asks for, except its size."""
+    same = all(origin[field] == student[field] for field in ("streaming", "block"))
+    return same and front_end_of(origin) == front_end_of(student)
 
 
 def _adopt_student(config: ConfigDict) -> None:
@@ -85,7 +92,10 @@ def _adopt_student(config: ConfigDict) -> None:
             raise UserError(f"config.keyword={config.keyword}: config.init={config.init} detects {origin.keyword}")
         if size and size != origin.student.size:
             raise UserError(f"config.student.size={size}: config.init={config.init} has a {origin.student.size} student")
-        size = origin.student.size
+        front_end, given = front_end_of(origin.student), front_end_of(config.student)
+        if given not in (front_end, LOGMEL):
+            raise UserError(f"config.student.front_end={given}: config.init={config.init} has a student of {front_end}")
+        size, config.student.front_end = origin.student.size, front_end
         config.student.streaming = origin.student.get("streaming", False)
         config.student.block = origin.student.get("block", config.student.block)
         if origin.task == "finetune":  # its head is used too

@@ -41,7 +41,7 @@ def test_bands_are_warped_as_a_loop_does(rng, factor):
         low = min(int(place), 62)
         for frame in range(7):
             expected[frame, band] = (low + 1 - place) * features[frame, low] + (place - low) * features[frame, low + 1]
-    out = np.asarray(warp_bands(features.astype(np.float32), factor))
+    out = np.asarray(warp_bands(features.astype(np.float32), factor, CENTRES))
     np.testing.assert_allclose(out, expected, atol=2e-3)
     if factor == 1.0:
         np.testing.assert_allclose(out, features, atol=1e-4)

@@ -1,5 +1,4 @@
 import importlib.util
-import json
 import re
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ import pytest
 
 from s3rl_jax.detect.description import Description
 from s3rl_jax.export.c_array import c_sources
-from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.microcontroller import arena_estimate
 from tests.export.test_build import NETWORK, built
 
@@ -97,17 +95,3 @@ def test_tensorflow_lite_micro_itself_gives_the_same_integers_in_the_estimated_a
             assert off.mean() < 0.05
     used = int(re.search(r"Arena allocation total (\d+) bytes", done.stdout + done.stderr)[1])
     assert used <= arena_estimate(model) < 2 * used
-
-
-def test_the_manifest_has_what_micro_wake_word_requires(model, tmp_path):
-    ((file, text),) = esphome_manifest(model, DESCRIPTION, ["en", "pl"], tmp_path / "alexa.tflite").items()
-    manifest = json.loads(text)
-    assert file.name == "alexa.esphome.json"
-    assert (manifest["type"], manifest["version"], manifest["model"]) == ("micro", 2, "alexa.tflite")
-    assert manifest["wake_word"] == 'say "hi"'
-    assert manifest["trained_languages"] == ["en", "pl"]
-    micro = manifest["micro"]
-    assert (micro["probability_cutoff"], micro["sliding_window_size"]) == (0.8125, 3)
-    assert 0 <= micro["feature_step_size"] <= 30
-    assert isinstance(micro["tensor_arena_size"], int)
-    assert "minimum_esphome_version" in micro

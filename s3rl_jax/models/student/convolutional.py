@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from s3rl_jax.audio.front_end import LOGMEL
 from s3rl_jax.models.ops.dense import Dense
 from s3rl_jax.models.ops.depthwise_convolution import depthwise
 from s3rl_jax.models.student.masking import hide
@@ -64,6 +65,7 @@ class ConvolutionalStudent(nn.Module):
     config: ConvolutionalStudentConfig
     # Frames of the shortest step. No kernel may need 8 past frames: a step of 8 frames would replace such a state as a whole.
     block: int = 8
+    front_end: str = LOGMEL  # the features that it takes, a name in `FRONT_ENDS`
 
     @property
     def width(self) -> int:

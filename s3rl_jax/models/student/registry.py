@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 from ml_collections import ConfigDict
 
-from s3rl_jax.audio.logmel import BANDS
+from s3rl_jax.audio.front_end import FRONT_ENDS, LOGMEL
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.models.ops.precision import cast
 from s3rl_jax.models.student.convolutional import ConvolutionalStudent, ConvolutionalStudentConfig
@@ -30,27 +30,34 @@ def build_student(settings: ConfigDict, field: str = "config.student") -> Studen
     """Builds the student of `config.student`.
 
     Args:
-      settings: `size`; for a transformer `streaming`, and `block`, the frames of the shortest step.
+      settings: `size`; `front_end`, the features that it takes; for a transformer `streaming`, and `block`, the frames of the
+        shortest step.
       field: name of `settings`, for messages.
 
     Raises:
-      UserError: for a size that does not exist, or a block that does not divide the context.
+      UserError: for a size or a front end that does not exist, or a block that does not divide the context.
     """
-    size = lookup(SIZES, settings.size, f"{field}.size")
+    size, front_end = lookup(SIZES, settings.size, f"{field}.size"), front_end_of(settings)
+    lookup(FRONT_ENDS, front_end, f"{field}.front_end")
     if isinstance(size, ConvolutionalStudentConfig):
-        return ConvolutionalStudent(size)
+        return ConvolutionalStudent(size, front_end=front_end)
     # Configurations of runs older than streaming students do not have the field.
     if not settings.get("streaming", False):
-        return Student(dataclasses.replace(size, context=0))
+        return Student(dataclasses.replace(size, context=0), front_end)
     block = settings.get("block", size.block)
     if block < 1 or size.context % block:
         raise UserError(f"{field}.block={block}: expected a divisor of {size.context}, the frames that a layer looks back")
-    return Student(dataclasses.replace(size, block=block))
+    return Student(dataclasses.replace(size, block=block), front_end)
+
+
+def front_end_of(settings: ConfigDict) -> str:
+    """The front end of `config.student`. Configurations that are older than the field are of log-mel."""
+    return settings.get("front_end", LOGMEL)
 
 
 def initialise(student: nn.Module, rng: Key[Array, ""]) -> dict[str, Any]:
     """Random parameters `student`, and initial `statistics` for a student with BatchNorm."""
-    initial = student.init(rng, jnp.zeros((1, 16, 2 * BANDS)))
+    initial = student.init(rng, jnp.zeros((1, 16, 2 * FRONT_ENDS[student.front_end].bands)))
     statistics = {STATISTICS: initial["batch_stats"]} if "batch_stats" in initial else {}
     return {"student": initial["params"]} | statistics
 

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
-State = dict[str, Float[ArrayLike, "batch _ ..."]]
+State = dict[str, Num[ArrayLike, "batch _ ..."]]
 STATE = "state"  # name of a scope, by which an export recognises operations on a state, to keep them in float
 
 

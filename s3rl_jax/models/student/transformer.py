@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from s3rl_jax.audio.front_end import LOGMEL
 from s3rl_jax.models.ops.attention import block_attention, scaled_dot_product
 from s3rl_jax.models.ops.dense import Dense, DenseGeneral
 from s3rl_jax.models.ops.depthwise_convolution import depthwise
@@ -87,6 +88,7 @@ class Student(nn.Module):
     """
 
     config: StudentConfig
+    front_end: str = LOGMEL  # the features that it takes, a name in `FRONT_ENDS`
 
     @property
     def width(self) -> int:
