@@ -79,7 +79,6 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
     import jax
     from ml_collections import ConfigDict
 
-    from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
     from s3rl_jax.export.build import build_file
     from s3rl_jax.export.calibration import with_silence_and_noise
     from s3rl_jax.export.file_format import FileFormat
@@ -102,8 +101,10 @@ def export_untrained(size: str, kind: str, folder: Path) -> Path:
         "window": model.clip,
         "hop": model.hop,
         "threshold": {"0.5": 2.0},
-        "smoothing": {"hops": SMOOTHING_HOPS},
-        "refractory_seconds": REFRACTORY_SECONDS,
+        "smoothing": {"hops": model.firing.smoothing_hops},
+        "refractory_seconds": model.firing.refractory_seconds,
+        "patience": model.firing.patience,
+        "rearm": model.firing.rearm,
     }
     path.with_suffix(".json").write_text(json.dumps(fields))
     return path

@@ -130,7 +130,9 @@ def write_results(path: Path, workdirs: list[Path], held: str) -> None:
         arrays["speakers"] = np.array([word.speaker for word in stream.words])
         arrays["labels"] = np.array([word.label for word in stream.words])
         for detector in detectors:
-            trial = trial_of_stream(stream, posteriors_of(jax.device_put(detector.params), stream.audio), model.hop)
+            trial = trial_of_stream(
+                stream, posteriors_of(jax.device_put(detector.params), stream.audio), model.hop, model.firing
+            )
             name = Path(detector.workdir).name
             key = f"{name}|{condition}"
             rows.append({"member": name, "condition": condition, **figures(trial)})

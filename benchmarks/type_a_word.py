@@ -121,7 +121,7 @@ def misses(workdirs: list[Path], held: str, words: tuple[str, ...]) -> dict:
 def figures(stream: Stream, word: str, posteriors: np.ndarray, model) -> dict:
     """Misses of one word, at thresholds that all other recordings of the stream allow."""
     bounds = [(clip.speech_start, clip.speech_stop) for clip in stream.words if label_class(clip.label, True, (word,)) == 1]
-    curve = det_curve(trial_of_words(posteriors, bounds, model.hop, refractory_seconds=model.refractory_seconds))
+    curve = det_curve(trial_of_words(posteriors, bounds, model.hop, model.firing))
     points = {f"{rate:g}": operating_point(curve, rate) for rate in RATES}
     return {
         "people's recordings": curve.words,

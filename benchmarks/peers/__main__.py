@@ -20,6 +20,7 @@ from jaxtyping import Float, Int16
 from benchmarks.measuring import about
 from benchmarks.peers.wake_words import Probabilities, micro, openwakeword
 from s3rl_jax.corpus.corpus import read_corpus
+from s3rl_jax.detect.firing import FiringSettings
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve, operating_point
 from s3rl_jax.evaluate.scored_detector import of_file
@@ -98,7 +99,7 @@ def hop_scores(audio: Int16[np.ndarray, "samples"], probabilities: Probabilities
 def trial_of_hops(stream: Stream, scores: Float[np.ndarray, "hops"]) -> Trial:
     """The trial of scores that need no smoothing."""
     words = [(word.speech_start, word.speech_stop) for word in stream.words]
-    return trial_of_words(scores, words, HOP, smoothing_hops=1)
+    return trial_of_words(scores, words, HOP, FiringSettings(smoothing_hops=1, patience=1))
 
 
 if __name__ == "__main__":

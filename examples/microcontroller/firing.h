@@ -1,45 +1,79 @@
 // Firing: posteriors, hop by hop, become detections. The same rule as s3rl_jax/detect/firing.py, in the same order of float32
 // operations. Plain C++17, no allocation.
 #pragma once
-#include <cmath>
 
 namespace s3rl {
 
-// Hops after a firing in which a detector does not fire again. std::nearbyint rounds halves to the even number, as Python's round.
-inline int RefractoryHops(int hop_samples, double sample_rate, double seconds) {
-  return static_cast<int>(std::nearbyint(seconds * sample_rate / hop_samples));
-}
+// When a detector fires. The arrays have one entry for each keyword, or one for all.
+struct FiringRule {
+  const double* thresholds;  // the lowest score that fires
+  const int* refractory;     // hops after a firing in which it does not fire again
+  int patience;              // hops in a row at which the score must reach the threshold
+  double rearm;              // share of the threshold below which the score must fall after a firing; negative: it need not
+};
 
-template <int labels, int smoothing_hops>
+// labels: number of classes, class 0 no keyword. scores: labels - 1, a score for each keyword; or 1, the sum of all.
+template <int labels, int scores, int smoothing_hops>
 class FiringState {
- public:
-  FiringState(double threshold, int refractory) : threshold_(threshold), refractory_(refractory) {}
+  static_assert(scores == 1 || scores == labels - 1, "one score, or one for each keyword");
 
-  // Takes the posteriors of the next hop, class 0 no keyword. Returns the class of the likeliest keyword if the detector fires
-  // at this hop, else 0.
+ public:
+  explicit FiringState(const FiringRule& rule) : rule_(rule) {
+    for (int s = 0; s < scores; ++s) since_firing_[s] = kNever, armed_[s] = true;
+  }
+
+  // Takes the posteriors of the next hop, class 0 no keyword. Returns the class of the keyword that is detected at this hop, or 0.
   int Step(const float* posteriors) {
     float* newest = recent_[hops_ % smoothing_hops];
     any_[hops_ % smoothing_hops] = 0;
     for (int k = 0; k < labels; ++k) newest[k] = posteriors[k];
     for (int k = 1; k < labels; ++k) any_[hops_ % smoothing_hops] += posteriors[k];
     ++hops_;
-    score_ = Mean([this](int hop) { return any_[hop]; });
-    if (since_firing_ <= refractory_) ++since_firing_;
-    if (!(score_ >= threshold_) || since_firing_ <= refractory_) return 0;
-    since_firing_ = 0;
+    int fired = -1, highest = 0;
+    float score[scores];
+    for (int s = 0; s < scores; ++s) {
+      score[s] = scores == 1 ? Mean([this](int hop) { return any_[hop]; }) : Smoothed(s + 1);
+      if (score[s] > score[highest]) highest = s;
+      if (Fires(s, score[s]) && (fired < 0 || score[s] > score[fired])) fired = s;
+    }
+    score_ = score[fired < 0 ? highest : fired];
+    if (fired < 0) return 0;
+    return scores == 1 ? Likeliest() : fired + 1;
+  }
+
+  // The score that fired at the last hop, or the highest one if none did.
+  float score() const { return score_; }
+
+ private:
+  static constexpr int kNever = 1 << 30;
+
+  // Takes the next value of one score, and returns whether it fires.
+  bool Fires(int s, float score) {
+    if (since_firing_[s] < kNever) ++since_firing_[s];
+    if (rule_.rearm < 0 || score < rule_.rearm * rule_.thresholds[s]) armed_[s] = true;
+    if (!(score >= rule_.thresholds[s])) {
+      hops_above_[s] = 0;
+    } else if (hops_above_[s] < rule_.patience) {
+      ++hops_above_[s];
+    }
+    if (hops_above_[s] < rule_.patience || !armed_[s] || since_firing_[s] <= rule_.refractory[s]) return false;
+    since_firing_[s] = 0;
+    armed_[s] = false;
+    return true;
+  }
+
+  int Likeliest() const {
     int likeliest = 1;
-    float highest = -1;
-    for (int k = 1; k < labels; ++k) {
-      const float smoothed = Mean([this, k](int hop) { return recent_[hop][k]; });
-      if (smoothed > highest) highest = smoothed, likeliest = k;
+    for (int k = 2; k < labels; ++k) {
+      if (Smoothed(k) > Smoothed(likeliest)) likeliest = k;
     }
     return likeliest;
   }
 
-  // Smoothed posterior of any keyword after the last hop.
-  float score() const { return score_; }
+  float Smoothed(int k) const {
+    return Mean([this, k](int hop) { return recent_[hop][k]; });
+  }
 
- private:
   // Adds from the oldest hop to the newest; hops before the first count as zeros.
   template <class Value>
   float Mean(Value value) const {
@@ -48,11 +82,11 @@ class FiringState {
     return sum / smoothing_hops;
   }
 
-  double threshold_;
-  int refractory_;
+  FiringRule rule_;
   float recent_[smoothing_hops][labels] = {}, any_[smoothing_hops] = {}, score_ = 0;
   unsigned hops_ = 0;
-  int since_firing_ = 1 << 30;
+  int since_firing_[scores], hops_above_[scores] = {};
+  bool armed_[scores];
 };
 
 }  // namespace s3rl

@@ -48,8 +48,8 @@ int main() {
 
   s3rl::FrontEnd front_end;
   int16_t pcm[detector_hop_samples];
-  const int refractory = s3rl::RefractoryHops(detector_hop_samples, s3rl::kRate, detector_refractory_seconds);
-  s3rl::FiringState<kLabels, detector_smoothing_hops> firing(detector_threshold, refractory);
+  s3rl::FiringState<kLabels, detector_scores, detector_smoothing_hops> firing(
+      {detector_thresholds, detector_refractory_hops, detector_patience, detector_rearm});
   for (int hop = 0; std::fread(pcm, sizeof(pcm), 1, stdin) == 1; ++hop) {
     int8_t* features = interpreter.input(detector_features_input)->data.int8;
     for (int frame = 0; frame < kFrames; ++frame) {

@@ -1,6 +1,6 @@
 """The .json beside an exported model: the schema that the export writes and every runtime checks.
 
-`FIELDS` lists each field, its valid values, and whether a runtime needs it. This module imports the standard library alone.
+`FIELDS` lists each field, its valid values, and whether a runtime needs it.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.firing import FiringRule, FiringSettings, refractory_hops
 
 QUANTISATIONS = ("none", "dynamic", "int8", "int16x8")
 DEFAULT_POINT = "0.5"  # false accepts an hour
@@ -59,6 +60,13 @@ def _smoothing(value: Any) -> bool:
     return isinstance(value, dict) and value.get("kind", "mean") == "mean" and _integer(1, 1000)(value.get("hops"))
 
 
+def _keywords(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(entry, dict) and _thresholds(entry.get("threshold")) and _SECONDS.valid(entry.get("refractory_seconds"))
+        for entry in value.values()
+    )
+
+
 def _signatures(value: Any) -> bool:
     return isinstance(value, dict) and all(
         isinstance(entry, dict) and isinstance(entry.get("inputs"), dict) and _texts(entry.get("state", []))
@@ -73,6 +81,7 @@ def _counts(value: Any) -> bool:
 _SIZE = Field(_integer(0, 2**40), "a whole number")
 _ERROR = Field(_number(0.0, 1.0), "a number from 0 to 1")
 _TEXT = Field(_text, "a text")
+_SECONDS = Field(_number(0.0, 3600.0), "a number of seconds, 0 to 3600", True)
 FIELDS = {
     "labels": Field(_labels, "a list of different texts, the first of them empty, then at least one keyword", True),
     "sample_rate": Field(_integer(4000, 384_000), "a whole number of Hz, 4000 to 384000", True),
@@ -80,7 +89,10 @@ FIELDS = {
     "hop": Field(_integer(1, 100_000_000), "a whole number of samples", True),
     "threshold": Field(_thresholds, f"an object of numbers from 0 to {HIGHEST_THRESHOLD:g}, one an operating point", True),
     "smoothing": Field(_smoothing, 'an object {"kind": "mean", "hops": 1 to 1000}', True),
-    "refractory_seconds": Field(_number(0.0, 3600.0), "a number of seconds, 0 to 3600", True),
+    "refractory_seconds": _SECONDS,
+    "keywords": Field(_keywords, "an object: for each keyword its threshold (as above) and refractory_seconds"),
+    "patience": Field(_integer(1, 1000), "a whole number of hops, 1 to 1000"),
+    "rearm": Field(_number(0.0, 1.0), "a number from 0 to 1"),
     "quantisation": Field(lambda value: value in QUANTISATIONS, f"one of {', '.join(QUANTISATIONS)}"),
     "io": Field(lambda value: value in ("float32", "int8"), "float32 or int8"),
     "signatures": Field(_signatures, "an object: for each signature the shapes of its inputs and the names of its state"),
@@ -110,8 +122,9 @@ class Description:
       window: samples that the signature `detect` takes.
       hop: samples from one score to the next.
       thresholds: operating point (false accepts an hour, as text) to threshold.
-      smoothing_hops: hops over which posteriors are averaged.
-      refractory_seconds: time after a firing in which the detector does not fire again.
+      firing: settings of firing; those of files older than `patience` and `rearm` are 1 and None.
+      keywords: operating point to threshold, and refractory time in seconds, of each keyword. Empty in older files: then
+        `thresholds` are of the sum of the keywords' posteriors.
       path: the .json, for messages.
     """
 
@@ -120,8 +133,8 @@ class Description:
     window: int
     hop: int
     thresholds: dict[str, float]
-    smoothing_hops: int
-    refractory_seconds: float
+    firing: FiringSettings
+    keywords: tuple[tuple[dict[str, float], float], ...] = ()
     path: str = ""
 
     def threshold(self, operating_point: str | None = None) -> float:
@@ -133,12 +146,27 @@ class Description:
         Raises:
           UserError: if there is no such operating point.
         """
+        return self.thresholds[self._point(operating_point)]
+
+    def rule(self, operating_point: str | None = None) -> FiringRule:
+        """Returns the rule of firing at an operating point, with the arguments and errors of `threshold`."""
+        point = self._point(operating_point)
+        keywords = self.keywords or ((self.thresholds, self.firing.refractory_seconds),)
+        return FiringRule(
+            tuple(thresholds[point] for thresholds, _ in keywords),
+            tuple(refractory_hops(self.hop, self.sample_rate, seconds) for _, seconds in keywords),
+            self.firing.smoothing_hops,
+            self.firing.patience,
+            self.firing.rearm,
+        )
+
+    def _point(self, operating_point: str | None) -> str:
         if operating_point is None:
-            operating_point = DEFAULT_POINT if DEFAULT_POINT in self.thresholds else next(iter(self.thresholds))
+            return DEFAULT_POINT if DEFAULT_POINT in self.thresholds else next(iter(self.thresholds))
         if operating_point not in self.thresholds:
             points = ", ".join(self.thresholds)
             raise UserError(f"{self.path}: no threshold for {operating_point} false accepts an hour; expected one of {points}")
-        return float(self.thresholds[operating_point])
+        return operating_point
 
 
 def check_fields(fields: Any, path: str) -> Description:
@@ -163,14 +191,18 @@ def check_fields(fields: Any, path: str) -> Description:
             raise UserError(f"{path}: {name}={_shortened(fields[name])}: expected {field.expected}")
     if fields["hop"] > fields["window"]:
         raise UserError(f"{path}: hop={fields['hop']}: expected at most the window, {fields['window']} samples")
+    keywords, labels, points = fields.get("keywords", {}), fields["labels"][1:], fields["threshold"].keys()
+    if keywords and (keywords.keys() != set(labels) or any(k["threshold"].keys() != points for k in keywords.values())):
+        raise UserError(f"{path}: keywords={_shortened(keywords)}: expected the labels, and the operating points of threshold")
+    seconds, hops = float(fields["refractory_seconds"]), fields["smoothing"]["hops"]
     return Description(
         tuple(fields["labels"]),
         fields["sample_rate"],
         fields["window"],
         fields["hop"],
-        {point: float(threshold) for point, threshold in fields["threshold"].items()},
-        fields["smoothing"]["hops"],
-        float(fields["refractory_seconds"]),
+        _floats(fields["threshold"]),
+        FiringSettings(seconds, hops, fields.get("patience", 1), fields.get("rearm")),
+        tuple((_floats(keywords[k]["threshold"]), float(keywords[k]["refractory_seconds"])) for k in labels if keywords),
         path,
     )
 
@@ -217,6 +249,10 @@ def _read_fields(model: Path) -> tuple[dict[str, Any], Description]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a description that s3rl_jax.export wrote: {error}") from error
     return fields, check_fields(fields, str(path))
+
+
+def _floats(values: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
 
 
 def _shortened(value: Any) -> str:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32, Num
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.description import read_model
-from s3rl_jax.detect.firing import FiringState, refractory_hops
+from s3rl_jax.detect.firing import FiringState
 from s3rl_jax.detect.litert import LiteRtModel
 from s3rl_jax.detect.mixing import Mixer
 from s3rl_jax.detect.onnx import OnnxModel
@@ -22,7 +22,7 @@ class Detection:
     Attributes:
       seconds: time of the detection, from the beginning of the stream.
       keyword: label of the keyword.
-      score: smoothed posterior of any keyword.
+      score: the score that fired: the smoothed posterior of the keyword.
     """
 
     seconds: float
@@ -47,9 +47,9 @@ class Detector:
       labels: class k is `labels[k]`; class 0, the empty text, is no keyword.
       sample_rate: Hz, of the model.
       window, hop: samples at `sample_rate`.
-      threshold: the lowest score that fires.
       posteriors: unsmoothed posteriors of each hop of the last call, [labels] each.
-      score: smoothed posterior of any keyword after the last hop.
+      score: the score after the last hop; with several keywords, the highest one.
+      threshold: the lowest value of that score that fires.
 
     Raises:
       UserError: if the file or its .json is not one that s3rl_jax.export wrote, or soxr is needed and not installed.
@@ -59,9 +59,7 @@ class Detector:
         content, _, description = read_model(path)
         self.labels = list(description.labels)
         self.sample_rate, self.window, self.hop = description.sample_rate, description.window, description.hop
-        self.threshold = description.threshold(operating_point)
-        refractory = refractory_hops(self.hop, self.sample_rate, description.refractory_seconds)
-        self._firing = FiringState(self.threshold, refractory, description.smoothing_hops)
+        self._firing = FiringState(description.rule(operating_point))
         self._model = (OnnxModel if path.endswith(".onnx") else LiteRtModel)(content, self.window, path)
         self._check_model(path)
         self._rate, self._channel = self.sample_rate if rate is None else rate, channel
@@ -86,7 +84,7 @@ class Detector:
         self._pending = np.zeros(0, np.float32)
         self._hops = 0
         self.posteriors: list[Float[np.ndarray, "labels"]] = []
-        self.score = 0.0
+        self.score, self.threshold = 0.0, self._firing.rule.thresholds[0]
 
     def process(self, samples: Num[np.ndarray, "samples"] | Num[np.ndarray, "samples channels"]) -> list[Detection]:
         """Scores each whole hop of the samples; the remainder waits for the next call, or for `flush`.
@@ -105,8 +103,8 @@ class Detector:
         return self._score(self._resampler.process(mono))
 
     def flush(self) -> list[Detection]:
-        """Ends the stream: scores the remaining samples, and then one hop of silence for each hop of the smoothing, so that a
-        word at the very end reaches its full score. More silence would be sound that the model was not trained on.
+        """Ends the stream: scores the remaining samples, and then one hop of silence for each hop of the smoothing and of the
+        patience but one, so that a word at the very end can fire. The model was not trained on more silence.
 
         `posteriors` then holds the hops that contain samples. A detection in the silence has the time of the stream's end.
         Call `reset` before the next stream.
@@ -116,7 +114,8 @@ class Detector:
         silence = np.zeros(-end % self.hop, np.float32)
         detections = self._score(np.concatenate([rest, silence]))
         posteriors = self.posteriors
-        detections += self._score(np.zeros(self._firing.smoothing_hops * self.hop, np.float32))
+        rule = self._firing.rule
+        detections += self._score(np.zeros((rule.smoothing_hops + rule.patience - 1) * self.hop, np.float32))
         self.posteriors = posteriors
         seconds = end / self.sample_rate
         return [dataclasses.replace(d, seconds=min(d.seconds, seconds)) for d in detections]
@@ -134,7 +133,7 @@ class Detector:
         posteriors = self._model.step(samples)
         self.posteriors.append(posteriors)
         scored = self._firing.step(posteriors)
-        self.score = float(scored.score)
+        self.score, self.threshold = float(scored.score), scored.threshold
         self._hops += 1
         if scored.keyword is None:
             return []

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.detect.firing import firings
 from s3rl_jax.evaluate.intervals import poisson, wilson
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial
@@ -76,7 +75,7 @@ def latencies(trial: Trial, ends: Float[np.ndarray, "words"], threshold: float) 
       ends: ends of the words in seconds.
       threshold: threshold of the detector.
     """
-    fired = firings(trial.scores, threshold, trial.refractory)
+    fired = trial.firings(threshold)
     seconds = []
     for (first, last), end in zip(trial.zones, ends, strict=True):
         inside = fired[(fired >= first) & (fired < last)]

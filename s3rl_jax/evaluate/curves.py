@@ -61,7 +61,7 @@ def det_curve(trial: Trial) -> Curve:
     There are at most 1500 thresholds: the 500 highest, and others evenly spaced by rank.
     """
     peaks, outside = trial.peaks, trial.outside
-    negative = np.where(outside, trial.scores, 0.0)
+    negative = np.where(outside, trial.held, 0.0)
     # A word is detected at a threshold equal to its score; a negative is no false accept just above its score.
     candidates = np.unique(np.concatenate([peaks, np.nextafter(_local_maxima(negative), 2.0)]))
     if len(candidates) > MOST_THRESHOLDS:

@@ -14,6 +14,7 @@ from s3rl_jax.evaluate.classification import CLIPS, classify
 from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve
+from s3rl_jax.evaluate.keyword_points import keyword_points
 from s3rl_jax.evaluate.relative_false_accepts import RELATIVE_RATE, RelativeFalseAccepts, relative_false_accepts
 from s3rl_jax.evaluate.report.folder import METRICS, PAGE, new_report
 from s3rl_jax.evaluate.report.model_card import ModelCard, model_card
@@ -100,6 +101,7 @@ def _score(name: str, stream: Stream, detector: ScoredDetector, baselines: list[
     trial = detector.trial(stream, posteriors)
     curve = det_curve(trial)
     metrics = condition_metrics(trial, stream, curve)
+    metrics["keywords"] = keyword_points(stream, posteriors, detector.keywords, detector.hop, detector.firing)
     threshold = metrics["threshold"][metrics["breakdown_at_fa_per_hour"]]
     baseline_trials = {baseline.name: baseline.trial(stream) for baseline in baselines}
     first = next(iter(baseline_trials.values()), None)

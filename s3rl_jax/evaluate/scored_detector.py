@@ -10,7 +10,7 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.detector import Detector
-from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
+from s3rl_jax.detect.firing import USUAL, FiringSettings
 from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial, trial_of_stream
@@ -28,16 +28,14 @@ class ScoredDetector(NamedTuple):
       keywords: class k + 1 is keyword k.
       hop: samples from one score to the next.
       score: function from int16 samples of a stream to posteriors after each hop.
-      smoothing_hops: number of hops in the mean.
-      refractory_seconds: time after a firing in which it does not fire again.
+      firing: settings of firing.
     """
 
     name: str
     keywords: tuple[str, ...]
     hop: int
     score: Scorer
-    smoothing_hops: int = SMOOTHING_HOPS
-    refractory_seconds: float = REFRACTORY_SECONDS
+    firing: FiringSettings = USUAL
 
     def trial(self, stream: Stream, posteriors: Float[np.ndarray, "hops classes"] | None = None) -> Trial:
         """Scores a stream.
@@ -47,14 +45,14 @@ class ScoredDetector(NamedTuple):
           posteriors: its posteriors; None: they are computed.
         """
         scored = self.score(stream.audio) if posteriors is None else posteriors
-        return trial_of_stream(stream, scored, self.hop, self.smoothing_hops, self.refractory_seconds)
+        return trial_of_stream(stream, scored, self.hop, self.firing)
 
 
 def of_run(detector: TrainedDetector) -> ScoredDetector:
     """Compiles a fine-tuned run."""
     model = detector.model
     score = stream_scorer(model, detector.params)
-    return ScoredDetector(detector.workdir, detector.keywords, model.hop, score, refractory_seconds=model.refractory_seconds)
+    return ScoredDetector(detector.workdir, detector.keywords, model.hop, score, model.firing)
 
 
 def of_file(path: str) -> ScoredDetector:
@@ -75,8 +73,7 @@ def of_file(path: str) -> ScoredDetector:
             posteriors += [row[None] for row in detector.posteriors]
         return np.concatenate(posteriors)
 
-    smoothing, refractory = description.smoothing_hops, float(description.refractory_seconds)
-    return ScoredDetector(path, tuple(detector.labels[1:]), detector.hop, score, smoothing, refractory)
+    return ScoredDetector(path, tuple(detector.labels[1:]), detector.hop, score, description.firing)
 
 
 def open_baseline(name: str, keywords: tuple[str, ...]) -> ScoredDetector:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS, firings, refractory_hops, smooth
+from s3rl_jax.detect.firing import USUAL, FiringSettings, firings_of_held, lowest, refractory_hops, smooth
 from s3rl_jax.evaluate.stream import Stream
 
 LATENESS_SECONDS = 1.0  # a word's zone ends this long after the word
@@ -26,6 +26,8 @@ class Trial:
       hop_seconds: seconds from one hop to the next.
       refractory: hops after a firing in which the detector does not fire again.
       aftermath: hops after a zone at which a firing is neither a detection nor a false accept.
+      patience: hops in a row at which the score must reach the threshold.
+      rearm: share of the threshold below which the score must fall after a firing; None: it need not fall.
     """
 
     scores: Float[np.ndarray, "hops"]
@@ -33,6 +35,13 @@ class Trial:
     hop_seconds: float
     refractory: int
     aftermath: int = 0
+    patience: int = 1
+    rearm: float | None = None
+
+    @functools.cached_property
+    def held(self) -> Float[np.ndarray, "hops"]:
+        """The highest threshold that the score of each hop and of those before it, `patience` in all, reach."""
+        return lowest(self.scores, self.patience)
 
     @functools.cached_property
     def outside(self) -> Bool[np.ndarray, "hops"]:
@@ -48,8 +57,8 @@ class Trial:
         return round(float(np.diff(self.zones, axis=1).mean()))
 
     def stretch_peaks(self, hops: int) -> Float[np.ndarray, "stretches"]:
-        """Highest score of each stretch of `hops` hops outside of the words' zones."""
-        negative = self.scores[self.outside]
+        """Highest threshold that is reached in each stretch of `hops` hops outside of the words' zones."""
+        negative = self.held[self.outside]
         return negative[: len(negative) // hops * hops].reshape(-1, hops).max(axis=1)
 
     @property
@@ -59,21 +68,21 @@ class Trial:
 
     @property
     def peaks(self) -> Float[np.ndarray, "words"]:
-        """Highest score in each word's zone."""
-        return np.array([self.scores[first:last].max(initial=0.0) for first, last in self.zones])
+        """Highest threshold that is reached in each word's zone."""
+        return np.array([self.held[first:last].max(initial=0.0) for first, last in self.zones])
 
     def false_accepts(self, threshold: float | np.floating) -> Int[np.ndarray, "firings"]:
         """Hops of the false accepts. The refractory time applies after detections of words too."""
-        fired = firings(self.scores, threshold, self.refractory)
+        fired = self.firings(threshold)
         return fired[self.outside[fired]]
+
+    def firings(self, threshold: float | np.floating) -> Int[np.ndarray, "firings"]:
+        """Hops of all firings."""
+        return firings_of_held(self.scores, self.held, threshold, self.refractory, self.rearm)
 
 
 def trial_of_stream(
-    stream: Stream,
-    posteriors: Float[np.ndarray, "hops classes"],
-    hop: int,
-    smoothing_hops: int = SMOOTHING_HOPS,
-    refractory_seconds: float = REFRACTORY_SECONDS,
+    stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop: int, firing: FiringSettings = USUAL
 ) -> Trial:
     """Creates the trial of a detector with one keyword or several; its score is the sum of the keywords' posteriors.
 
@@ -81,31 +90,35 @@ def trial_of_stream(
       stream: the stream.
       posteriors: posteriors after each hop; class 0 is no keyword.
       hop: samples from one score to the next.
-      smoothing_hops: number of hops in the mean.
-      refractory_seconds: time after a firing in which the detector does not fire again.
+      firing: settings of firing.
     """
     words = [(clip.speech_start, clip.speech_stop) for clip in stream.words]
-    return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop, smoothing_hops, refractory_seconds)
+    return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop, firing)
 
 
 def trial_of_words(
     posteriors: Float[np.ndarray, "hops"],
     words: Sequence[tuple[int, int]],
     hop: int,
-    smoothing_hops: int = SMOOTHING_HOPS,
-    refractory_seconds: float = REFRACTORY_SECONDS,
+    firing: FiringSettings = USUAL,
 ) -> Trial:
-    """Creates a trial from the posteriors of any keyword and the bounds of the words.
+    """Creates a trial from the posteriors of a keyword and the bounds of the words.
 
     Args:
-      posteriors: unsmoothed posterior of any keyword after each hop.
+      posteriors: unsmoothed posterior after each hop, of one keyword or the sum of several.
       words: first sample of each word, and one past its last.
       hop: samples from one score to the next.
-      smoothing_hops: number of hops in the mean.
-      refractory_seconds: time after a firing in which the detector does not fire again.
+      firing: settings of firing.
     """
     lateness = int(LATENESS_SECONDS * SAMPLE_RATE)
     zones = np.array([(start // hop, -(-(stop + lateness) // hop)) for start, stop in words], np.int64)
-    aftermath = round(max(AFTERMATH_SECONDS, refractory_seconds - LATENESS_SECONDS) * SAMPLE_RATE / hop)
-    refractory = refractory_hops(hop, SAMPLE_RATE, refractory_seconds)
-    return Trial(smooth(posteriors, smoothing_hops), zones, hop / SAMPLE_RATE, refractory, aftermath)
+    aftermath = round(max(AFTERMATH_SECONDS, firing.refractory_seconds - LATENESS_SECONDS) * SAMPLE_RATE / hop)
+    return Trial(
+        smooth(posteriors, firing.smoothing_hops),
+        zones,
+        hop / SAMPLE_RATE,
+        refractory_hops(hop, SAMPLE_RATE, firing.refractory_seconds),
+        aftermath + firing.patience - 1,
+        firing.patience,
+        firing.rearm,
+    )

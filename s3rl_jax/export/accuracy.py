@@ -9,6 +9,7 @@ from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.evaluate.condition_metrics import condition_metrics
 from s3rl_jax.evaluate.curves import det_curve
+from s3rl_jax.evaluate.keyword_points import keyword_points
 from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.evaluate.stream import build_stream
 from s3rl_jax.evaluate.trial import trial_of_stream
@@ -44,25 +45,28 @@ def score_file(
 
     Returns:
       `corpus`, `split`, `hours` and `too_few_hours_for`; `threshold` and `frr_at_fa_per_hour` of the file at each operating
-      point; `float_frr_at_fa_per_hour` of the JAX model; and `frr_change`, the file's false reject rate at 0.5 false accepts
-      an hour minus the JAX model's.
+      point; `keywords`, the result of `keyword_points`; `float_frr_at_fa_per_hour` of the JAX model; and `frr_change`, the
+      file's false reject rate at 0.5 false accepts an hour minus the JAX model's.
 
     Raises:
       UserError: if the corpus or the split does not exist, or has no keyword.
     """
-    stream = build_stream(read_corpus(corpus, split), parse_keywords(keyword))
+    keywords = parse_keywords(keyword)
+    stream = build_stream(read_corpus(corpus, split), keywords)
 
     def metrics_of(posteriors: Float[np.ndarray, "hops classes"]) -> dict[str, Any]:
-        trial = trial_of_stream(stream, posteriors, model.hop, refractory_seconds=model.refractory_seconds)
+        trial = trial_of_stream(stream, posteriors, model.hop, model.firing)
         return condition_metrics(trial, stream, det_curve(trial))
 
-    of_file = metrics_of(_posteriors(content, file_format, model, params, stream.audio))
+    posteriors = _posteriors(content, file_format, model, params, stream.audio)
+    of_file = metrics_of(posteriors)
     of_model = metrics_of(stream_scorer(model, params)(stream.audio))
     return {
         "corpus": corpus,
         "split": split,
         "hours": round(stream.seconds / 3600, 4),
         "threshold": of_file["threshold"],
+        "keywords": keyword_points(stream, posteriors, keywords, model.hop, model.firing),
         FRR: of_file[FRR],
         f"float_{FRR}": of_model[FRR],
         "frr_change": round(of_file[FRR][RATE] - of_model[FRR][RATE], 5),

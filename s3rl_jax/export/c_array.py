@@ -36,7 +36,7 @@ def _identifier(stem: str) -> str:
 def _header(model: bytes, description: Description, name: str) -> str:
     guard = f"{name.upper()}_MODEL_H_"
     points = "\n".join(f"//   {rate}: {threshold}" for rate, threshold in description.thresholds.items())
-    keywords = list(description.labels[1:])
+    keywords, rule = list(description.labels[1:]), description.rule()
     return f"""// Written by s3rl_jax.export. Keyword: {keywords}; false accepts an hour and their thresholds:
 {points}
 #ifndef {guard}
@@ -45,9 +45,14 @@ def _header(model: bytes, description: Description, name: str) -> str:
 extern const unsigned char {name}_model[];  // aligned to 16 bytes
 extern const size_t {name}_model_size;
 extern const char* const {name}_labels[{len(description.labels)}];  // 0 is no keyword
-constexpr float {name}_threshold = {description.threshold():.6f}f;  // of the mean of the keyword's posterior over the last hops
-constexpr int {name}_smoothing_hops = {description.smoothing_hops};
-constexpr float {name}_refractory_seconds = {description.refractory_seconds:.2f}f;
+constexpr int {name}_smoothing_hops = {rule.smoothing_hops};
+// When it fires, as firing.h takes it: of each keyword, the threshold and the hops in which it does not fire again; hops in a
+// row; share of the threshold below which the score must fall (negative: it need not).
+constexpr int {name}_scores = {len(rule.thresholds)};
+constexpr double {name}_thresholds[] = {{{", ".join(map(repr, rule.thresholds))}}};
+constexpr int {name}_refractory_hops[] = {{{", ".join(map(str, rule.refractory))}}};
+constexpr int {name}_patience = {rule.patience};
+constexpr double {name}_rearm = {-1.0 if rule.rearm is None else rule.rearm!r};
 constexpr int {name}_hop_samples = {description.hop};
 constexpr size_t {name}_arena_bytes = {arena_estimate(model)};  // an estimate; arena_used_bytes() tells
 {_integer_tensors(model, name)}#endif

@@ -10,7 +10,6 @@ from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import keyword_labels
 from s3rl_jax.detect.description import sha256
-from s3rl_jax.detect.firing import SMOOTHING_HOPS
 from s3rl_jax.export.build import ExportedFile
 from s3rl_jax.export.conversion import operators
 from s3rl_jax.export.file_format import FileFormat
@@ -27,7 +26,7 @@ LANGUAGE_IF_UNKNOWN = "en"
 def describe(
     file: ExportedFile, file_format: FileFormat, detector: TrainedDetector, training: Clips, thresholds: dict[str, float]
 ) -> dict[str, Any]:
-    """Computes all fields but `scored`.
+    """Computes all fields but `scored` and `keywords`.
 
     Args:
       file: the exported model.
@@ -36,6 +35,7 @@ def describe(
       training: recordings of its training split.
       thresholds: threshold of each operating point.
     """
+    firing = detector.model.firing
     is_onnx = file_format.container == "onnx"
     return {
         "labels": ["", *detector.keywords],
@@ -43,8 +43,10 @@ def describe(
         "window": detector.model.clip,
         "hop": detector.model.hop,
         "threshold": thresholds,
-        "smoothing": {"kind": "mean", "hops": SMOOTHING_HOPS},
-        "refractory_seconds": detector.model.refractory_seconds,
+        "smoothing": {"kind": "mean", "hops": firing.smoothing_hops},
+        "refractory_seconds": firing.refractory_seconds,
+        "patience": firing.patience,
+        "rearm": firing.rearm,
         "quantisation": file_format.quantize,
         "io": "int8" if file_format.has_integer_ends else file_format.io,
         "signatures": {signature.name: _shapes(signature) for signature in file.signatures},

@@ -103,13 +103,22 @@ def _score(
     metrics: dict[str, Any],
     thresholds: dict[str, float],
 ) -> dict[str, Any]:
-    """The fields `scored` and `threshold` from the score of the file; or the reason why it has none, and `thresholds`."""
+    """`scored`, `threshold` and `keywords` from the score of the file; or why it has none, and those of the report."""
     corpus, split = metrics.get("corpus", detector.config.data.corpus), metrics.get("split", "test")
     try:
         scored = score_file(content, file_format, detector.model, detector.params, detector.config.keyword, corpus, split)
     except UserError as error:
-        return {"scored": {"not": str(error)}, "threshold": thresholds}
-    return {"scored": scored, "threshold": scored["threshold"]}
+        keywords = metrics["conditions"]["clean"].get("keywords", {}) if metrics else {}
+        return {"scored": {"not": str(error)}, "threshold": thresholds, **_keywords(keywords)}
+    return {"scored": scored, "threshold": scored["threshold"], **_keywords(scored.pop("keywords"))}
+
+
+def _keywords(points: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The field `keywords`, from the result of `keyword_points`; nothing if that is empty."""
+    entries = {
+        keyword: {name: point[name] for name in ("threshold", "refractory_seconds")} for keyword, point in points.items()
+    }
+    return {"keywords": entries} if entries else {}
 
 
 def _read_metrics(workdir: str, report: str | None) -> dict[str, Any]:

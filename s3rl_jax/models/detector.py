@@ -14,7 +14,7 @@ from s3rl_jax.audio.front_end import FRONT_ENDS, LOGMEL, FrontEnd
 from s3rl_jax.audio.logmel import HOP, stack_frames, stacked_count
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError, lookup
-from s3rl_jax.detect.firing import refractory_seconds
+from s3rl_jax.detect.firing import FiringSettings, refractory_seconds
 from s3rl_jax.models.head import POOLINGS, Head, stream_logits, window_logits
 from s3rl_jax.models.quantization_aware import fake_quantise_params, rounding_activations
 from s3rl_jax.models.student.registry import build_student, encode, initialise, variables
@@ -75,9 +75,9 @@ class KeywordModel:
         return -(-(self.window + self.lead) // self.hop) * self.hop if self.streaming else self.window
 
     @property
-    def refractory_seconds(self) -> float:
-        """Time after a firing in which a detector with this window does not fire again."""
-        return refractory_seconds(self.window / SAMPLE_RATE)
+    def firing(self) -> FiringSettings:
+        """Settings of firing of a detector with this window."""
+        return FiringSettings(refractory_seconds(self.window / SAMPLE_RATE))
 
     def init(self, rng: Key[Array, ""]) -> dict[str, Any]:
         """Random parameters: `student`, `head`, and `statistics` for a student with BatchNorm."""

@@ -109,10 +109,7 @@ def score_on(streams: dict[str, Stream], model: KeywordModel, rate: float) -> Ca
     def score(params: Any) -> dict[str, float]:
         begun, on_device = time.monotonic(), jax.device_put(params)
         posteriors = {name: posteriors_of(on_device, stream.audio) for name, stream in streams.items()}
-        trials = {
-            name: trial_of_stream(stream, posteriors[name], model.hop, refractory_seconds=model.refractory_seconds)
-            for name, stream in streams.items()
-        }
+        trials = {name: trial_of_stream(stream, posteriors[name], model.hop, model.firing) for name, stream in streams.items()}
         counts = {name: misses_and_false_accepts(trial, rate) for name, trial in trials.items()}
         misses = ", ".join(f"{count} of {len(trials[name].zones)} in {name}" for name, (count, _) in counts.items())
         LOGGER.info(f"misses at {rate:g} false accepts an hour: {misses} (scored in {time.monotonic() - begun:.0f} s)")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.description import FIELDS, check_fields, read_model
+from s3rl_jax.detect.firing import FiringRule
 
 VALID = {
     "labels": ["", "alexa"],
@@ -28,6 +29,16 @@ NONSENSE = {
     "threshold": [{}, {"0.5": -0.1}, {"0.5": math.nan}, {"0.5": math.inf}, {"0.5": "0.8"}, {"0.5": None}, 0.8, [0.8]],
     "smoothing": [{}, {"hops": 0}, {"hops": -3}, {"hops": 3.0}, {"kind": "median", "hops": 3}, {"hops": 10**9}, 3],
     "refractory_seconds": [-1, math.nan, math.inf, "2", None, 1e9],
+    "keywords": [
+        [],
+        {"alexa": 0.8},
+        {"alexa": {"threshold": {"0.5": 0.8, "10": 0.2}}},
+        {"alexa": {"threshold": {"0.5": 0.8}, "refractory_seconds": 1.0}},
+        {"banana": {"threshold": {"0.5": 0.8, "10": 0.2}, "refractory_seconds": 1.0}},
+        {"alexa": {"threshold": {"0.5": 0.8, "10": math.nan}, "refractory_seconds": 1.0}},
+    ],
+    "patience": [0, -1, 2.0, "3", None],
+    "rearm": [-0.1, 1.1, math.nan, "0.5", None],
     "quantisation": ["int4", 8, []],
     "signatures": [[], {"stream": 1}, {"stream": {"inputs": [], "state": []}}, {"stream": {"inputs": {}, "state": "audio"}}],
     "parity_error": [-1, math.nan, "0"],
@@ -43,7 +54,7 @@ JSON = st.recursive(
 
 def test_a_valid_description_is_read():
     description = check_fields(VALID, "m.json")
-    assert (description.labels, description.hop, description.smoothing_hops) == (("", "alexa"), 2560, 3)
+    assert (description.labels, description.hop, description.firing.smoothing_hops) == (("", "alexa"), 2560, 3)
     assert description.threshold() == 0.8
     assert description.threshold("10") == 0.25
     with pytest.raises(UserError, match=r"m\.json: no threshold for 7 false accepts an hour; expected one of 0\.5, 10"):
@@ -52,6 +63,19 @@ def test_a_valid_description_is_read():
 
 def test_another_operating_point_is_the_default_where_the_usual_one_is_missing():
     assert check_fields(VALID | {"threshold": {"default": 0.5}}, "m.json").threshold() == 0.5
+
+
+def test_an_older_description_has_the_older_rule():
+    assert check_fields(VALID, "m.json").rule("10") == FiringRule((0.25,), (12,), 3, patience=1, rearm=None)
+
+
+def test_the_rule_has_what_was_chosen_for_each_keyword():
+    keywords = {
+        "banana": {"threshold": {"0.5": 0.6, "10": 0.1}, "refractory_seconds": 0.5},
+        "alexa": {"threshold": {"0.5": 0.7, "10": 0.2}, "refractory_seconds": 1.0},
+    }
+    fields = VALID | {"labels": ["", "alexa", "banana"], "keywords": keywords, "patience": 3, "rearm": 0.5}
+    assert check_fields(fields, "m.json").rule() == FiringRule((0.7, 0.6), (6, 3), 3, patience=3, rearm=0.5)
 
 
 def test_unknown_fields_pass():
@@ -76,7 +100,8 @@ def test_nonsense_is_refused_in_one_line_that_names_the_field(name, value):
 @given(st.sampled_from(sorted(FIELDS)), JSON)
 def test_any_value_is_taken_or_refused(name, value):
     fields = VALID | {name: value}
-    if not FIELDS[name].valid(value) or fields["hop"] > fields["window"]:
+    keywords = fields.get("keywords", {})
+    if not FIELDS[name].valid(value) or fields["hop"] > fields["window"] or (keywords and keywords.keys() != {"alexa"}):
         with pytest.raises(UserError, match=name):
             check_fields(fields, "m.json")
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s3rl_jax.detect.firing import smooth
+from s3rl_jax.detect.firing import PATIENCE, lowest, smooth
 from tests.conftest import run_module
 
 
@@ -44,13 +44,13 @@ def test_the_figures_follow_from_the_scores_and_the_words(report):
     for row in csv.DictReader((report / "scores.csv").read_text().splitlines()):
         scores.setdefault(row["file"], []).append(float(row["posterior"]))
     hop = 0.16
-    smoothed = smooth(np.array(scores["clean"]))
+    held = lowest(smooth(np.array(scores["clean"])), PATIENCE)
     threshold = json.loads((report / "metrics.json").read_text())["conditions"]["clean"]["threshold"]["10"]
     missed = 0
     words = [row for row in csv.DictReader((report / "words.csv").read_text().splitlines()) if row["file"] == "clean"]
     for row in words:
         first, last = int(float(row["start"]) / hop), int(np.ceil((float(row["end"]) + 1) / hop))
-        missed += smoothed[first:last].max() < threshold - 1e-6
+        missed += held[first:last].max() < threshold - 1e-6
     frr = json.loads((report / "metrics.json").read_text())["conditions"]["clean"]["frr_at_fa_per_hour"]["10"]
     assert missed / len(words) == pytest.approx(frr, abs=1e-4)
 

@@ -78,7 +78,7 @@ def test_one_file_and_its_manifest(exported, detector):
     assert (manifest["wake_word"], manifest["trained_languages"]) == ("alexa", ["en"])
     micro = manifest["micro"]
     assert micro["probability_cutoff"] == pytest.approx(min(fields["threshold"]["0.5"], 1), abs=1e-4)
-    assert (micro["sliding_window_size"], micro["feature_step_size"]) == (3, 10)
+    assert (micro["sliding_window_size"], micro["feature_step_size"]) == (5, 10)
     assert micro["tensor_arena_size"] == arena_bytes(content)
     assert fields["signatures"] == {"stream": {"inputs": {"features": [1, 16, 40]}, "state": []}}
     assert fields["parity_error"] <= 1e-4

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.detect.description import Description
+from s3rl_jax.detect.firing import FiringSettings
 from s3rl_jax.export.c_array import c_sources
 from s3rl_jax.export.microcontroller import arena_estimate
 from tests.export.test_build import NETWORK, built
@@ -18,8 +19,7 @@ DESCRIPTION = Description(
     window=24_000,
     hop=2560,
     thresholds={"0.5": 0.8125, "10": 0.25},
-    smoothing_hops=3,
-    refractory_seconds=2.0,
+    firing=FiringSettings(refractory_seconds=2.0, smoothing_hops=3, patience=2, rearm=0.5),
 )
 
 
@@ -41,13 +41,14 @@ def test_it_compiles_and_agrees_with_the_description(model, tmp_path):
         source.write_text(text)
     (tmp_path / "main.cc").write_text(
         '#include <cstdio>\n#include "alexa_model.h"\nint main() { std::printf("%zu %s %.4f %d %d %zu %d", alexa_model_size, '
-        "alexa_labels[1], alexa_threshold, alexa_smoothing_hops, alexa_hop_samples, alexa_arena_bytes, "
-        "(int)((unsigned long)alexa_model % 16)); }"
+        "alexa_labels[1], alexa_thresholds[0], alexa_smoothing_hops, alexa_hop_samples, alexa_arena_bytes, "
+        "(int)((unsigned long)alexa_model % 16)); "
+        'std::printf(" %d %d %d %.2f", alexa_scores, alexa_refractory_hops[0], alexa_patience, alexa_rearm); }'
     )
     command = ["c++", "-std=c++17", "-Wall", "-Werror", source.name, "main.cc", "-o", "main"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     printed = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
-    assert printed == f'{len(model)} say "hi" 0.8125 3 2560 {arena_estimate(model)} 0'
+    assert printed == f'{len(model)} say "hi" 0.8125 3 2560 {arena_estimate(model)} 0 1 12 2 0.50'
 
 
 IN_TFLM = """

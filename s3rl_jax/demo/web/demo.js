@@ -1,6 +1,6 @@
 // Reads the microphone or a dropped file, steps the model hop by hop, and shows its score and detections.
 import {loadLiteRt, loadAndCompile, Tensor} from '@litertjs/core';
-import {FiringState, refractoryHops} from '/firing.js';
+import {FiringState, firingRule} from '/firing.js';
 import {Resampler} from '/resampler.js';
 
 const at = (id) => document.getElementById(id);
@@ -12,8 +12,7 @@ class Detector {
     this.signature = model.signatures.stream;
     this.description = description;
     this.shapes = description.signatures.stream.inputs;
-    const {hop, sample_rate, smoothing, refractory_seconds} = description;
-    this.firing = new FiringState(refractoryHops(hop, sample_rate, refractory_seconds), smoothing.hops);
+    this.firing = new FiringState(firingRule(description));
     this.reset();
   }
 
@@ -36,12 +35,13 @@ class Detector {
     return posteriors;
   }
 
-  // The smoothed score after this hop, and the keyword if it fires.
-  async step(samples, threshold) {
-    const {score, keyword} = this.firing.step(await this.posteriors(samples), threshold);
+  // The score after this hop, its threshold, and the keyword if it fires.
+  async step(samples) {
+    const {score, place, keyword} = this.firing.step(await this.posteriors(samples));
     this.hops += 1;
     const {hop, sample_rate, labels} = this.description;
-    return {score, keyword: keyword === null ? null : labels[keyword], seconds: this.hops * hop / sample_rate};
+    const threshold = this.firing.rule.thresholds[place];
+    return {score, threshold, keyword: keyword === null ? null : labels[keyword], seconds: this.hops * hop / sample_rate};
   }
 }
 
@@ -59,8 +59,7 @@ function draw(threshold) {
 }
 
 async function hop(detector, samples, source, end = Infinity) {
-  const threshold = Number(at('threshold').value);
-  const {score, keyword, seconds} = await detector.step(samples, threshold);
+  const {score, threshold, keyword, seconds} = await detector.step(samples);
   scores.push(score);
   draw(threshold);
   const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
@@ -125,14 +124,26 @@ async function play(detector, size, file) {
     decoded.getChannelData(c).forEach((x, i) => { mono[i] += x / decoded.numberOfChannels; });
   }
   // Silence after the end, as Detector.flush adds it, so that a word there reaches its score.
-  const {smoothing, sample_rate} = detector.description;
-  const padded = new Float32Array((Math.ceil(mono.length / size) + smoothing.hops) * size);
+  const {sample_rate} = detector.description, {smoothingHops, patience} = detector.firing.rule;
+  const padded = new Float32Array((Math.ceil(mono.length / size) + smoothingHops + patience - 1) * size);
   padded.set(mono);
   detector.reset();
   for (let i = 0; i + size <= padded.length; i += size) {
     await hop(detector, padded.slice(i, i + size), file.name, mono.length / sample_rate);
   }
   at('state').textContent = `${file.name}: done`;
+}
+
+// A slider for each threshold.
+function showThresholds({thresholds}, labels) {
+  thresholds.forEach((threshold, place) => {
+    const line = document.createElement('label'), slider = document.createElement('input'), shown = document.createElement('output');
+    Object.assign(slider, {type: 'range', min: 0, max: 1, step: 0.001, value: threshold});
+    slider.oninput = () => { shown.textContent = thresholds[place] = Number(slider.value); };
+    shown.textContent = threshold;
+    line.append(thresholds.length > 1 ? `threshold of ${labels[place + 1]} ` : 'threshold ', slider, ' ', shown);
+    at('thresholds').append(line);
+  });
 }
 
 function report(error) {
@@ -145,9 +156,7 @@ async function main() {
   await loadLiteRt('/litert/core/wasm/');
   const model = await loadAndCompile('/model.tflite', {accelerator: 'wasm'});
   const detector = new Detector(model, description);
-  at('threshold').value = description.threshold['0.5'] ?? Object.values(description.threshold)[0];
-  at('threshold').oninput = at('threshold').onchange = () => { at('shown').textContent = at('threshold').value; };
-  at('threshold').oninput();
+  showThresholds(detector.firing.rule, description.labels);
   at('listen').disabled = false;
   at('state').textContent = 'ready';
   at('listen').onclick = () => { at('listen').disabled = true; listen(detector, description.hop).catch(report); };
