@@ -58,7 +58,7 @@ def score_file(
         trial = trial_of_stream(stream, posteriors, model.hop, model.firing)
         return condition_metrics(trial, stream, det_curve(trial))
 
-    posteriors = _posteriors(content, file_format, model, params, stream.audio)
+    posteriors = file_posteriors(content, file_format, model, params, stream.audio)
     of_file = metrics_of(posteriors)
     of_model = metrics_of(stream_scorer(model, params)(stream.audio))
     return {
@@ -74,7 +74,7 @@ def score_file(
     }
 
 
-def _posteriors(
+def file_posteriors(
     content: bytes, file_format: FileFormat, model: KeywordModel, params: dict[str, Any], audio: Int16[np.ndarray, "samples"]
 ) -> Float[np.ndarray, "hops classes"]:
     """Posteriors of the file after each hop; a file without a state scores the window that ends with the hop."""
