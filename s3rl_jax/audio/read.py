@@ -64,7 +64,8 @@ def _blocks(file: "soundfile.SoundFile", channel: int | None) -> Iterator[Int16[
     if not FILE_RATES[0] <= rate <= FILE_RATES[1]:
         raise UnreadableAudio(f"a sample rate out of range: {rate} Hz")
     resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32") if rate != SAMPLE_RATE else None
-    for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+    # Not file.blocks, which needs a file that libsndfile can seek in; a damaged one may be none.
+    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
         decoded += len(block)
         if not np.isfinite(block).all():
             raise UnreadableAudio("samples that are NaN or infinite")

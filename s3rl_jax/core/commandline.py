@@ -2,16 +2,30 @@
 
 import argparse
 import contextlib
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 
+from s3rl_jax.core.domains import Number, Whole
 from s3rl_jax.core.errors import UserError, one_line
 
 
 class Parser(argparse.ArgumentParser):
     """An `argparse` parser that raises `UserError`, so that a wrong flag gives one line."""
+
+    def add_number(self, flag: str, domain: Whole | Number, default: int | float | None, **options: str) -> None:
+        """Adds a flag whose value is a number of a domain; raises UserError for another value."""
+
+        def parsed(text: str) -> int | float:
+            with contextlib.suppress(ValueError):
+                value = int(text) if isinstance(domain, Whole) else float(text)
+                if value in domain:
+                    return value
+            raise UserError(f"{flag}={text}: expected {domain}")
+
+        self.add_argument(flag, type=parsed, default=default, **options)
 
     def error(self, message: str):
         raise UserError(f"{message} (see --help)")
@@ -28,6 +42,8 @@ def run(main: Callable[[], None]) -> None:
     for Ctrl-C, 143 for SIGTERM; 0 where the program that reads standard output has ended.
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a test may replace it
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: the name of a file may be no UTF-8
     try:
         main()
         sys.stdout.flush()

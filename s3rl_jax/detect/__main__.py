@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from s3rl_jax.core.commandline import Parser, run
+from s3rl_jax.core.domains import Whole
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.core.messages import LOGGER, close_status, show_status
 from s3rl_jax.detect.detector import Detection, Detector
@@ -26,7 +27,7 @@ def main() -> None:
     if args.list_devices:
         print(devices())
         return
-    if args.wyoming:
+    if args.wyoming is not None:
         _serve(args)
         return
     _check(args)
@@ -49,10 +50,12 @@ def _parser() -> Parser:
     parser = Parser(prog="s3rl_jax.detect", description="Prints a JSON object for each detection.")
     parser.add_argument("model", nargs="?", help="a .tflite or .onnx that s3rl_jax.export wrote, its .json beside it")
     parser.add_argument("files", nargs="*", help="recordings; or - for standard input: raw samples, or a WAV")
-    parser.add_argument("--rate", type=int, default=16_000, help="rate of raw samples on standard input, in Hz (default 16000)")
-    parser.add_argument("--channels", type=int, default=1, help="channels of raw samples on standard input (default 1)")
+    parser.add_number("--rate", Whole(*RATES), 16_000, help="rate of raw samples on standard input, in Hz (default 16000)")
+    parser.add_number("--channels", Whole(1, HIGHEST_CHANNELS), 1, help="channels of raw samples on standard input (default 1)")
     parser.add_argument("--format", default="s16le", help=f"type of raw samples on standard input: {', '.join(ENCODINGS)}")
-    parser.add_argument("--channel", type=int, help="channel to listen to; the first is 0 (default: a mix of all)")
+    parser.add_number(
+        "--channel", Whole(0, HIGHEST_CHANNELS - 1), None, help="channel to listen to; the first is 0 (default: a mix of all)"
+    )
     parser.add_argument("--microphone", action="store_true", help="listen until interrupted (extra: microphone)")
     parser.add_argument("--device", help="microphone to listen to: its number in --list-devices, or a part of its name")
     parser.add_argument("--list-devices", action="store_true", help="print the audio devices, and end")
@@ -75,7 +78,7 @@ def _serve(args: Namespace) -> None:
 
 
 def _check(args: Namespace) -> None:
-    """Raises UserError for flags that are missing, out of range, or exclude one another."""
+    """Raises UserError for flags that are missing, or exclude one another."""
     if not args.model:
         raise UserError("expected a model: the .tflite that s3rl_jax.export wrote")
     if args.device is not None and not args.microphone:
@@ -83,13 +86,6 @@ def _check(args: Namespace) -> None:
     if args.microphone == bool(args.files):
         raise UserError("expected either files (or -) or --microphone")
     lookup(ENCODINGS, args.format, "--format")
-    for flag, value, (lowest, highest) in (
-        ("rate", args.rate, RATES),
-        ("channels", args.channels, (1, HIGHEST_CHANNELS)),
-        ("channel", args.channel or 0, (0, HIGHEST_CHANNELS - 1)),
-    ):
-        if not lowest <= value <= highest:
-            raise UserError(f"--{flag}={value}: expected {lowest} to {highest}")
 
 
 def _score_table(path: str, stack: ExitStack) -> Any:

@@ -35,7 +35,7 @@ def describe(
       training: recordings of its training split.
       thresholds: threshold of each operating point.
     """
-    firing = file_format.firing(detector.model)
+    firing = detector.model.firing
     is_onnx = file_format.container == "onnx"
     return {
         "labels": ["", *detector.keywords],

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from s3rl_jax.core.commandline import Parser, run
+from s3rl_jax.core.domains import Number, Whole
 
 
 def main() -> None:
@@ -13,8 +14,8 @@ def main() -> None:
     parser.add_argument("--corpus", required=True, help="one corpus or several, comma-separated; it needs no labels")
     parser.add_argument("--split", default="train", help="one split, or several joined with + (default train)")
     parser.add_argument("--out", default="", help="folder of the corpus to write (default WORKDIR/mined)")
-    parser.add_argument("--threshold", type=float, default=0.1, help="lowest score that fires (default 0.1)")
-    parser.add_argument("--most", type=int, default=2000, help="number of firings to keep, by score (default 2000)")
+    parser.add_number("--threshold", Number(0, 1, above=True), 0.1, help="lowest score that fires (default 0.1)")
+    parser.add_number("--most", Whole(1), 2000, help="number of firings to keep, by score (default 2000)")
     args = parser.parse_args()
 
     from s3rl_jax.mine.mining import FOLDER, mine

@@ -5,6 +5,7 @@ import os
 import shlex
 
 from s3rl_jax.core.commandline import Parser, run
+from s3rl_jax.core.domains import Number, Whole
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.keywords import split_keywords
 from s3rl_jax.prepare.synthesis.pronunciations import parse_pronunciations
@@ -45,8 +46,8 @@ def _parser() -> Parser:
     )
     parser.add_argument("--tfds_dir", default="~/tensorflow_datasets", help="folder of the sets that TFDS prepared")
     parser.add_argument("--synthesize", help="keywords, comma-separated, that synthesisers speak")
-    parser.add_argument("--minutes", type=float, default=60.0, help="minutes of speech to synthesise (default 60)")
-    parser.add_argument("--count", type=int, default=0, help="recordings of each keyword; 0, the default: by --minutes")
+    parser.add_number("--minutes", Number(0, 100_000), 60.0, help="minutes of speech to synthesise (default 60)")
+    parser.add_number("--count", Whole(0, 100_000), 0, help="recordings of each keyword; 0, the default: by --minutes")
     parser.add_argument("--language", default="en", help="language to speak, an espeak-ng voice such as de (default en)")
     parser.add_argument("--texts", help="a UTF-8 file of other texts to speak, a line each")
     parser.add_argument(
@@ -64,16 +65,16 @@ def _parser() -> Parser:
     )
     parser.add_argument("--kokoro_voices", default="", help="a folder of more styles for Kokoro (.npz, .npy, .bin)")
     parser.add_argument("--piper_voices", default="", help="a folder of Piper's voices (.onnx and .onnx.json)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the synthesised corpus (default 0)")
+    parser.add_number("--seed", Whole(0), 0, help="seed of the synthesised corpus (default 0)")
     parser.add_argument("--out", required=True, help="folder of the corpus; an unfinished corpus there is continued")
-    parser.add_argument(
+    parser.add_number(
         "--segment_seconds",
-        type=float,
-        default=20.0,
+        Number(0.1, 3600),
+        20.0,
         help="longer recordings are cut into segments of this length (default 20)",
     )
-    parser.add_argument("--overlap_seconds", type=float, default=0.0, help="overlap of two segments (default 0)")
-    parser.add_argument("--workers", type=int, default=0, help="number of processes; 0, the default: one for each core")
+    parser.add_number("--overlap_seconds", Number(0, 3600), 0.0, help="overlap of two segments (default 0)")
+    parser.add_number("--workers", Whole(0, 1024), 0, help="number of processes; 0, the default: one for each core")
     parser.add_argument(
         "--runner", default="", help="runner of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner or SparkRunner"
     )

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from s3rl_jax.core.durable import durably
+from s3rl_jax.core.durable import durably, errors_naming
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.layout import NAME, SUMMARY, index_files, shard_name
 from s3rl_jax.prepare.shards import Rejected, tfds_features
@@ -36,7 +36,7 @@ def complete(folder: Path, shard_counts: dict[str, int], rejected: list[Rejected
         path, reason = rejected[0]
         raise UserError(f"none of the {len(rejected)} files can be read; the first is {path}: {reason}")
     _write_tfds_description(folder, indices)
-    with open(folder / REJECTED, "w", newline="", encoding="utf-8") as file:
+    with durably(folder / REJECTED) as file:
         csv.writer(file).writerows([("path", "reason"), *rejected])
     summary = summarise(indices, rejected, keywords)
     with durably(folder / SUMMARY) as file:
@@ -65,7 +65,7 @@ def _write_tfds_description(folder: Path, indices: dict[str, list[dict]]) -> Non
         if sum(lengths):
             size = 2 * sum(sum(index["samples"]) for index in parts)
             infos.append(tfds.core.SplitInfo(split, lengths, size, dataclasses.replace(template, split=split)))
-    with contextlib.redirect_stdout(None):
+    with contextlib.redirect_stdout(None), errors_naming(folder):
         tfds.folder_dataset.write_metadata(
             data_dir=folder,
             features=tfds_features(),

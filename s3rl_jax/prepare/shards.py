@@ -5,11 +5,13 @@ another one, or a Beam worker writes it. Its index is written last: a shard with
 """
 
 import abc
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,8 +93,11 @@ def tfds_features() -> Any:
 
 
 def write_shard(job: ShardJob) -> None:
-    """Reads the recordings and writes the shard and its index. A finished shard is left as it is."""
-    from array_record.python.array_record_module import ArrayRecordWriter
+    """Reads the recordings and writes the shard and its index. A finished shard is left as it is.
+
+    Raises:
+      OSError: if the shard cannot be written; then nothing of it is left.
+    """
     from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
     if job.index.is_file():
@@ -101,31 +106,65 @@ def write_shard(job: ShardJob) -> None:
     features = tfds_features()
     serializer = ExampleSerializer(features.get_serialized_info())
     index: dict[str, list] = {name: [] for name in (*TEXTS, *NUMBERS, *CHECKS, *OPTIONAL, "rejected")}
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    writer = ArrayRecordWriter(str(unfinished), "group_size:1,uncompressed")
-    for whole in job.recordings.read():
-        if isinstance(whole, Rejected):
-            index["rejected"].append(list(whole))
-            continue
-        for recording in split_recording(whole, job.segment, job.overlap):
-            example, audio = dataclasses.asdict(recording), recording.audio.astype("<i2").tobytes()
-            for name in OPTIONAL:
-                index[name].append(example.pop(name))
-            encoded = serializer.get_tf_example(features.encode_example(example))
-            data = encoded.SerializeToString(deterministic=True)  # otherwise each process orders the features differently
-            writer.write(data)
-            example |= {"samples": len(recording.audio), "offset": data.index(audio)} | audio_checks(recording.audio)
-            for name in (*TEXTS, *NUMBERS, *CHECKS):
-                index[name].append(example[name])
-    writer.close()
-    with open(unfinished, "rb") as file:  # the shard must be on disk before its index is
-        os.fsync(file.fileno())
+    with _record_file(path) as write:
+        for whole in job.recordings.read():
+            if isinstance(whole, Rejected):
+                index["rejected"].append(list(whole))
+                continue
+            for recording in split_recording(whole, job.segment, job.overlap):
+                example, audio = dataclasses.asdict(recording), recording.audio.astype("<i2").tobytes()
+                for name in OPTIONAL:
+                    index[name].append(example.pop(name))
+                encoded = serializer.get_tf_example(features.encode_example(example))
+                data = encoded.SerializeToString(deterministic=True)  # otherwise each process orders the features differently
+                write(data)
+                example |= {"samples": len(recording.audio), "offset": data.index(audio)} | audio_checks(recording.audio)
+                for name in (*TEXTS, *NUMBERS, *CHECKS):
+                    index[name].append(example[name])
     for name in OPTIONAL:
         if not any(index[name]):
             del index[name]
-    unfinished.replace(path)
     with durably(job.index) as file:
         json.dump(index, file)
+
+
+@contextlib.contextmanager
+def _record_file(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Opens an array_record file under another name; yields a function that writes a record.
+
+    At the end the file is synced and renamed to `path`, because it must be on disk before an index names it. After an error it
+    is removed.
+    """
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        with _errors_of_records(path):
+            writer = ArrayRecordWriter(str(unfinished), "group_size:1,uncompressed")
+
+        def write(record: bytes) -> None:
+            with _errors_of_records(path):
+                writer.write(record)
+
+        yield write
+        with _errors_of_records(path):
+            writer.close()
+        with open(unfinished, "rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _errors_of_records(path: Path) -> Iterator[None]:
+    """Turns the errors of array_record, for example of a full disk, into an OSError that names the file."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(errno.EIO, str(error).partition(";")[0].removeprefix("write() failed: "), str(path)) from error
 
 
 def audio_checks(audio: Int16[np.ndarray, "samples"]) -> dict[str, int | str]:

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import multiprocessing
+import os
+import threading
 
 from s3rl_jax.core.errors import UserError, one_line
 from s3rl_jax.core.progress import Progress
@@ -18,7 +20,8 @@ def write_with_processes(jobs: list[ShardJob], workers: int, min_parallel_bytes:
             return
         # A forked process would inherit locks that threads of libraries hold; a spawned one does not.
         context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+        count = min(workers, len(jobs))
+        with concurrent.futures.ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent) as pool:
             pending = {pool.submit(write_shard, job): job for job in jobs}
             try:
                 for done in concurrent.futures.as_completed(pending):
@@ -26,6 +29,20 @@ def write_with_processes(jobs: list[ShardJob], workers: int, min_parallel_bytes:
                     progress.advance(len(pending[done].recordings))
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """Makes this process end when the process that started it is killed.
+
+    Otherwise it would wait for more shards for ever, and write one at the same time as the next command.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def write_with_beam(jobs: list[ShardJob], runner: str, options: tuple[str, ...]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.front_end import FRONT_ENDS
+from s3rl_jax.core.domains import Ascending, Dictionary, Domain, Number, OneOf, Several, Switch, Text, Whole
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.head import POOLINGS
-from s3rl_jax.train.domains import Ascending, Dictionary, Domain, Number, OneOf, Several, Switch, Text, Whole
 
 COUNT, POSITIVE_COUNT = Whole(0), Whole(1)
 WEIGHT, POSITIVE = Number(0), Number(0, above=True)

@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from s3rl_jax.core.commandline import Parser
+from s3rl_jax.core.domains import Number, Whole
+from s3rl_jax.core.errors import UserError
 from tests.conftest import ROOT
 
 
@@ -75,3 +78,21 @@ def test_a_signal_while_train_imports_its_modules_ends_it_in_one_line(tmp_path, 
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors
     assert [row for row in errors.splitlines() if not row.startswith("import time:")] == [line]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e400", "-1", "9.1", "", "x", "1,5"])
+def test_a_number_outside_its_domain_is_named(text):
+    parser = Parser()
+    parser.add_number("--minutes", Number(0, 9), 3.0)
+    assert (parser.parse_args([]).minutes, parser.parse_args(["--minutes=9"]).minutes) == (3.0, 9.0)
+    with pytest.raises(UserError, match=rf"^--minutes={text}: expected a number, 0 to 9$"):
+        parser.parse_args([f"--minutes={text}"])
+
+
+@pytest.mark.parametrize("text", ["1.0", "nan", "0", "4097", "9" * 5000])
+def test_a_whole_number_outside_its_domain_is_named(text):
+    parser = Parser()
+    parser.add_number("--workers", Whole(1, 4096), None)
+    assert (parser.parse_args([]).workers, parser.parse_args(["--workers=4"]).workers) == (None, 4)
+    with pytest.raises(UserError, match=rf"^--workers={text}: expected a whole number, 1 to 4096$"):
+        parser.parse_args([f"--workers={text}"])

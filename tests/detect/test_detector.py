@@ -188,12 +188,13 @@ def test_bad_recordings_get_a_line_each_and_the_others_are_heard(chain, recordin
     ("arguments", "named"),
     [
         (["{model}"], "expected either files"),
-        (["{model}", "-", "--rate=1"], "--rate=1: expected 4000 to 384000"),
-        (["{model}", "-", "--channels=0"], "--channels=0: expected 1 to 64"),
-        (["{model}", "-", "--channel=-1"], "--channel=-1: expected 0 to 63"),
+        (["{model}", "-", "--rate=1"], "--rate=1: expected a whole number, 4000 to 384000"),
+        (["{model}", "-", "--channels=0"], "--channels=0: expected a whole number, 1 to 64"),
+        (["{model}", "-", "--channel=-1"], "--channel=-1: expected a whole number, 0 to 63"),
         (["{model}", "-", "--format=mp3"], "--format='mp3': expected one of u8, s16le"),
         (["{model}", "--scores=/proc/x.csv", "-"], "--scores=/proc/x.csv: cannot be written"),
         (["{model}", "{folder}"], "not a file"),
+        (["{model}", "--wyoming="], "--wyoming=: no such protocol"),
     ],
 )
 def test_mistakes_end_with_one_line_and_status_two(chain, tmp_path, arguments, named):

@@ -14,7 +14,6 @@ from ai_edge_litert.interpreter import Interpreter
 from configs import finetune
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.firing import smooth
-from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.export.arena import arena_bytes
 from s3rl_jax.export.conversion import operators
 from s3rl_jax.export.export import export
@@ -68,7 +67,8 @@ def stream(detector):
     rng, model = np.random.default_rng(5), detector.model
     words = np.concatenate([np.r_[tone_word(rng, word), np.zeros(3200)] for word in ("alexa", "banana") * 3])
     audio = np.rint(32768 * (words + 3e-3 * rng.standard_normal(len(words)))).astype(np.int16)[: 24 * model.hop]
-    return audio, stream_scorer(model, detector.params)(audio)[:, 1]
+    logits = jax.jit(model.step)(detector.params, audio[None] / np.float32(32768), model.initial_state(1))[0]
+    return audio, np.asarray(jax.nn.softmax(logits))[0, :, 1]
 
 
 def test_one_file_and_its_manifest(exported, detector):

@@ -1,6 +1,7 @@
 import functools
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,22 @@ def test_a_shard_is_on_disk_before_an_index_names_it(source, tmp_path, monkeypat
     prepare(read_source(str(source)), str(tmp_path / "out"))
     assert synced
     assert not [path for path in missing if "array_record" in str(path) or str(path).endswith(".json")]
+
+
+def test_a_full_disk_is_named_and_nothing_half_is_left(source, tmp_path):
+    """By a limit on the size of files; a full disk is the same to a program."""
+    rows, out = read_source(str(source)), tmp_path / "out"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*corpus-train\.array_record-00000-of-00001'"):
+            prepare(rows, str(out))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in (out / FOLDER).iterdir() if path.is_file()] == ["plan.json"]
+    prepare(rows, str(out))
+    prepare(rows, str(tmp_path / "whole"))
+    assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_long_recordings_are_cut_and_labelled_ones_are_not(tmp_path, rng):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3rl_jax.core.domains import Ascending, Number, OneOf, Several, Switch, Text, Whole
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.student import registry
 from s3rl_jax.models.teacher import wav2vec2
-from s3rl_jax.train.domains import Ascending, Number, OneOf, Several, Switch, Text, Whole
 from s3rl_jax.train.fields import DOMAINS, check_fields, domain_of, flat
 
 NAMES = ("pretrain", "distill", "finetune", "ablation")

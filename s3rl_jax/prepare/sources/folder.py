@@ -6,6 +6,7 @@ from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.prepare.sources.manifest import SPLITS, SUFFIXES, ManifestRow
+from s3rl_jax.prepare.sources.walk import walk
 
 _KIND_FOLDERS = {
     "noise": "noise",
@@ -31,7 +32,7 @@ def read_folder(root: Path) -> list[ManifestRow]:
     Raises:
       UserError: if there is no audio.
     """
-    paths, rejected = _walk(root)
+    paths, rejected = walk(root, lambda path: path.suffix.lower() in SUFFIXES)
     rows = [ManifestRow(path, "train", problem=problem) for path, problem in sorted(rejected.items())]
     for path in sorted(paths):
         folders = list(path.relative_to(root).parts[:-1])
@@ -41,48 +42,6 @@ def read_folder(root: Path) -> list[ManifestRow]:
     if not paths:
         raise UserError(f"--source={root}: no audio below it; expected {', '.join(SUFFIXES)} files or a manifest.csv")
     return rows
-
-
-def _walk(root: Path) -> tuple[list[Path], dict[Path, str]]:
-    """The audio files below a folder, and the folders that are not entered, with the reason.
-
-    Links to folders are followed inside the source; a folder outside of it belongs to somebody else.
-    """
-    paths, rejected = [], {}
-    inside = root.resolve()
-
-    def enter(folder: Path, above: frozenset[Path]) -> None:
-        try:
-            entries = list(os.scandir(folder))
-        except OSError as error:
-            rejected[folder] = f"a folder that cannot be read: {error.strerror}"
-            return
-        for entry in entries:
-            path = folder / entry.name
-            if not _is_folder(entry):
-                if path.suffix.lower() in SUFFIXES:
-                    if path.is_file():
-                        paths.append(path)
-                    else:
-                        rejected[path] = "a link that leads to no file" if entry.is_symlink() else "not a regular file"
-            elif not entry.is_symlink():
-                enter(path, above | {path.resolve()})
-            elif (target := path.resolve()) in above:
-                rejected[path] = "a link to a folder above it"
-            elif target.is_relative_to(inside):
-                enter(path, above | {target})
-            else:
-                rejected[path] = "a link to a folder outside the source"
-
-    enter(root, frozenset([inside]))
-    return paths, rejected
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a loop of links
-        return False
 
 
 def _split_by_hash(path: Path) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.prepare.sources.manifest import SUFFIXES, ManifestRow
+from s3rl_jax.prepare.sources.walk import walk
 
+TRANSCRIPT = ".trans.txt"
 BACKGROUND = "_background_noise_"
 _LIBRISPEECH_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
@@ -19,8 +21,11 @@ def read_public_set(root: Path) -> list[ManifestRow] | None:
     """
     if (root / "testing_list.txt").is_file() and (root / "validation_list.txt").is_file():
         return list(_speech_commands(root))
-    transcripts = sorted(root.rglob("*.trans.txt"))
-    return [row for path in transcripts for row in _chapter(path)] if transcripts else None
+    transcripts, rejected = walk(root, lambda path: path.name.endswith(TRANSCRIPT))
+    if not transcripts:
+        return None
+    rows = [ManifestRow(path, "train", problem=problem) for path, problem in sorted(rejected.items())]
+    return [*rows, *(row for path in sorted(transcripts) for row in _chapter(path))]
 
 
 def _speech_commands(root: Path) -> Iterator[ManifestRow]:

@@ -23,6 +23,9 @@ def voices_of(
     Raises:
       UserError: if there is no voice at all, or a folder of voices cannot be used.
     """
+    for engine, folder in (("kokoro", kokoro_folder), ("piper", piper_folder)):
+        if folder and engine not in shares:
+            raise UserError(f"--{engine}_voices={folder}: expected {engine} among --engines")
     voices = {
         # First those whose voices decide the division into splits: see casting.py.
         "hibari": hibari_voices(espeak, language) if "hibari" in shares else [],

@@ -4,15 +4,17 @@ WAV files and a manifest.csv, which are prepared as any other source.
 """
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import librosa
 import numpy as np
 import soundfile
+from jaxtyping import Float
 
 from s3rl_jax.audio.read import SAMPLE_RATE
-from s3rl_jax.core.durable import durably
+from s3rl_jax.core.durable import durably, errors_naming
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
@@ -116,7 +118,7 @@ def _write_clip(
     before, after = (np.zeros(int(rng.uniform(0.05, 0.4) * rate), np.float32) for _ in range(2))
     loudness = 10 ** (rng.uniform(-20, -3) / 20) / np.abs(utterance.samples).max()
     samples = np.concatenate([before, utterance.samples * loudness, after])
-    soundfile.write(root / name, samples, rate, subtype="PCM_16")
+    _write_wav(root / name, samples, rate)
     engine = line.voice.engine
     voice = {"speaker": line.voice.name, "lang": line.accent, "source": engine}
     row = _row(engine, path=name, split=split, kind="speech", label=line.label, **voice)
@@ -144,7 +146,7 @@ def _write_noise(rng: np.random.Generator, root: Path, split: str, seconds: floa
     for i in range(max(len(KINDS), round(seconds / NOISE_SECONDS))):
         kind = KINDS[i % len(KINDS)]
         name = f"{split}/noise_{i:03}_{kind}.wav"
-        soundfile.write(root / name, generate_noise(rng, kind, NOISE_SECONDS, clips), SAMPLE_RATE, subtype="PCM_16")
+        _write_wav(root / name, generate_noise(rng, kind, NOISE_SECONDS, clips), SAMPLE_RATE)
         rows.append(_row("generated", path=name, split=split, kind="noise", label=kind))
     return rows
 
@@ -153,9 +155,17 @@ def _write_rooms(rng: np.random.Generator, root: Path) -> list[Row]:
     rows = []
     for i in range(ROOMS):
         name = f"train/room_{i:02}.wav"
-        soundfile.write(root / name, generate_room(rng, rng.uniform(0.15, 0.6)), SAMPLE_RATE, subtype="PCM_16")
+        _write_wav(root / name, generate_room(rng, rng.uniform(0.15, 0.6)), SAMPLE_RATE)
         rows.append(_row("generated", path=name, split="train", kind="impulse_response"))
     return rows
+
+
+def _write_wav(path: Path, samples: Float[np.ndarray, "samples"], rate: int) -> None:
+    """Writes a 16-bit WAV. Raises OSError on a full disk, on which soundfile fails in an assertion."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, "PCM_16", format="WAV")
+    with errors_naming(path):
+        path.write_bytes(buffer.getvalue())
 
 
 def _row(engine: str, **columns: str) -> Row:

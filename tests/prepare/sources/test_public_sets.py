@@ -50,6 +50,23 @@ def test_librispeech_brings_speakers_and_words(tmp_path, rng):
     ]
 
 
+def test_a_subset_behind_a_link_is_read_inside_the_set_and_listed_outside(tmp_path, rng):
+    root, outside = tmp_path / "LibriSpeech", tmp_path / "elsewhere"
+    for folder, name in ((root / "store/19/198", "19-198"), (root / "dev-clean/84/121", "84-121"), (outside / "7/3", "7-3")):
+        write(folder / f"{name}-0000.flac", rng)
+        (folder / f"{name}.trans.txt").write_text(f"{name}-0000 A WORD\n")
+    (root / "train-clean-100").symlink_to("store")
+    (root / "test-clean").symlink_to(outside)
+    rows = read_source(str(root))
+    assert {row.path.name: row.problem for row in rows if row.problem} == {
+        "test-clean": "a link to a folder outside the source"
+    }
+    assert {(row.split, row.path.name) for row in rows if not row.problem} == {
+        ("train", "19-198-0000.flac"),
+        ("validation", "84-121-0000.flac"),
+    }
+
+
 def test_musan_and_rirs_are_noise_and_rooms(tmp_path, rng):
     for name in ("musan/music/fma/a.wav", "musan/noise/free-sound/b.wav", "musan/speech/us-gov/c.wav"):
         write(tmp_path / name, rng)

@@ -1,6 +1,6 @@
-"""Domains: sets of valid values of a configuration's field, each with a description.
+"""Domains: sets of valid values of a configuration's field or of a flag, each with a description.
 
-Fields are checked before a run reads anything. No domain contains NaN or infinity.
+Values are checked before a command reads anything. No domain contains NaN or infinity.
 """
 
 import abc
