@@ -32,7 +32,7 @@ def score_file(
     corpus: str,
     split: str,
 ) -> dict[str, Any]:
-    """Scores the file on a split in the condition clean, as `evaluate` scores the model.
+    """Scores the file on a split in the condition clean, as `evaluate` scores the model, by the firing of the file's target.
 
     Args:
       content: content of the file.
@@ -55,10 +55,10 @@ def score_file(
     stream = build_stream(read_corpus(corpus, split), keywords)
 
     def metrics_of(posteriors: Float[np.ndarray, "hops classes"]) -> dict[str, Any]:
-        trial = trial_of_stream(stream, posteriors, model.hop, model.firing)
+        trial = trial_of_stream(stream, posteriors, model.hop, file_format.firing(model))
         return condition_metrics(trial, stream, det_curve(trial))
 
-    posteriors = _posteriors(content, file_format, model, params, stream.audio)
+    posteriors = file_posteriors(content, file_format, model, params, stream.audio)
     of_file = metrics_of(posteriors)
     of_model = metrics_of(stream_scorer(model, params)(stream.audio))
     return {
@@ -66,7 +66,7 @@ def score_file(
         "split": split,
         "hours": round(stream.seconds / 3600, 4),
         "threshold": of_file["threshold"],
-        "keywords": keyword_points(stream, posteriors, keywords, model.hop, model.firing),
+        "keywords": keyword_points(stream, posteriors, keywords, model.hop, file_format.firing(model)),
         FRR: of_file[FRR],
         f"float_{FRR}": of_model[FRR],
         "frr_change": round(of_file[FRR][RATE] - of_model[FRR][RATE], 5),
@@ -74,7 +74,7 @@ def score_file(
     }
 
 
-def _posteriors(
+def file_posteriors(
     content: bytes, file_format: FileFormat, model: KeywordModel, params: dict[str, Any], audio: Int16[np.ndarray, "samples"]
 ) -> Float[np.ndarray, "hops classes"]:
     """Posteriors of the file after each hop; a file without a state scores the window that ends with the hop."""

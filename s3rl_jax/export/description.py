@@ -35,7 +35,7 @@ def describe(
       training: recordings of its training split.
       thresholds: threshold of each operating point.
     """
-    firing = detector.model.firing
+    firing = file_format.firing(detector.model)
     is_onnx = file_format.container == "onnx"
     return {
         "labels": ["", *detector.keywords],
@@ -46,7 +46,7 @@ def describe(
         "smoothing": {"kind": "mean", "hops": firing.smoothing_hops},
         "refractory_seconds": firing.refractory_seconds,
         "patience": firing.patience,
-        "rearm": firing.rearm,
+        **({} if firing.rearm is None else {"rearm": firing.rearm}),
         "quantisation": file_format.quantize,
         "io": "int8" if file_format.has_integer_ends else file_format.io,
         "signatures": {signature.name: _shapes(signature) for signature in file.signatures},

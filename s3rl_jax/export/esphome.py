@@ -15,8 +15,7 @@ MINIMUM_VERSION = "2024.7.0"  # of ESPHome; older ones take no file with several
 def esphome_manifest(model: bytes, description: Description, languages: list[str], path: Path) -> dict[Path, str]:
     """Creates NAME.esphome.json, to be written beside the .tflite.
 
-    A device fires where the mean of the last probabilities exceeds the cutoff, the threshold of the description. It knows no
-    patience: the mean is over as many hops as smoothing and patience reach back.
+    A device fires where the mean of the last probabilities exceeds the cutoff, the threshold of the description.
 
     Args:
       model: content of the .tflite.
@@ -27,7 +26,6 @@ def esphome_manifest(model: bytes, description: Description, languages: list[str
     Returns:
       Text of the file, by its path.
     """
-    firing = description.firing
     manifest = {
         "type": "micro",
         "wake_word": description.labels[1],
@@ -37,7 +35,7 @@ def esphome_manifest(model: bytes, description: Description, languages: list[str
         "trained_languages": languages,
         "micro": {
             "probability_cutoff": min(round(description.threshold(), 4), 1.0),
-            "sliding_window_size": firing.smoothing_hops + firing.patience - 1,
+            "sliding_window_size": description.firing.smoothing_hops,
             "feature_step_size": STEP_MS,
             "tensor_arena_size": arena_bytes(model),
             "minimum_esphome_version": MINIMUM_VERSION,

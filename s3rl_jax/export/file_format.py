@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from s3rl_jax.audio.front_end import FRONT_ENDS, MICRO
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.detect.description import QUANTISATIONS
+from s3rl_jax.detect.firing import FiringSettings
 from s3rl_jax.export.signatures import (
     Signature,
     detect_signature,
@@ -38,6 +39,14 @@ class FileFormat(NamedTuple):
     io: str = "float32"
     target: str = ""
     container: str = "tflite"
+
+    def firing(self, model: KeywordModel) -> FiringSettings:
+        """Settings of firing on the target. micro_wake_word fires where one mean exceeds the cutoff; as long a mean as the
+        hops that decide elsewhere replaces the patience."""
+        firing = model.firing
+        if self.target != "esphome":
+            return firing
+        return firing._replace(smoothing_hops=firing.smoothing_hops + firing.patience - 1, patience=1, rearm=None)
 
     @property
     def has_integer_ends(self) -> bool:

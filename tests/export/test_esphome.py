@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from configs import finetune
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.firing import smooth
+from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.export.arena import arena_bytes
 from s3rl_jax.export.conversion import operators
 from s3rl_jax.export.export import export
@@ -67,8 +68,7 @@ def stream(detector):
     rng, model = np.random.default_rng(5), detector.model
     words = np.concatenate([np.r_[tone_word(rng, word), np.zeros(3200)] for word in ("alexa", "banana") * 3])
     audio = np.rint(32768 * (words + 3e-3 * rng.standard_normal(len(words)))).astype(np.int16)[: 24 * model.hop]
-    logits = jax.jit(model.step)(detector.params, audio[None] / np.float32(32768), model.initial_state(1))[0]
-    return audio, np.asarray(jax.nn.softmax(logits))[0, :, 1]
+    return audio, stream_scorer(model, detector.params)(audio)[:, 1]
 
 
 def test_one_file_and_its_manifest(exported, detector):
@@ -79,6 +79,8 @@ def test_one_file_and_its_manifest(exported, detector):
     micro = manifest["micro"]
     assert micro["probability_cutoff"] == pytest.approx(min(fields["threshold"]["0.5"], 1), abs=1e-4)
     assert (micro["sliding_window_size"], micro["feature_step_size"]) == (5, 10)
+    assert (fields["smoothing"]["hops"], fields["patience"]) == (5, 1), "as a device fires"
+    assert "rearm" not in fields
     assert micro["tensor_arena_size"] == arena_bytes(content)
     assert fields["signatures"] == {"stream": {"inputs": {"features": [1, 16, 40]}, "state": []}}
     assert fields["parity_error"] <= 1e-4
@@ -110,7 +112,7 @@ def test_microwakeword_gives_the_probabilities_of_jax(exported, stream):
     padded = np.concatenate([np.zeros(320, np.int16), audio]).tobytes()
     means = np.array([word.process_streaming_prob(frame) for frame in front_end.process_streaming(padded)])[15::16]
     assert np.ptp(expected) > 0.2
-    np.testing.assert_allclose(means[2:], smooth(expected)[2:], atol=0.05)
+    np.testing.assert_allclose(means[4:], smooth(expected, 5)[4:], atol=0.05)
 
 
 IN_TFLM = """

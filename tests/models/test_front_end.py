@@ -18,20 +18,14 @@ def model():
     return model, model.init(jax.random.key(0))
 
 
-def test_hop_by_hop_equals_the_whole(model, rng):
+def test_hop_by_hop_gives_what_training_sees(model, rng):
     model, params = model
-    audio = rng.choice([0, 1e-4, 0.3], (1, 6 * model.hop)) * rng.standard_normal((1, 6 * model.hop))
-    audio = audio.astype(np.float32)
-    step = jax.jit(model.step)
-    whole, last = step(params, audio, model.initial_state(1))
-    state, logits = model.initial_state(1), []
-    for hop in np.split(audio, 6, axis=1):
-        row, state = step(params, hop, state)
-        logits.append(row)
-    np.testing.assert_allclose(np.concatenate(logits, axis=1), whole, atol=1e-5)
-    np.testing.assert_array_equal(state["noise"], last["noise"])
-    assert model.clip == audio.shape[1]
-    np.testing.assert_allclose(jax.jit(model.logits)(params, audio), whole[:, -1], atol=1e-5)
+    audio = rng.choice([0, 1e-4, 0.3], (1, model.clip)) * rng.standard_normal((1, model.clip))
+    step, state = jax.jit(model.step), model.initial_state(1)
+    for hop in np.split(audio.astype(np.float32), model.clip // model.hop, axis=1):
+        logits, state = step(params, hop, state)
+    expected = jax.jit(model.logits)(params, audio.astype(np.float32))
+    np.testing.assert_allclose(logits[:, 0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [400, 5759, 5760, 12_345])
