@@ -64,6 +64,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.classification = 1.0  # weight of the cross-entropy
     config.class_weights = ()  # a weight for "no keyword" and one for each keyword; empty: all 1
     config.label_smoothing = 0.05  # share of the target that is spread over all labels
+    config.focus = 0.0  # exponent of the focal loss, such as 2, which weighs down examples that are classified well; 0: none
+    config.negative_growth = 1.0  # factor of the weight of "no keyword" at the last step; it grows linearly from 1
 
     # With hours of real recordings and 1000 steps, speed, band and speech together made the detector worse (docs/data.md), so
     # they are off. Try them with few recordings or longer training.

@@ -71,7 +71,9 @@ def finetune(
         logits, statistics = model.train_logits(params, targets["frames"], frozen, rounded, dtype)
         label = batch["label"]
         hit = logits.argmax(-1) == label
-        total = weights["classification"] * cross_entropy(logits, label, class_weights, config.label_smoothing)
+        by_class = class_weights.at[0].multiply(weights["negative"]) if "negative" in weights else class_weights
+        entropy = cross_entropy(logits, label, by_class, config.label_smoothing, config.get("focus", 0.0))
+        total = weights["classification"] * entropy
         keyword_accuracy = jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1)
         return total, {"accuracy": hit.mean(), "keyword_accuracy": keyword_accuracy}, statistics
 
@@ -80,5 +82,9 @@ def finetune(
 
 
 def weights_of(config: ConfigDict) -> Callable[[Array], Weights]:
-    """Returns a function from a step to the weights of `config.loss`."""
-    return lambda step: loss_weights(config)
+    """Returns a function from a step to the weights of `config.loss`, and to `negative`, the factor of the weight of "no
+    keyword", which grows linearly from 1 to `config.negative_growth`; without growth there is none."""
+    growth = config.get("negative_growth", 1.0)
+    if growth == 1.0:
+        return lambda step: loss_weights(config)
+    return lambda step: loss_weights(config) | {"negative": 1 + (growth - 1) * step / config.steps}

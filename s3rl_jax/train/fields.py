@@ -121,6 +121,8 @@ DOMAINS: dict[str, Domain] = {
     "quantization_aware": Switch(),
     "class_weights": Several(WEIGHT),
     "label_smoothing": SHARE_BELOW_1,
+    "focus": Number(0, 10),
+    "negative_growth": POSITIVE,
     "preflight": Switch(),
     "export.quantize": OneOf(("none", "dynamic", "int8", "int16x8"), listed=True),
     "export.io": OneOf(("float32", "int8")),

@@ -60,6 +60,19 @@ def test_class_weights_weigh_the_classes(batch):
     assert bias[1] < 0 < bias[0]
 
 
+def test_the_weight_of_negatives_grows_to_its_factor_at_the_last_step(batch):
+    config, task = build(negative_growth=5.0)
+    assert [float(task.weights(jnp.int32(share * config.steps // 4))["negative"]) for share in (0, 1, 4)] == [1.0, 2.0, 5.0]
+    params = build()[1].init(jax.random.key(0), batch)
+    targets = task.targets(task.frozen, batch, jax.random.key(1))
+
+    def loss(task, step):
+        return float(task.loss(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(step)))[0])
+
+    assert loss(task, 0) == loss(build()[1], 0)
+    assert loss(task, config.steps) == pytest.approx(loss(build(class_weights=(5.0, 1.0))[1], 0), rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "field"), [({"class_weights": (1.0, 1.0, 1.0)}, "class_weights"), ({"encoder": "half"}, "encoder")]
 )
