@@ -74,6 +74,23 @@ def _begins(item: pytest.Item) -> int:
     return next((place for place, folder in enumerate(LONGEST, 1) if item.nodeid.startswith(folder)), len(LONGEST) + 1)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def devices(request: pytest.FixtureRequest):
+    """Shows a module's tests one of the eight devices, or its DEVICES: to compile and run for eight takes twice as long."""
+    import jax
+
+    count = getattr(request.module, "DEVICES", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("devices", "local_devices"):
+            patch.setattr(jax, name, functools.partial(_first, count, getattr(jax, name)))
+        patch.setattr(jax, "device_count", lambda: count)
+        yield
+
+
+def _first(count: int, function, *backend) -> list:
+    return function(*backend)[:count]
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

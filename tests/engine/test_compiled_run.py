@@ -18,6 +18,7 @@ from s3rl_jax.engine.step import in_micro_batches
 from s3rl_jax.engine.throughput import ceiling, overview, peak_memory
 from s3rl_jax.tasks.task import Task
 
+DEVICES = 8
 WIDTH = 64
 
 

@@ -8,13 +8,16 @@ from jax.sharding import Mesh
 
 from configs import distill as distill_config
 from configs import pretrain as pretrain_config
-from s3rl_jax.engine.mesh import AXES, replicated, split, stored, to_devices
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.engine.mesh import AXES, host_rows, make_mesh, replicated, split, stored, to_devices
 from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_step
 from s3rl_jax.runs.state import TrainState
 from s3rl_jax.tasks.distill import distill
 from s3rl_jax.tasks.pretrain import pretrain
 from tests.teachers.conftest import toy
+
+DEVICES = 8
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +83,11 @@ def test_any_number_of_devices_equals_one(make, batch, monkeypatch):
                 np.testing.assert_allclose(several, one, rtol=1e-3, atol=1e-4, err_msg=name)
         large = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.size >= 64]
         assert min(leaf.addressable_shards[0].data.size / leaf.size for leaf in large) == 1 / fsdp
+
+
+def test_the_batch_is_divided_over_all_devices():
+    mesh = make_mesh()
+    assert mesh.size == 8
+    assert host_rows(16) == range(16)
+    with pytest.raises(UserError, match="batch_size=12"):
+        host_rows(12)

@@ -13,7 +13,6 @@ from s3rl_jax.core.errors import NonFiniteLoss, UserError
 from s3rl_jax.engine import loop
 from s3rl_jax.engine.compiled_run import steps_per_dispatch
 from s3rl_jax.engine.job import Inputs, Job
-from s3rl_jax.engine.mesh import host_rows, make_mesh
 from s3rl_jax.engine.optimizer import optimizer
 from s3rl_jax.engine.step import make_step
 from s3rl_jax.runs.params import read_params
@@ -168,14 +167,6 @@ def test_a_warning_is_said_once(tmp_path, capsys):
     lines = [text for text in capsys.readouterr().err.splitlines() if text.startswith("warning")]
     assert len(lines) == 1
     assert lines[0].startswith("warning: step 6: mse is ")
-
-
-def test_the_batch_is_divided_over_all_devices():
-    mesh = make_mesh()
-    assert mesh.size == 8
-    assert host_rows(16) == range(16)
-    with pytest.raises(UserError, match="batch_size=12"):
-        host_rows(12)
 
 
 def test_frozen_parts_keep_their_values():

@@ -17,6 +17,7 @@ from s3rl_jax.engine.sweep_members import members_of
 from s3rl_jax.runs.params import read_params
 from s3rl_jax.tasks.task import Task
 
+DEVICES = 8
 FIELDS = ("loss.", "seed")
 
 
