@@ -7,7 +7,8 @@ The students are untrained, because cost does not depend on training. Each runs 
 same noise hop by hop, and is warmed up first. The processes run in turn, `repeats` rounds, so that other load on the machine
 affects all. The peers are the public detectors of "alexa" of microWakeWord and openWakeWord, with their front ends, which get
 pieces of the length that they need. Prints a table and writes JSON: CPU seconds for a second of audio and milliseconds for a
-hop (median, least and most of the rounds), bytes of the files, peak resident memory of the process.
+hop (median, least and most of the rounds), bytes of the files, peak resident memory of the process, and milliseconds that a
+file takes as the second model of a pair, each time when the first one would fire.
 """
 
 import argparse
@@ -34,6 +35,20 @@ def student_consumer(path: str):
 
     detector = Detector(path)
     return detector.process, detector.hop, Path(path).stat().st_size
+
+
+def verification_ms(path: str, times: int = 20) -> float:
+    """Milliseconds of CPU that a file takes as the second model of a pair."""
+    from s3rl_jax.detect.description import read_model
+    from s3rl_jax.detect.verifier import Verifier
+
+    verifier = Verifier(path, read_model(path)[2])
+    samples = (0.05 * np.random.default_rng(0).standard_normal(verifier.window)).astype(np.float32)
+    verifier.agrees(1, samples)
+    begun = time.process_time()
+    for _ in range(times):
+        verifier.agrees(1, samples)
+    return 1000 * (time.process_time() - begun) / times
 
 
 def peer_consumer(name: str):
@@ -65,6 +80,7 @@ def measure(name: str, seconds: float) -> dict:
         "hop_seconds": piece / SAMPLE_RATE,
         "bytes": size,
         "peak_rss_mb": peak_memory_mb(),
+        **({} if name in PEERS else {"verification_ms": verification_ms(name)}),
     }
 
 
@@ -152,14 +168,17 @@ def main() -> None:
             "hop_seconds": runs[0]["hop_seconds"],
             "bytes": runs[0]["bytes"],
             "peak_rss_mb": round(statistics.median(run["peak_rss_mb"] for run in runs), 1),
+            "verification_ms": spread([run["verification_ms"] for run in runs]) if "verification_ms" in runs[0] else None,
         }
         for name, runs in rounds.items()
     }
-    print("| detector | CPU s per audio s | ms per hop | hop, s | bytes | peak, MB |\n| --- | --- | --- | --- | --- | --- |")
+    print("| detector | CPU s per audio s | ms per hop | hop, s | bytes | peak, MB | verification, ms |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, one in results.items():
         cpu, ms = one["cpu_seconds_per_audio_second"], one["ms_per_hop"]
         spent = f"{cpu[0]:.5f} ({cpu[1]:.5f}-{cpu[2]:.5f}) | {ms[0]:.3f} | {one['hop_seconds']:.3f}"
-        print(f"| {name} | {spent} | {one['bytes']:,} | {one['peak_rss_mb']:.0f} |")
+        verified = f"{one['verification_ms'][0]:.2f}" if one["verification_ms"] else ""
+        print(f"| {name} | {spent} | {one['bytes']:,} | {one['peak_rss_mb']:.0f} | {verified} |")
     revision = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()

@@ -31,7 +31,7 @@ def main() -> None:
         _serve(args)
         return
     _check(args)
-    detector = Detector(args.model, args.fa_per_hour, channel=args.channel)
+    detector = Detector(args.model, args.fa_per_hour, channel=args.channel, verifier=args.verifier, gate_db=args.gate_db)
     failed = []
     with ExitStack() as stack:
         scores = _score_table(args.scores, stack) if args.scores else None
@@ -62,6 +62,8 @@ def _parser() -> Parser:
     parser.add_argument("--wyoming", help="serve Home Assistant at this address: tcp://127.0.0.1:10400 (extra: wyoming)")
     parser.add_argument("--scores", help="CSV file to write, a row for each hop: file, time, label, posterior")
     parser.add_argument("--fa_per_hour", help="operating point: a rate of false accepts an hour in the .json (default 0.5)")
+    parser.add_argument("--verifier", help="a second model that must agree (default: the one that the .json names, if any)")
+    parser.add_argument("--gate_db", type=float, help="sleep while the level is below this, in dB of full scale, such as -60")
     return parser
 
 

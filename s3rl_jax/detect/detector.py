@@ -8,11 +8,13 @@ from jaxtyping import Float, Float32, Num
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.firing import FiringState
+from s3rl_jax.detect.gate import HIGHEST_DB, LOWEST_DB, Gate, hold_hops
 from s3rl_jax.detect.litert import LiteRtModel
 from s3rl_jax.detect.mixing import Mixer
 from s3rl_jax.detect.onnx import OnnxModel
 from s3rl_jax.detect.resampling import Resampler
 from s3rl_jax.detect.samples import RATES, to_float
+from s3rl_jax.detect.verifier import verifier_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Detector:
         "0.5", or the first one where there is no 0.5.
       rate: rate of the samples given to `process`, in Hz; another rate than the model's is resampled. None: the model's.
       channel: the channel to use where there are several; the first is 0. None: all that carry sound are mixed.
+      verifier: path of a second model that must agree with each detection. None: the one that the .json names, if any; the
+        thresholds are then those of the pair.
+      gate_db: level in dB of full scale, -120 to 0, below which the model sleeps (`s3rl_jax.detect.gate`). None: it never does.
 
     Attributes:
       labels: class k is `labels[k]`; class 0, the empty text, is no keyword.
@@ -50,18 +55,32 @@ class Detector:
       posteriors: unsmoothed posteriors of each hop of the last call, [labels] each.
       score: the score after the last hop; with several keywords, the highest one.
       threshold: the lowest value of that score that fires.
+      asleep: number of hops of the stream in which the model slept.
 
     Raises:
-      UserError: if the file or its .json is not one that s3rl_jax.export wrote, or soxr is needed and not installed.
+      UserError: if the file or its .json is not one that s3rl_jax.export wrote, `gate_db` is out of range, or soxr is needed
+        and not installed.
     """
 
-    def __init__(self, path: str, operating_point: str | None = None, rate: int | None = None, channel: int | None = None):
+    def __init__(
+        self,
+        path: str,
+        operating_point: str | None = None,
+        rate: int | None = None,
+        channel: int | None = None,
+        verifier: str | None = None,
+        gate_db: float | None = None,
+    ):
         content, _, description = read_model(path)
         self.labels = list(description.labels)
         self.sample_rate, self.window, self.hop = description.sample_rate, description.window, description.hop
-        self._firing = FiringState(description.rule(operating_point))
+        self._verifier = verifier_of(path, description, verifier)
+        self._firing = FiringState(description.rule(operating_point, None if verifier else description.pair))
         self._model = (OnnxModel if path.endswith(".onnx") else LiteRtModel)(content, self.window, path)
         self._check_model(path)
+        if gate_db is not None and not LOWEST_DB <= gate_db <= HIGHEST_DB:
+            raise UserError(f"a gate of {gate_db:g} dB: expected {LOWEST_DB:g} to {HIGHEST_DB:g} dB of full scale")
+        self._gate = None if gate_db is None else Gate(gate_db, hold_hops(self.window, self.hop))
         self._rate, self._channel = self.sample_rate if rate is None else rate, channel
         self.reset()
 
@@ -81,10 +100,17 @@ class Detector:
         self._resampler = Resampler(self._rate, self.sample_rate)
         self._model.reset()
         self._firing.reset()
+        if self._gate:
+            self._gate.reset()
         self._pending = np.zeros(0, np.float32)
+        self._tail = np.zeros(self._verifier.window if self._verifier else 0, np.float32)
         self._hops = 0
         self.posteriors: list[Float[np.ndarray, "labels"]] = []
         self.score, self.threshold = 0.0, self._firing.rule.thresholds[0]
+
+    @property
+    def asleep(self) -> int:
+        return self._gate.asleep if self._gate else 0
 
     def process(self, samples: Num[np.ndarray, "samples"] | Num[np.ndarray, "samples channels"]) -> list[Detection]:
         """Scores each whole hop of the samples; the remainder waits for the next call, or for `flush`.
@@ -130,14 +156,22 @@ class Detector:
         return detections
 
     def _step(self, samples: Float[np.ndarray, "hop"]) -> list[Detection]:
-        posteriors = self._model.step(samples)
+        posteriors = self._posteriors(samples)
         self.posteriors.append(posteriors)
-        scored = self._firing.step(posteriors)
+        self._tail = np.concatenate([self._tail, samples])[len(samples) :]
+        scored = self._firing.step(posteriors, self._verifier and (lambda keyword: self._verifier.agrees(keyword, self._tail)))
         self.score, self.threshold = float(scored.score), scored.threshold
         self._hops += 1
         if scored.keyword is None:
             return []
         return [Detection(self._hops * self.hop / self.sample_rate, self.labels[scored.keyword], self.score)]
+
+    def _posteriors(self, samples: Float[np.ndarray, "hop"]) -> Float[np.ndarray, "labels"]:
+        """Runs the model, or, while it sleeps, returns those of silence: no keyword."""
+        posteriors = np.eye(1, len(self.labels), dtype=np.float32)[0]
+        for hop in self._gate.step(samples) if self._gate else [samples]:
+            posteriors = self._model.step(hop)
+        return posteriors
 
     def _check_model(self, path: str) -> None:
         """Scores one hop of silence, to compare the model's inputs and outputs with its .json."""

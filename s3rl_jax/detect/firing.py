@@ -7,7 +7,7 @@ JAX.
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -184,29 +184,36 @@ class FiringState:
         self._hops_above, self._armed = [0] * scores, [True] * scores
         self._hops_since_firing: list[int | None] = [None] * scores
 
-    def step(self, posteriors: Float[np.ndarray, "classes"]) -> ScoredHop:
-        """Scores the next hop of the stream."""
+    def step(self, posteriors: Float[np.ndarray, "classes"], agrees: Callable[[int], bool] | None = None) -> ScoredHop:
+        """Scores the next hop of the stream.
+
+        Args:
+          posteriors: posteriors of the hop.
+          agrees: function from the class of a keyword that would fire to whether it does. If it does not, it may fire at the
+            next hop. None: all do.
+        """
         self._posteriors.append(posteriors)
         self._any_keyword.append(_any_keyword(posteriors[None])[0])
         smoothed = _mean(self._posteriors)
         shared = len(self.rule.thresholds) == 1
         scores = [_mean(self._any_keyword)] if shared else list(smoothed[1:])
-        fired = [place for place, score in enumerate(scores) if self._fires(place, float(score))]
+        keywords = [1 + int(smoothed[1:].argmax())] if shared else range(1, len(posteriors))
+        fired = []
+        for place, keyword in enumerate(keywords):
+            if self._would_fire(place, float(scores[place])) and (agrees is None or agrees(keyword)):
+                self._hops_since_firing[place], self._armed[place] = 0, False
+                fired.append(place)
         place = max(fired or range(len(scores)), key=lambda place: scores[place])
-        keyword = 1 + (int(smoothed[1:].argmax()) if shared else place) if fired else None
-        return ScoredHop(smoothed, scores[place], self.rule.thresholds[place], keyword)
+        return ScoredHop(smoothed, scores[place], self.rule.thresholds[place], keywords[place] if fired else None)
 
-    def _fires(self, place: int, score: float) -> bool:
-        """Takes the next value of one score, and returns whether it fires."""
+    def _would_fire(self, place: int, score: float) -> bool:
+        """Takes the next value of one score, and returns whether it would fire."""
         since = self._hops_since_firing[place]
         since = self._hops_since_firing[place] = None if since is None else since + 1
         self._armed[place] |= score < self._levels[place]
         self._hops_above[place] = self._hops_above[place] + 1 if score >= self.rule.thresholds[place] else 0
         is_refractory = since is not None and since <= self.rule.refractory[place]
-        fires = self._hops_above[place] >= self.rule.patience and self._armed[place] and not is_refractory
-        if fires:
-            self._hops_since_firing[place], self._armed[place] = 0, False
-        return fires
+        return self._hops_above[place] >= self.rule.patience and self._armed[place] and not is_refractory
 
 
 def _level(threshold: float | np.floating, rearm: float | None) -> float:

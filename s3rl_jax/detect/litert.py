@@ -18,15 +18,16 @@ class LiteRtModel:
       content: content of a .tflite that s3rl_jax.export wrote.
       window: samples that `detect` takes.
       path: path of the file, for messages.
+      signature: the signature to run; None: as above.
 
     Raises:
       UserError: if the file is no such model.
     """
 
-    def __init__(self, content: bytes, window: int, path: str):
+    def __init__(self, content: bytes, window: int, path: str, signature: str | None = None):
         interpreter = _open(content, path)
         signatures = interpreter.get_signature_list()
-        self._signature = STREAM if STREAM in signatures else DETECT
+        self._signature = signature or (STREAM if STREAM in signatures else DETECT)
         name = INPUT[self._signature]
         if name not in signatures.get(self._signature, {"inputs": ()})["inputs"]:
             raise UserError(

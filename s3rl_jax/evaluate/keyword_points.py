@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from s3rl_jax.corpus.keywords import label_class
 from s3rl_jax.detect.firing import USUAL, FiringSettings
@@ -23,6 +23,7 @@ def keyword_points(
     keywords: tuple[str, ...],
     hop: int,
     firing: FiringSettings = USUAL,
+    agrees: Bool[np.ndarray, "hops keywords"] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Chooses threshold and refractory time of each keyword, as the .json and metrics.json have them.
 
@@ -35,6 +36,7 @@ def keyword_points(
       keywords: class k + 1 is keyword k.
       hop: samples from one score to the next.
       firing: settings of firing, with the longest refractory time.
+      agrees: whether a second model agrees with each keyword at each hop; None: there is none.
 
     Returns:
       For each keyword `positives`, `threshold` and `frr_at_fa_per_hour` at each operating point, and `refractory_seconds`.
@@ -47,7 +49,8 @@ def keyword_points(
         return {}
     points = {}
     for place, keyword in enumerate(keywords, start=1):
-        trial = trial_of_words(posteriors[:, place], words[keyword], hop, firing)
+        agreement = None if agrees is None else agrees[:, place - 1]
+        trial = trial_of_words(posteriors[:, place], words[keyword], hop, firing, agreement)
         curve = det_curve(trial)
         chosen = {rate: operating_point(curve, float(rate) / len(keywords)) for rate in RATES}
         thresholds = {rate: round(point.threshold, 6) for rate, point in chosen.items()}

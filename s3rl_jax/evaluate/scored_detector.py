@@ -1,5 +1,6 @@
 """A detector to measure, a trained run or an exported file, with a function that scores a stream."""
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.detector import Detector
 from s3rl_jax.detect.firing import USUAL, FiringSettings
+from s3rl_jax.detect.verifier import verifier_of
+from s3rl_jax.evaluate.agreement import Agreement, agreement_of
 from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial, trial_of_stream
@@ -29,6 +32,7 @@ class ScoredDetector(NamedTuple):
       hop: samples from one score to the next.
       score: function from int16 samples of a stream to posteriors after each hop.
       firing: settings of firing.
+      agreement: where in a stream a second model agrees; None: there is none.
     """
 
     name: str
@@ -36,6 +40,7 @@ class ScoredDetector(NamedTuple):
     hop: int
     score: Scorer
     firing: FiringSettings = USUAL
+    agreement: Agreement | None = None
 
     def trial(self, stream: Stream, posteriors: Float[np.ndarray, "hops classes"] | None = None) -> Trial:
         """Scores a stream.
@@ -45,7 +50,8 @@ class ScoredDetector(NamedTuple):
           posteriors: its posteriors; None: they are computed.
         """
         scored = self.score(stream.audio) if posteriors is None else posteriors
-        return trial_of_stream(stream, scored, self.hop, self.firing)
+        agrees = self.agreement and self.agreement(stream.audio, scored).any(axis=1)
+        return trial_of_stream(stream, scored, self.hop, self.firing, agrees)
 
 
 def of_run(detector: TrainedDetector) -> ScoredDetector:
@@ -73,7 +79,9 @@ def of_file(path: str) -> ScoredDetector:
             posteriors += [row[None] for row in detector.posteriors]
         return np.concatenate(posteriors)
 
-    return ScoredDetector(path, tuple(detector.labels[1:]), detector.hop, score, description.firing)
+    verifier = verifier_of(path, description)
+    agreement = verifier and functools.partial(agreement_of, verifier, description)
+    return ScoredDetector(path, tuple(detector.labels[1:]), detector.hop, score, description.firing, agreement)
 
 
 def open_baseline(name: str, keywords: tuple[str, ...]) -> ScoredDetector:

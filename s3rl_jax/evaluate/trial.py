@@ -14,6 +14,7 @@ from s3rl_jax.evaluate.stream import Stream
 LATENESS_SECONDS = 1.0  # a word's zone ends this long after the word
 # For this long after a zone, or until the refractory time ends, a firing is not counted: the window may still hold the word.
 AFTERMATH_SECONDS = 1.0
+DISAGREES = -1.0  # a score below any threshold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Trial:
       aftermath: hops after a zone at which a firing is neither a detection nor a false accept.
       patience: hops in a row at which the score must reach the threshold.
       rearm: share of the threshold below which the score must fall after a firing; None: it need not fall.
+      agrees: whether the second model agrees at each hop; None: there is none.
     """
 
     scores: Float[np.ndarray, "hops"]
@@ -37,11 +39,14 @@ class Trial:
     aftermath: int = 0
     patience: int = 1
     rearm: float | None = None
+    agrees: Bool[np.ndarray, "hops"] | None = None
 
     @functools.cached_property
     def held(self) -> Float[np.ndarray, "hops"]:
-        """The highest threshold that the score of each hop and of those before it, `patience` in all, reach."""
-        return lowest(self.scores, self.patience)
+        """The highest threshold that the score of each hop and of those before it, `patience` in all, reach; less than any
+        threshold where the second model does not agree."""
+        held = lowest(self.scores, self.patience)
+        return held if self.agrees is None else np.where(self.agrees, held, DISAGREES)
 
     @functools.cached_property
     def outside(self) -> Bool[np.ndarray, "hops"]:
@@ -82,7 +87,11 @@ class Trial:
 
 
 def trial_of_stream(
-    stream: Stream, posteriors: Float[np.ndarray, "hops classes"], hop: int, firing: FiringSettings = USUAL
+    stream: Stream,
+    posteriors: Float[np.ndarray, "hops classes"],
+    hop: int,
+    firing: FiringSettings = USUAL,
+    agrees: Bool[np.ndarray, "hops"] | None = None,
 ) -> Trial:
     """Creates the trial of a detector with one keyword or several; its score is the sum of the keywords' posteriors.
 
@@ -91,9 +100,10 @@ def trial_of_stream(
       posteriors: posteriors after each hop; class 0 is no keyword.
       hop: samples from one score to the next.
       firing: settings of firing.
+      agrees: as in `Trial`.
     """
     words = [(clip.speech_start, clip.speech_stop) for clip in stream.words]
-    return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop, firing)
+    return trial_of_words(posteriors[:, 1:].sum(axis=1), words, hop, firing, agrees)
 
 
 def trial_of_words(
@@ -101,6 +111,7 @@ def trial_of_words(
     words: Sequence[tuple[int, int]],
     hop: int,
     firing: FiringSettings = USUAL,
+    agrees: Bool[np.ndarray, "hops"] | None = None,
 ) -> Trial:
     """Creates a trial from the posteriors of a keyword and the bounds of the words.
 
@@ -109,6 +120,7 @@ def trial_of_words(
       words: first sample of each word, and one past its last.
       hop: samples from one score to the next.
       firing: settings of firing.
+      agrees: as in `Trial`.
     """
     lateness = int(LATENESS_SECONDS * SAMPLE_RATE)
     zones = np.array([(start // hop, -(-(stop + lateness) // hop)) for start, stop in words], np.int64)
@@ -121,4 +133,5 @@ def trial_of_words(
         aftermath + firing.patience - 1,
         firing.patience,
         firing.rearm,
+        agrees,
     )

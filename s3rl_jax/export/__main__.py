@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument(
         "--report", help="folder that evaluate wrote, whose corpus and split are scored (default: report/ in the workdir)"
     )
+    parser.add_argument("--verifier", help="another exported file in the folder of --out that must agree with each detection")
     args = parser.parse_args()
 
     # Imported after parsing, so that --help and a wrong flag do not wait for JAX.
@@ -34,7 +35,7 @@ def main() -> None:
     quantize = args.quantize or ("int8" if args.target == "esphome" else "none")
     file_format = FileFormat(quantize, args.streaming, args.io, args.target, args.format)
     try:
-        fields = export(args.workdir, args.out, file_format, args.report, args.c_array)
+        fields = export(args.workdir, args.out, file_format, args.report, args.c_array, args.verifier)
     except NotExportable as error:
         print(f"error: not exported: {error}", file=sys.stderr)
         sys.exit(1)
@@ -51,6 +52,8 @@ def _print_accuracy(fields: dict[str, Any], quantize: str) -> None:
     if "not" in scored:
         LOGGER.info(f"not scored: {scored['not']}. The thresholds were not measured on this file: {fields['threshold']}")
         return
+    if "pair" in scored:
+        print(f"with the verifier: {scored['pair'][FRR][RATE]:.1%} false rejects at {RATE} false accepts an hour")
     change = scored["frr_change"]
     print(
         f"false rejects at {RATE} false accepts an hour: {scored[FRR][RATE]:.1%}, "

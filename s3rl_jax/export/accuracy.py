@@ -7,6 +7,7 @@ from jaxtyping import Float, Int16
 
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import parse_keywords
+from s3rl_jax.evaluate.agreement import Agreement
 from s3rl_jax.evaluate.condition_metrics import condition_metrics
 from s3rl_jax.evaluate.curves import det_curve
 from s3rl_jax.evaluate.keyword_points import keyword_points
@@ -31,6 +32,7 @@ def score_file(
     keyword: str,
     corpus: str,
     split: str,
+    agreement: Agreement | None = None,
 ) -> dict[str, Any]:
     """Scores the file on a split in the condition clean, as `evaluate` scores the model, by the firing of the file's target.
 
@@ -42,11 +44,13 @@ def score_file(
       keyword: `config.keyword`.
       corpus: one corpus or several, comma-separated.
       split: split of the corpus.
+      agreement: where in a stream a second model agrees; None: there is none.
 
     Returns:
       `corpus`, `split`, `hours` and `too_few_hours_for`; `threshold` and `frr_at_fa_per_hour` of the file at each operating
       point; `keywords`, the result of `keyword_points`; `float_frr_at_fa_per_hour` of the JAX model; and `frr_change`, the
-      file's false reject rate at 0.5 false accepts an hour minus the JAX model's.
+      file's false reject rate at 0.5 false accepts an hour minus the JAX model's. With a second model also `pair`: `keywords`
+      and `frr_at_fa_per_hour` of both together.
 
     Raises:
       UserError: if the corpus or the split does not exist, or has no keyword.
@@ -54,13 +58,19 @@ def score_file(
     keywords = parse_keywords(keyword)
     stream = build_stream(read_corpus(corpus, split), keywords)
 
-    def metrics_of(posteriors: Float[np.ndarray, "hops classes"]) -> dict[str, Any]:
-        trial = trial_of_stream(stream, posteriors, model.hop, file_format.firing(model))
+    def metrics_of(posteriors: Float[np.ndarray, "hops classes"], agrees=None) -> dict[str, Any]:
+        together = None if agrees is None else agrees.any(axis=1)
+        trial = trial_of_stream(stream, posteriors, model.hop, file_format.firing(model), together)
         return condition_metrics(trial, stream, det_curve(trial))
 
     posteriors = file_posteriors(content, file_format, model, params, stream.audio)
     of_file = metrics_of(posteriors)
     of_model = metrics_of(stream_scorer(model, params)(stream.audio))
+    pair = {}
+    if agreement:
+        agrees = agreement(stream.audio, posteriors)
+        keyword_entries = keyword_points(stream, posteriors, keywords, model.hop, file_format.firing(model), agrees)
+        pair = {"pair": {"keywords": keyword_entries, FRR: metrics_of(posteriors, agrees)[FRR]}}
     return {
         "corpus": corpus,
         "split": split,
@@ -71,6 +81,7 @@ def score_file(
         f"float_{FRR}": of_model[FRR],
         "frr_change": round(of_file[FRR][RATE] - of_model[FRR][RATE], 5),
         "too_few_hours_for": of_file["too_few_hours_for"],
+        **pair,
     }
 
 

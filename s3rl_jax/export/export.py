@@ -20,13 +20,21 @@ from s3rl_jax.export.calibration import with_silence_and_noise
 from s3rl_jax.export.description import describe
 from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.file_format import CONTAINERS, FileFormat, signatures_of
+from s3rl_jax.export.pair import SecondModel, second_model
 from s3rl_jax.runs.detector import TrainedDetector, open_detector
 
 CLIPS = 32  # real clips for comparison and calibration
 DEFAULT_THRESHOLDS = {"default": 0.5}  # thresholds of a detector that was not evaluated
 
 
-def export(workdir: str, out: str, file_format: FileFormat, report: str | None = None, c_array: bool = False) -> dict[str, Any]:
+def export(
+    workdir: str,
+    out: str,
+    file_format: FileFormat,
+    report: str | None = None,
+    c_array: bool = False,
+    verifier: str | None = None,
+) -> dict[str, Any]:
     """Writes the model and its description, all files or none.
 
     Args:
@@ -36,13 +44,14 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
       report: a folder that evaluate wrote. The file is scored on its corpus and split, and gets the thresholds of that
         score. None: `report/` in the workdir if it exists; else the run's corpus, split test.
       c_array: whether also to write the model as C source.
+      verifier: another exported file in the folder of `out` that must agree with each detection; None: none.
 
     Returns:
       The fields of the .json.
 
     Raises:
-      UserError: if the workdir holds no detector, the format does not suit it, `out` cannot be written, or `report` is of
-        another run.
+      UserError: if the workdir holds no detector, the format does not suit it, `out` cannot be written, `report` is of
+        another run, or `verifier` does not suit.
       NotExportable: if the float file differs from JAX by more than 1e-4 on the clips, or an operator is missing.
     """
     detector = open_detector(workdir, "--workdir")
@@ -56,7 +65,8 @@ def export(workdir: str, out: str, file_format: FileFormat, report: str | None =
     file = build_file(file_format, detector.model, detector.params, _calibration_clips(detector, training))
     thresholds = metrics["conditions"]["clean"]["threshold"] if metrics else DEFAULT_THRESHOLDS
     fields = describe(file, file_format, detector, training, thresholds)
-    fields |= _score(file.content, file_format, detector, metrics, thresholds)
+    second = second_model(verifier, path, fields) if verifier else None
+    fields |= _score(file.content, file_format, detector, metrics, thresholds, second)
     description = check_fields(fields, str(path.with_suffix(".json")))
     sources = c_sources(file.content, description, path) if c_array else {}
     if file_format.target == "esphome":
@@ -102,15 +112,28 @@ def _score(
     detector: TrainedDetector,
     metrics: dict[str, Any],
     thresholds: dict[str, float],
+    second: SecondModel | None,
 ) -> dict[str, Any]:
     """`scored`, `threshold` and `keywords` from the score of the file; or why it has none, and those of the report."""
     corpus, split = metrics.get("corpus", detector.config.data.corpus), metrics.get("split", "test")
     try:
-        scored = score_file(content, file_format, detector.model, detector.params, detector.config.keyword, corpus, split)
+        scored = score_file(
+            content,
+            file_format,
+            detector.model,
+            detector.params,
+            detector.config.keyword,
+            corpus,
+            split,
+            second and second.agreement,
+        )
     except UserError as error:
+        if second:
+            raise UserError(f"--verifier: the thresholds of a pair are chosen on a stream, but {error}") from error
         keywords = metrics["conditions"]["clean"].get("keywords", {}) if metrics else {}
         return {"scored": {"not": str(error)}, "threshold": thresholds, **_keywords(keywords)}
-    return {"scored": scored, "threshold": scored["threshold"], **_keywords(scored.pop("keywords"))}
+    pair = {"verifier": second.entry(_keywords(scored["pair"].pop("keywords")).get("keywords", {}))} if second else {}
+    return {"scored": scored, "threshold": scored["threshold"], **_keywords(scored.pop("keywords")), **pair}
 
 
 def _keywords(points: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from s3rl_jax.audio.front_end import FRONT_ENDS, MICRO
 from s3rl_jax.core.errors import UserError, lookup
-from s3rl_jax.detect.description import QUANTISATIONS
 from s3rl_jax.detect.firing import FiringSettings
+from s3rl_jax.detect.schema import QUANTISATIONS
 from s3rl_jax.export.signatures import (
     Signature,
     detect_signature,

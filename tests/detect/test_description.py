@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import FIELDS, check_fields, read_model
+from s3rl_jax.detect.description import check_fields, read_model
 from s3rl_jax.detect.firing import FiringRule
+from s3rl_jax.detect.schema import FIELDS
 
 VALID = {
     "labels": ["", "alexa"],
@@ -37,6 +38,7 @@ NONSENSE = {
         {"banana": {"threshold": {"0.5": 0.8, "10": 0.2}, "refractory_seconds": 1.0}},
         {"alexa": {"threshold": {"0.5": 0.8, "10": math.nan}, "refractory_seconds": 1.0}},
     ],
+    "verifier": [{}, {"file": "a/b.tflite", "sha256": "0" * 64, "agrees_at": 0.5, "keywords": {}}, "b.tflite"],
     "patience": [0, -1, 2.0, "3", None],
     "rearm": [-0.1, 1.1, math.nan, "0.5", None],
     "quantisation": ["int4", 8, []],

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from s3rl_jax.detect.description import FIELDS
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.schema import FIELDS
 from s3rl_jax.export.conversion import NotExportable, operators, to_tflite
 from s3rl_jax.export.export import export
 from s3rl_jax.export.file_format import FileFormat
@@ -145,3 +146,20 @@ def test_mistakes_end_with_one_line_and_status_two(chain, arguments, named):
     assert done.returncode == 2
     assert named in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_a_pair_names_its_second_model_and_has_its_own_thresholds(chain, tmp_path):
+    for suffix in (".tflite", ".json"):
+        shutil.copy(Path(chain["model.tflite"]).with_suffix(suffix), tmp_path / f"large{suffix}")
+    out, large = str(tmp_path / "pair.tflite"), str(tmp_path / "large.tflite")
+    fields = export(chain["detector"], out, FileFormat(streaming=True), chain["report"], verifier=large)
+    pair = fields["verifier"]
+    assert pair["file"] == "large.tflite"
+    assert pair["sha256"] == hashlib.sha256(Path(large).read_bytes()).hexdigest()
+    assert pair["keywords"].keys() == fields["keywords"].keys() == {"alexa"}
+    assert pair["keywords"]["alexa"]["threshold"].keys() == fields["threshold"].keys()
+    rejects = fields["scored"]["pair"]["frr_at_fa_per_hour"]
+    assert rejects.keys() == fields["threshold"].keys()
+    for verifier in (chain["model.tflite"], out):
+        with pytest.raises(UserError, match=r"--verifier=.*: expected another file in the folder of --out"):
+            export(chain["detector"], out, FileFormat(streaming=True), chain["report"], verifier=verifier)
