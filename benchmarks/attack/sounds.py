@@ -84,21 +84,21 @@ def prepared_sound(rng: random.Random, folder: Path, toy: Toy) -> Try:
     (source / "manifest.csv").write_text(f"path,split,kind,label\n{name},train,{kind},alexa\ngood.wav,train,speech,alexa\n")
 
     def complaint(ending: Ending) -> str:
-        return "; ".join(_complaints_of_corpus(folder / "out", name, content)) or (ending.errors if ending.status else "")
+        return "; ".join(_complaints_of_corpus(folder / "out", source / name)) or (ending.errors if ending.status else "")
 
     return Try(("prepare", "--source=in", "--out=out", "--workers=1"), complaint)
 
 
-def _complaints_of_corpus(out: Path, name: str, content: bytes) -> Iterator[str]:
+def _complaints_of_corpus(out: Path, recording: Path) -> Iterator[str]:
     (index,) = (json.loads(path.read_text()) for path in (out / "corpus/2.0.0/index").glob("train-*.json"))
     lengths = dict(zip(index["id"], index["samples"], strict=True))
-    rejected = [Path(path).name for path, _ in index["rejected"]]
+    name, rejected = recording.name, [Path(path).name for path, _ in index["rejected"]]
     if "good.wav" not in lengths:
         yield "the good recording is lost"
     if (name in lengths) + (name in rejected) != 1:
         yield f"{name} is neither in the corpus nor rejected"
     if name in lengths:
-        rate = soundfile.info(io.BytesIO(content)).samplerate
+        rate = soundfile.info(recording).samplerate
         if not RATES[0] <= rate <= RATES[1]:
             yield f"{rate} Hz was taken"
         if not 0 < lengths[name] <= HOURS * 3600 * 16_000:

@@ -22,6 +22,7 @@ from benchmarks.kills.jobs import Job, jobs_of
 from benchmarks.kills.session import kill, left_behind, start, wait
 from benchmarks.measuring import about
 from benchmarks.toy import toy
+from s3rl_jax.corpus.keywords import folder_name
 
 MOST_KILLS = 3  # before a command may end
 UNREADABLE = "cannot be read"  # in the messages of a command that goes on from damaged files
@@ -53,9 +54,8 @@ def run(job: Job, folder: Path) -> float:
 
 def disturb(job: Job, kills: int, rng: random.Random, work: Path) -> dict:
     """Kills a command `kills` times. Returns figures, with a list of what was wrong."""
-    for leftover in work.glob("*"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    work.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)  # of a run that was cut
+    work.mkdir(parents=True)
     digests, seconds, allowed = undisturbed(job, work / "whole")
     figures = {"kills": 0, "ends": 0, "equal": 0, "halves": 0, "left behind": 0, "seconds": round(seconds, 1), "wrong": []}
     number = 0
@@ -125,7 +125,7 @@ def main() -> None:
     results = {record["name"]: record["figures"] for record in map(json.loads, lines)}
     for name, job in jobs.items():
         if name not in results and args.only in name:
-            results[name] = disturb(job, args.kills, random.Random(f"{args.seed}/{name}"), work / "runs")
+            results[name] = disturb(job, args.kills, random.Random(f"{args.seed}/{name}"), work / folder_name(name))
             with open(journal, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"name": name, "figures": results[name]}) + "\n")
             print(table({name: results[name]}), *results[name]["wrong"], sep="\n", flush=True)

@@ -40,6 +40,7 @@ def prepare_spoken(script: Script, out: str, seed: int, options: Options) -> dic
         differing = differences(root / RECORD, description)
         if summary.is_file() and (root / RECORD).is_file() and not differing:
             LOGGER.info(f"{out} is finished already")
+            shutil.rmtree(root / SOURCE, ignore_errors=True)  # a kill may come between the summary and the end
             return json.loads(summary.read_text(encoding="utf-8"))
         if summary.is_file():
             changes = f" ({'; '.join(differing)})" if differing else ""

@@ -206,8 +206,10 @@ def test_a_killed_synthesis_goes_on_and_leaves_nothing(tmp_path, monkeypatch, ca
     assert [path.stat().st_mtime_ns for path in spoken] == stamps, "what is spoken is not spoken again"
     summary = prepare_spoken(script, str(out), 0, Options())
     assert sorted(path.name for path in out.iterdir()) == [".lock", "corpus", "synthesis.json"]
+    (out / "synthesis").mkdir()  # what a kill leaves that comes after the summary
     assert prepare_spoken(script, str(out), 0, Options()) == summary
     assert "is finished already" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == [".lock", "corpus", "synthesis.json"]
     with pytest.raises(UserError, match=r"holds a corpus already \(seed was 0, is 1\)"):
         prepare_spoken(script, str(out), 1, Options())
     pronounced = dataclasses.replace(script, pronunciations=(("alexa", "[[a2l'Eks@]]"),))
