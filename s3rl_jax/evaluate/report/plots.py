@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -117,9 +118,10 @@ def confusion_plot(classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> F
 
 
 def svg(figure: Figure) -> str:
-    """Renders a plot as an <svg> element."""
+    """Renders a plot as an <svg> element; the same plot always gives the same text, without date and random identifiers."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight")
+    with rc_context({"svg.hashsalt": "report"}):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
