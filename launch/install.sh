@@ -7,10 +7,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 install_all() { # install_all [parity]
   local base stamp wanted
   base=${PYTHON:-python3}
-  if ! "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    echo "error: $base is not Python 3.11 or newer; install one, or name one: PYTHON=/path/to/python3.11 $0" >&2
+  if ! command -v "$base" >/dev/null; then
+    echo "error: no program $base; install Python 3.11 to 3.13, or name one: PYTHON=/path/to/python3.11 $0" >&2
     exit 2
   fi
+  "$base" -I s3rl_jax/core/platforms.py || exit 2 # one line where a library has no wheel
   stamp=.venv/installed
   wanted=$(cat requirements.txt requirements-parity.txt setup.cfg setup.py pyproject.toml | cksum)
   if [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$wanted" ]; then

@@ -1,6 +1,6 @@
 """Reading of files that are not WAV: by libsndfile, else by PyAV, each if it is installed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +30,13 @@ class Recording(NamedTuple):
     blocks: Blocks
 
 
-def open_other(path: str, reason: str) -> Recording:
+def open_other(path: str, reason: str, cut_off: Callable[[float], None]) -> Recording:
     """Opens a file that `s3rl_jax.detect.riff` cannot read.
 
     Args:
       path: the file.
       reason: why `riff` cannot read it, for the message.
+      cut_off: is called with the number of seconds that are missing, if libsndfile knows the length and the file ends before.
 
     Raises:
       UserError: if no installed library can read it; gives the reason of each.
@@ -49,8 +50,9 @@ def open_other(path: str, reason: str) -> Recording:
     except (soundfile.SoundFileError, OSError) as error:
         return _by_media(path, f"{reason}; {one_line(error)}")
     if not RATES[0] <= file.samplerate <= RATES[1]:
-        raise UserError(f"{path}: {file.samplerate} Hz; expected {RATES[0]} to {RATES[1]}")
-    return Recording(file.samplerate, file.channels, _soundfile_blocks(file, path, reason))
+        raise UserError(f"{path}: a sample rate out of range: {file.samplerate} Hz; expected {RATES[0]} to {RATES[1]}")
+    blocks = _all_of(_soundfile_blocks(file, path, reason), file.frames, file.samplerate, cut_off)
+    return Recording(file.samplerate, file.channels, blocks)
 
 
 def _soundfile_blocks(file, path: str, reason: str) -> Blocks:
@@ -71,6 +73,15 @@ def _soundfile_blocks(file, path: str, reason: str) -> Blocks:
     if (rest.rate, rest.channels) != (file.samplerate, file.channels):
         raise UserError(f"{path}: not readable as audio: {reason}; {problem}")
     yield from _without_first(rest.blocks, frames)
+
+
+def _all_of(blocks: Blocks, frames: int, rate: int, cut_off: Callable[[float], None]) -> Blocks:
+    """Yields the blocks, and calls `cut_off` if they have fewer frames than the header claims."""
+    for block in blocks:
+        frames -= len(block)
+        yield block
+    if frames > 0:
+        cut_off(frames / rate)
 
 
 def _by_media(path: str, reason: str) -> Recording:

@@ -12,11 +12,16 @@ from s3rl_jax.detect.riff import HEAD_BYTES, WaveError, is_wave, read_header, sa
 from s3rl_jax.detect.samples import Encoding, check_range, decode
 
 STANDARD_INPUT = "standard input"
+MISSING_SECONDS = 0.1  # a recording that lacks no more than this is whole
 
 
 @contextlib.contextmanager
-def open_recording(path: str) -> Iterator[Recording]:
+def open_recording(path: str, whole: bool = False) -> Iterator[Recording]:
     """Opens a file. Memory does not grow with its length, because its blocks are read one by one.
+
+    Args:
+      path: the file.
+      whole: whether a recording that is cut off is refused; otherwise a warning says how much is missing.
 
     Raises:
       UserError: if the file cannot be read or is not sound; names the file.
@@ -25,7 +30,7 @@ def open_recording(path: str) -> Iterator[Recording]:
         raise UserError(f"{path}: not a file; expected a recording (a stream can be piped to -)")
     with contextlib.ExitStack() as stack:
         try:
-            recording = _open_wave_or_other(stack.enter_context(open(path, "rb")), path)
+            recording = _open_wave_or_other(stack.enter_context(open(path, "rb")), path, whole)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
         yield recording
@@ -50,7 +55,7 @@ def open_stream(
     head = stream.read(HEAD_BYTES)
     if is_wave(head):
         try:
-            return _wave(stream, name, block_seconds)
+            return _wave(stream, name, block_seconds, whole=False)
         except WaveError as error:
             raise UserError(f"{name}: {error}") from error
     frame_bytes, frames = encoding.bytes * channels, max(round(block_seconds * rate), HEAD_BYTES)
@@ -64,22 +69,23 @@ def open_stream(
     return Recording(rate, channels, _checked((decode(data, encoding, channels) for data in pieces()), name))
 
 
-def _open_wave_or_other(file: BufferedIOBase, path: str) -> Recording:
+def _open_wave_or_other(file: BufferedIOBase, path: str, whole: bool) -> Recording:
     reason = "not a WAV file"
     if is_wave(file.read(HEAD_BYTES)):
         try:
-            return _wave(file, path, BLOCK_SECONDS)
+            return _wave(file, path, BLOCK_SECONDS, whole)
         except WaveError as error:
             reason = str(error)
-    rate, channels, blocks = open_other(path, reason)
+    rate, channels, blocks = open_other(path, reason, _cut_off(path, whole))
     return Recording(rate, channels, _checked(blocks, path))
 
 
-def _wave(stream: BufferedIOBase, name: str, block_seconds: float) -> Recording:
+def _wave(stream: BufferedIOBase, name: str, block_seconds: float, whole: bool) -> Recording:
     """Opens a WAV whose first `HEAD_BYTES` have been read."""
     wave_format, length = read_header(stream)
     encoding, channels, rate = wave_format
-    pieces = sample_bytes(stream, wave_format, length, round(block_seconds * rate), _warner(name))
+    frames = round(block_seconds * rate)
+    pieces = sample_bytes(stream, wave_format, length, frames, _warner(name), _cut_off(name, whole))
     return Recording(rate, channels, _checked((decode(data, encoding, channels) for data in pieces), name))
 
 
@@ -95,6 +101,18 @@ def _checked(blocks: Blocks, name: str) -> Blocks:
         raise UserError(f"{name}: {error}") from error
     if empty:
         raise UserError(f"{name}: no samples; expected audio")
+
+
+def _cut_off(name: str, whole: bool) -> Callable[[float], None]:
+    """Creates the function that is called with the number of seconds that a recording lacks at its end."""
+
+    def report(seconds: float) -> None:
+        message = f"{name}: cut off: the last {seconds:.2f} s are missing"
+        if whole and seconds > MISSING_SECONDS:
+            raise UserError(message)
+        LOGGER.warning(message)
+
+    return report
 
 
 def _warner(name: str) -> Callable[[str], None]:

@@ -15,6 +15,7 @@ HEAD_BYTES = 12
 INTEGER, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 UNKNOWN_LENGTH = 0xFFFFFFFF
+STREAMED_LENGTH = 0x7FFF0000  # programs that write a WAV to a pipe claim about 2 or 4 GiB
 LONGEST_FORMAT = 1 << 16  # bytes
 PIECE = 1 << 16  # bytes read at a time where they are skipped
 HIGHEST_CHANNELS = 64
@@ -66,7 +67,12 @@ def read_header(stream: BufferedIOBase) -> tuple[WaveFormat, int | None]:
 
 
 def sample_bytes(
-    stream: BufferedIOBase, wave_format: WaveFormat, length: int | None, frames: int, warn: Callable[[str], None]
+    stream: BufferedIOBase,
+    wave_format: WaveFormat,
+    length: int | None,
+    frames: int,
+    warn: Callable[[str], None],
+    cut_off: Callable[[float], None],
 ) -> Iterator[bytes]:
     """Yields the samples of all data chunks, in pieces of whole frames.
 
@@ -76,6 +82,7 @@ def sample_bytes(
       length: bytes of the first data chunk, as `read_header` returns them.
       frames: frames in a piece.
       warn: is called with a message where the file differs from its header.
+      cut_off: is called with the number of seconds that are missing, if the file ends before the length in its header.
     """
     piece = max(frames, 8) * wave_format.encoding.bytes * wave_format.channels
     per_second = wave_format.rate * wave_format.encoding.bytes * wave_format.channels
@@ -95,8 +102,8 @@ def sample_bytes(
                 yield data
             remaining = None if remaining is None else remaining - len(data)
             if len(data) < size:
-                if remaining:
-                    warn(f"cut off: the last {remaining / per_second:.2f} s are missing")
+                if remaining and (length or 0) < STREAMED_LENGTH:
+                    cut_off(remaining / per_second)
                 return
         if not first:
             stream.read((length or 0) % 2)

@@ -83,4 +83,6 @@ def check_range(samples: Float32[np.ndarray, "..."]) -> None:
     if not np.isfinite(peak):
         raise ValueError("samples that are NaN or infinite; expected finite ones")
     if peak > HIGHEST:
-        raise ValueError(f"samples up to {peak:.3g}; expected floats in [-1, 1] (integers stored as floats?)")
+        raise ValueError(
+            f"samples up to {peak:.3g}, far beyond full scale; expected floats in [-1, 1] (integers stored as floats?)"
+        )

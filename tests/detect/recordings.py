@@ -1,8 +1,9 @@
-"""Recordings as people have them, byte by byte: WAVs of every kind, and damaged ones."""
+"""Recordings as people have them: WAVs of every kind byte by byte, damaged ones, and those of phones and browsers."""
 
 import struct
 
 import numpy as np
+import soxr
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
@@ -77,6 +78,37 @@ def unreadable(pcm):
         "empty": (b"", "not a WAV"),
         "flac_of_2^38": (flac_header(2**36 - 1), "not readable as audio|no samples"),
     }
+
+
+# Name of a file, codec, rate in Hz, channels, bits a second. Ogg Opus of 48 kbit/s is what libsndfile reads for 3 s only.
+OF_PHONES_AND_BROWSERS = {
+    "voice_memo.m4a": ("aac", 44_100, 1, 64_000),
+    "browser.webm": ("libopus", 48_000, 1, 64_000),
+    "opus_48k.ogg": ("libopus", 48_000, 1, 48_000),
+    "old.wma": ("wmav2", 16_000, 1, 64_000),
+    "clip.mp4": ("aac", 48_000, 2, 128_000),
+    "message.amr": ("libopencore_amrnb", 8000, 1, 12_200),
+}
+
+
+def write_media(path, samples):
+    """Encodes floats at 16 kHz as the entry of `OF_PHONES_AND_BROWSERS` with the file's name says."""
+    import av
+
+    codec, rate, channels, bits = OF_PHONES_AND_BROWSERS[path.name]
+    pcm = (soxr.resample(np.asarray(samples, np.float32), 16_000, rate) * 32_000).astype(np.int16)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="stereo" if channels == 2 else "mono")
+        stream.bit_rate = bits
+        frame = av.AudioFrame.from_ndarray(np.repeat(pcm, channels)[None], format="s16", layout=stream.layout.name)
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(stream.format, stream.layout, rate)
+        fifo = av.AudioFifo()
+        for part in resampler.resample(frame):
+            fifo.write(part)
+        while (part := fifo.read(stream.frame_size or 1024, partial=True)) is not None:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
 
 
 def flac_header(samples):

@@ -13,6 +13,7 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.prepare.preparation import prepare
 from s3rl_jax.prepare.sources.recognise import read_source
+from tests.detect.recordings import write_media
 
 
 def tone(rate, seconds, channels=1):
@@ -54,6 +55,9 @@ def bad_files(folder, rng):
     soundfile.write(folder / "nan.wav", np.array([0.0, np.nan]), 16_000, subtype="FLOAT")
     soundfile.write(folder / "infinite.wav", np.array([0.0, -np.inf]), 16_000, subtype="FLOAT")
     soundfile.write(folder / "no_samples.wav", np.zeros(0), 16_000)
+    soundfile.write(folder / "cut.wav", tone(16_000, 1.0), 16_000)
+    (folder / "cut.wav").write_bytes((folder / "cut.wav").read_bytes()[:20_044])  # a copy that was interrupted
+    soundfile.write(folder / "integers.wav", np.array([3000.0, -8000.0]), 16_000, subtype="FLOAT")
 
 
 def test_bad_files_are_skipped_with_a_reason_and_the_rest_is_prepared(tmp_path, rng):
@@ -63,19 +67,23 @@ def test_bad_files_are_skipped_with_a_reason_and_the_rest_is_prepared(tmp_path, 
     bad = sorted(path.name for path in folder.iterdir())
     soundfile.write(folder / "short.wav", tone(16_000, 0.05), 16_000)
     soundfile.write(folder / "flac.wav", tone(16_000, 0.5), 16_000, format="FLAC")  # wrong extension, sound content
-    soundfile.write(folder / "cut.wav", tone(16_000, 1.0), 16_000)
-    (folder / "cut.wav").write_bytes((folder / "cut.wav").read_bytes()[:20_044])  # a recorder that lost power
+    write_media(folder / "voice_memo.m4a", tone(16_000, 1.0)[:, 0])
+    sound = (folder / "short.wav").read_bytes()
+    (folder / "killed.wav").write_bytes(sound[:40] + bytes(4) + sound[44:])  # a recorder that lost power: no length
     summary = prepare(read_source(str(tmp_path / "in")), str(tmp_path / "out"))
     clips = read_corpus(str(tmp_path / "out"), "train")
-    assert sorted(clips.columns["id"].tolist()) == ["cut.wav", "flac.wav", "short.wav"]
-    assert sorted(clips.columns["samples"].tolist()) == [800, 8000, 10_000]
+    samples = dict(zip(clips.columns["id"].tolist(), clips.columns["samples"].tolist(), strict=True))
+    assert samples.pop("voice_memo.m4a") == pytest.approx(16_000, abs=800)
+    assert samples == {"flac.wav": 8000, "killed.wav": 800, "short.wav": 800}
     assert summary["rejected"] == len(bad)
     lines = (tmp_path / "out/corpus/2.0.0/rejected.csv").read_text().splitlines()[1:]
     reasons = {os.path.basename(line.split(",")[0]): line.split(",", 1)[1] for line in lines}
     assert sorted(reasons) == bad
     assert "NaN or infinite" in reasons["nan.wav"]
     assert "NaN or infinite" in reasons["infinite.wav"]
-    assert reasons["no_samples.wav"] == "no samples"
+    assert reasons["no_samples.wav"].startswith("no samples")
+    assert reasons["cut.wav"] == "cut off: the last 0.38 s are missing"
+    assert "integers stored as floats" in reasons["integers.wav"]
     assert "not readable as audio" in reasons["text.mp3"]
 
 

@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test")
 TIMES = ("speech_start_s", "speech_end_s", "word_start_s", "word_end_s")
 COLUMNS = ("path", "split", "kind", "label", "speaker", "seconds", "condition", "lang", "licence", *TIMES, *ATTRIBUTES)
 KINDS = ("speech", "noise", "impulse_response")
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr", ".3gp")
 
 
 @dataclasses.dataclass(frozen=True)
