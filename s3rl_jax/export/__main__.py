@@ -9,7 +9,9 @@ from s3rl_jax.core.messages import LOGGER
 
 def main() -> None:
     parser = Parser(prog="s3rl_jax.export", description="Converts a detector to .tflite, and compares it with JAX on clips.")
-    parser.add_argument("--workdir", required=True, help="workdir of python -m s3rl_jax.train --config=configs/finetune.py")
+    parser.add_argument(
+        "--workdir", required=True, help="workdir of a fine-tuned run; several with one student, comma-separated"
+    )
     parser.add_argument("--out", required=True, help="the .tflite or .onnx to write; a .json is written beside it")
     parser.add_argument(
         "--quantize", help="none, dynamic (8-bit weights), int8, or int16x8 (default none; for --target=esphome int8)"
@@ -42,21 +44,22 @@ def main() -> None:
     print(f"{args.out}: {fields['bytes']} bytes, differs from JAX by at most {fields['parity_error']:.1e}")
     for file in fields.get("written", ()):
         print(f"{file}: written")
-    _print_accuracy(fields, quantize)
+    for scored in fields["scored"].get("heads", [fields["scored"]]):
+        _print_accuracy(scored, fields["threshold"], quantize)
 
 
-def _print_accuracy(fields: dict[str, Any], quantize: str) -> None:
+def _print_accuracy(scored: dict[str, Any], thresholds: dict[str, float], quantize: str) -> None:
     from s3rl_jax.export.accuracy import FRR, RATE, TOLERATED
 
-    scored = fields["scored"]
+    name = f"{', '.join(scored['keywords'])}: " if "keywords" in scored else ""
     if "not" in scored:
-        LOGGER.info(f"not scored: {scored['not']}. The thresholds were not measured on this file: {fields['threshold']}")
+        LOGGER.info(f"{name}not scored: {scored['not']}. The thresholds were not measured on this file: {thresholds}")
         return
     if "pair" in scored:
         print(f"with the verifier: {scored['pair'][FRR][RATE]:.1%} false rejects at {RATE} false accepts an hour")
     change = scored["frr_change"]
     print(
-        f"false rejects at {RATE} false accepts an hour: {scored[FRR][RATE]:.1%}, "
+        f"{name}false rejects at {RATE} false accepts an hour: {scored[FRR][RATE]:.1%}, "
         f"{change:+.1%} compared with the float model ({scored['hours']} h of {scored['split']})"
     )
     if change > TOLERATED:

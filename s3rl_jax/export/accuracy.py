@@ -6,18 +6,18 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.evaluate.agreement import Agreement
 from s3rl_jax.evaluate.condition_metrics import condition_metrics
 from s3rl_jax.evaluate.curves import det_curve
 from s3rl_jax.evaluate.keyword_points import keyword_points
-from s3rl_jax.evaluate.scoring import stream_scorer
+from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
 from s3rl_jax.evaluate.stream import build_stream
 from s3rl_jax.evaluate.trial import trial_of_stream
 from s3rl_jax.export.calibration import calls_for
 from s3rl_jax.export.file_format import FileFormat, signatures_of
 from s3rl_jax.export.parity import run_file
 from s3rl_jax.models.detector import KeywordModel
+from s3rl_jax.runs.detector import TrainedDetector
 
 RATE = "0.5"  # false accepts an hour at which the file is compared with the float model
 TOLERATED = 0.01  # increase of the false reject rate at RATE above which the user is warned
@@ -25,23 +25,19 @@ FRR = "frr_at_fa_per_hour"
 
 
 def score_file(
-    content: bytes,
+    score: Scorer,
     file_format: FileFormat,
-    model: KeywordModel,
-    params: dict[str, Any],
-    keyword: str,
+    run: TrainedDetector,
     corpus: str,
     split: str,
     agreement: Agreement | None = None,
 ) -> dict[str, Any]:
-    """Scores the file on a split in the condition clean, as `evaluate` scores the model, by the firing of the file's target.
+    """Scores the file on a split in the condition clean, as `evaluate` scores the run, by the firing of the file's target.
 
     Args:
-      content: content of the file.
+      score: function from int16 samples of a stream to the posteriors of the file for the run's labels, after each hop.
       file_format: options of the export.
-      model: the model that was exported.
-      params: parameters of the model.
-      keyword: `config.keyword`.
+      run: the run that was exported.
       corpus: one corpus or several, comma-separated.
       split: split of the corpus.
       agreement: where in a stream a second model agrees; None: there is none.
@@ -55,28 +51,28 @@ def score_file(
     Raises:
       UserError: if the corpus or the split does not exist, or has no keyword.
     """
-    keywords = parse_keywords(keyword)
-    stream = build_stream(read_corpus(corpus, split), keywords)
+    model, firing = run.model, file_format.firing(run.model)
+    stream = build_stream(read_corpus(corpus, split), run.keywords)
 
     def metrics_of(posteriors: Float[np.ndarray, "hops classes"], agrees=None) -> dict[str, Any]:
         together = None if agrees is None else agrees.any(axis=1)
-        trial = trial_of_stream(stream, posteriors, model.hop, file_format.firing(model), together)
+        trial = trial_of_stream(stream, posteriors, model.hop, firing, together)
         return condition_metrics(trial, stream, det_curve(trial))
 
-    posteriors = file_posteriors(content, file_format, model, params, stream.audio)
+    posteriors = score(stream.audio)
     of_file = metrics_of(posteriors)
-    of_model = metrics_of(stream_scorer(model, params)(stream.audio))
+    of_model = metrics_of(stream_scorer(model, run.params)(stream.audio))
     pair = {}
     if agreement:
         agrees = agreement(stream.audio, posteriors)
-        keyword_entries = keyword_points(stream, posteriors, keywords, model.hop, file_format.firing(model), agrees)
+        keyword_entries = keyword_points(stream, posteriors, run.keywords, model.hop, firing, agrees)
         pair = {"pair": {"keywords": keyword_entries, FRR: metrics_of(posteriors, agrees)[FRR]}}
     return {
         "corpus": corpus,
         "split": split,
         "hours": round(stream.seconds / 3600, 4),
         "threshold": of_file["threshold"],
-        "keywords": keyword_points(stream, posteriors, keywords, model.hop, file_format.firing(model)),
+        "keywords": keyword_points(stream, posteriors, run.keywords, model.hop, firing),
         FRR: of_file[FRR],
         f"float_{FRR}": of_model[FRR],
         "frr_change": round(of_file[FRR][RATE] - of_model[FRR][RATE], 5),

@@ -1,5 +1,6 @@
 """The fields of the .json beside an exported model, as detect/description.py defines them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -24,16 +25,20 @@ LANGUAGE_IF_UNKNOWN = "en"
 
 
 def describe(
-    file: ExportedFile, file_format: FileFormat, detector: TrainedDetector, training: Clips, thresholds: dict[str, float]
+    file: ExportedFile,
+    file_format: FileFormat,
+    detector: TrainedDetector,
+    runs: Sequence[TrainedDetector],
+    training: Sequence[Clips],
 ) -> dict[str, Any]:
-    """Computes all fields but `scored` and `keywords`.
+    """Computes all fields but `scored`, `threshold` and `keywords`.
 
     Args:
       file: the exported model.
       file_format: options of the export.
-      detector: the run that was exported.
-      training: recordings of its training split.
-      thresholds: threshold of each operating point.
+      detector: the detector that was exported.
+      runs: the runs that it was joined from.
+      training: recordings of the training split of each run.
     """
     firing = file_format.firing(detector.model)
     is_onnx = file_format.container == "onnx"
@@ -42,7 +47,6 @@ def describe(
         "sample_rate": SAMPLE_RATE,
         "window": detector.model.clip,
         "hop": detector.model.hop,
-        "threshold": thresholds,
         "smoothing": {"kind": "mean", "hops": firing.smoothing_hops},
         "refractory_seconds": firing.refractory_seconds,
         "patience": firing.patience,
@@ -58,20 +62,24 @@ def describe(
         "bytes": len(file.content),
         "sha256": sha256(file.content),
         "step": detector.step,
-        "languages": keyword_languages(training, detector.keywords),
+        "languages": keyword_languages(training, runs),
         "training_data_licences": sorted(
-            {str(licence) for licence in training.columns["licence"] if licence} | inherited_licences(detector.config)
+            {str(licence) for clips in training for licence in clips.columns["licence"] if licence}.union(
+                *(inherited_licences(run.config) for run in runs)
+            )
         ),
         "version": __version__,
         "git_revision": git_revision(),
     }
 
 
-def keyword_languages(clips: Clips, keywords: tuple[str, ...]) -> list[str]:
-    """Languages of the keywords' recordings, from the corpus's column `lang`; `en` if no recording names one."""
-    spoken = np.asarray(keyword_labels(clips, keywords)) > 0
-    languages = sorted({str(language) for language in clips.columns["lang"][spoken] if language})
-    return languages or [LANGUAGE_IF_UNKNOWN]
+def keyword_languages(training: Sequence[Clips], runs: Sequence[TrainedDetector]) -> list[str]:
+    """Languages of the keywords' recordings, from the corpora's column `lang`; `en` if no recording names one."""
+    languages = set()
+    for clips, run in zip(training, runs, strict=True):
+        is_keyword = np.asarray(keyword_labels(clips, run.keywords)) > 0
+        languages |= {str(language) for language in clips.columns["lang"][is_keyword] if language}
+    return sorted(languages) or [LANGUAGE_IF_UNKNOWN]
 
 
 def _shapes(signature: Signature) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""The export of a fine-tuned run to M.tflite and M.json. It fails if the file's posteriors differ from those of JAX."""
+"""The export of fine-tuned runs to M.tflite and M.json. It fails if the file's posteriors differ from those of JAX."""
 
+import functools
 import json
 import os
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +15,24 @@ from s3rl_jax.core.durable import write_together
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.detect.description import check_fields
-from s3rl_jax.export.accuracy import score_file
+from s3rl_jax.evaluate.scoring import Scorer
+from s3rl_jax.export.accuracy import file_posteriors, score_file
 from s3rl_jax.export.build import build_file
 from s3rl_jax.export.c_array import c_sources
 from s3rl_jax.export.calibration import with_silence_and_noise
 from s3rl_jax.export.description import describe
 from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.file_format import CONTAINERS, FileFormat, signatures_of
+from s3rl_jax.export.joining import joined, joined_thresholds, open_runs
 from s3rl_jax.export.pair import SecondModel, second_model
-from s3rl_jax.runs.detector import TrainedDetector, open_detector
+from s3rl_jax.runs.detector import TrainedDetector
 
 CLIPS = 32  # real clips for comparison and calibration
 DEFAULT_THRESHOLDS = {"default": 0.5}  # thresholds of a detector that was not evaluated
 
 
 def export(
-    workdir: str,
+    workdirs: str,
     out: str,
     file_format: FileFormat,
     report: str | None = None,
@@ -38,11 +42,11 @@ def export(
     """Writes the model and its description, all files or none.
 
     Args:
-      workdir: workdir of a fine-tuned run.
+      workdirs: workdir of a fine-tuned run; or of several with the same student, comma-separated, whose heads share it.
       out: the .tflite or .onnx to write; the .json is written beside it.
       file_format: options of the export.
       report: a folder that evaluate wrote. The file is scored on its corpus and split, and gets the thresholds of that
-        score. None: `report/` in the workdir if it exists; else the run's corpus, split test.
+        score. None: `report/` in the workdir if it exists; else the run's corpus, split test. For several runs, None.
       c_array: whether also to write the model as C source.
       verifier: another exported file in the folder of `out` that must agree with each detection; None: none.
 
@@ -50,23 +54,30 @@ def export(
       The fields of the .json.
 
     Raises:
-      UserError: if the workdir holds no detector, the format does not suit it, `out` cannot be written, `report` is of
-        another run, or `verifier` does not suit.
+      UserError: if a workdir holds no detector, the runs cannot share a student, the format does not suit them, `out` cannot
+        be written, `report` is of another run, or `verifier` does not suit.
       NotExportable: if the float file differs from JAX by more than 1e-4 on the clips, or an operator is missing.
     """
-    detector = open_detector(workdir, "--workdir")
+    _check_options(file_format, report, c_array, verifier, "," in workdirs)
     path = _output_path(out, file_format.container)
-    if c_array and (file_format.container == "onnx" or file_format.target == "esphome"):
-        raise UserError("--c-array: for a .tflite of your own firmware; expected no --format=onnx, no --target=esphome")
-    metrics = _read_metrics(workdir, report)
+    runs = open_runs(workdirs)
+    detector = joined(runs)
+    metrics = [_read_metrics(run.workdir, report) for run in runs]
     signatures_of(file_format, detector.model, detector.params)  # fails for an impossible format before audio is read
     # The training split, because every run has one; the comparison needs real sound, but not unseen sound.
-    training = read_corpus(detector.config.data.corpus, "train", "config.data.corpus")
-    file = build_file(file_format, detector.model, detector.params, _calibration_clips(detector, training))
-    thresholds = metrics["conditions"]["clean"]["threshold"] if metrics else DEFAULT_THRESHOLDS
-    fields = describe(file, file_format, detector, training, thresholds)
-    second = second_model(verifier, path, fields) if verifier else None
-    fields |= _score(file.content, file_format, detector, metrics, thresholds, second)
+    read = functools.cache(lambda corpus: read_corpus(corpus, "train", "config.data.corpus"))
+    training = [read(run.config.data.corpus) for run in runs]
+    clips = _calibration_clips(runs[0], detector.model.clip, training[0])
+    file = build_file(file_format, detector.model, detector.params, clips)
+    fields = describe(file, file_format, detector, runs, training)
+    second = second_model(verifier, path, fields | {"threshold": DEFAULT_THRESHOLDS}) if verifier else None
+    score = functools.partial(file_posteriors, file.content, file_format, detector.model, detector.params)
+    first_labels = accumulate((len(run.keywords) for run in runs[:-1]), initial=1)
+    heads = [
+        _score(score, first, file_format, *of_run, second)
+        for first, of_run in zip(first_labels, zip(runs, metrics, strict=True), strict=True)
+    ]
+    fields |= joined_thresholds(runs, heads)
     description = check_fields(fields, str(path.with_suffix(".json")))
     sources = c_sources(file.content, description, path) if c_array else {}
     if file_format.target == "esphome":
@@ -98,38 +109,51 @@ def _output_path(out: str, container: str) -> Path:
     return path
 
 
-def _calibration_clips(detector: TrainedDetector, training: Clips) -> Float[np.ndarray, "clips samples"]:
-    model, config = detector.model, detector.config
-    lead = model.clip - model.window
-    windows = Windows.of(training, detector.keywords, model.clip, CLIPS, config.seed, config.data, lead)
+def _check_options(
+    file_format: FileFormat, report: str | None, c_array: bool, verifier: str | None, has_several_heads: bool
+) -> None:
+    if c_array and (file_format.container == "onnx" or file_format.target == "esphome"):
+        raise UserError("--c-array: for a .tflite of your own firmware; expected no --format=onnx, no --target=esphome")
+    if has_several_heads and (c_array or verifier or file_format.has_integer_ends):
+        raise UserError("--c-array, --verifier, --io=int8 or --target=esphome: for one head; expected one --workdir")
+    if has_several_heads and report:
+        raise UserError(f"--report={report}: of one run; of several, the report/ in each workdir is used")
+
+
+def _calibration_clips(run: TrainedDetector, samples: int, training: Clips) -> Float[np.ndarray, "clips {samples}"]:
+    config, lead = run.config, samples - run.model.window
+    windows = Windows.of(training, run.keywords, samples, CLIPS, config.seed, config.data, lead)
     audio = windows.batch(0, range(CLIPS))["audio"].astype(np.float32) / 32768
     return with_silence_and_noise(audio, config.seed)
 
 
 def _score(
-    content: bytes,
+    score: Scorer,
+    first: int,
     file_format: FileFormat,
-    detector: TrainedDetector,
+    run: TrainedDetector,
     metrics: dict[str, Any],
-    thresholds: dict[str, float],
     second: SecondModel | None,
 ) -> dict[str, Any]:
-    """`scored`, `threshold` and `keywords` from the score of the file; or why it has none, and those of the report."""
-    corpus, split = metrics.get("corpus", detector.config.data.corpus), metrics.get("split", "test")
+    """`scored`, `threshold` and `keywords` of a run from the score of the file; or why it has none, and those of its report.
+
+    Args:
+      score: function from int16 samples of a stream to the posteriors of the file after each hop.
+      first: first label of the run's keywords in the file.
+      file_format: options of the export.
+      run: the run.
+      metrics: its metrics.json; {} if there is none.
+      second: the second model of a pair; None: there is none.
+    """
+    corpus, split = metrics.get("corpus", run.config.data.corpus), metrics.get("split", "test")
+    labels = [0, *range(first, first + len(run.keywords))]
     try:
-        scored = score_file(
-            content,
-            file_format,
-            detector.model,
-            detector.params,
-            detector.config.keyword,
-            corpus,
-            split,
-            second and second.agreement,
-        )
+        agreement = second and second.agreement
+        scored = score_file(lambda audio: score(audio)[:, labels], file_format, run, corpus, split, agreement)
     except UserError as error:
         if second:
             raise UserError(f"--verifier: the thresholds of a pair are chosen on a stream, but {error}") from error
+        thresholds = metrics["conditions"]["clean"]["threshold"] if metrics else DEFAULT_THRESHOLDS
         keywords = metrics["conditions"]["clean"].get("keywords", {}) if metrics else {}
         return {"scored": {"not": str(error)}, "threshold": thresholds, **_keywords(keywords)}
     pair = {"verifier": second.entry(_keywords(scored["pair"].pop("keywords")).get("keywords", {}))} if second else {}

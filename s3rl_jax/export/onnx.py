@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -69,7 +68,7 @@ def onnx_operators(content: bytes) -> dict[str, int]:
 def _detect(model: KeywordModel, params: dict[str, Any]):
     def function(arrays):
         audio = append_to_silence(OVERLAP, arrays["audio"])[0] if model.streaming else arrays["audio"]
-        return {"posteriors": jax.nn.softmax(model.train_logits(params, _features(audio), frozen=True)[0])}
+        return {"posteriors": model.posteriors(model.train_logits(params, _features(audio), frozen=True)[0])}
 
     return function
 
@@ -79,7 +78,7 @@ def _stream(model: KeywordModel, params: dict[str, Any]):
         audio, past_audio = append(arrays["audio"], arrays["samples"])
         state = {name: array for name, array in arrays.items() if name not in ("audio", "samples")}
         logits, state = model.step_frames(params, _features(audio), state)
-        return {"posteriors": jax.nn.softmax(logits[:, 0]), "audio": past_audio} | state
+        return {"posteriors": model.posteriors(logits[:, 0]), "audio": past_audio} | state
 
     return function
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -34,21 +33,21 @@ def detect_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
     """The signature `detect`: from `audio`, one window, to `posteriors`."""
 
     def function(arrays):
-        return {"posteriors": jax.nn.softmax(model.logits(params, arrays["audio"]))}
+        return {"posteriors": model.posteriors(model.logits(params, arrays["audio"]))}
 
     return Signature("detect", function, {"audio": (1, model.clip)})
 
 
 def stream_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
     """The signature `stream`: from `samples`, one hop, and the state to `posteriors` and the next state."""
-    return _stepped(model.step, params, "samples", (1, model.hop), model.initial_state(1))
+    return _stepped(model, model.step, params, "samples", (1, model.hop), model.initial_state(1))
 
 
 def network_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
     """The signature `stream` of a file without front end: its input is `features`, one hop of stacked log-mel frames."""
     state = model.network_state(model.initial_state(1))
     shape = (1, model.hop // FRAME, 2 * BANDS)
-    return _stepped(model.step_frames, params, "features", shape, state)
+    return _stepped(model, model.step_frames, params, "features", shape, state)
 
 
 def wake_word_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
@@ -59,7 +58,7 @@ def wake_word_signature(model: KeywordModel, params: dict[str, Any]) -> Signatur
         return model.step_frames(params, stack_frames(features / DEVIATION), state)
 
     shape = (1, model.hop // HOP, model.front_end.bands)
-    stepped = _stepped(step, params, "features", shape, model.network_state(model.initial_state(1)))
+    stepped = _stepped(model, step, params, "features", shape, model.network_state(model.initial_state(1)))
 
     def function(arrays):
         outputs = stepped.function(arrays)
@@ -68,11 +67,11 @@ def wake_word_signature(model: KeywordModel, params: dict[str, Any]) -> Signatur
     return stepped._replace(function=function)
 
 
-def _stepped(step, params, input_name, input_shape, initial_state):
+def _stepped(model, step, params, input_name, input_shape, initial_state):
     def function(arrays):
         state = {name: arrays[name] for name in initial_state}
         logits, next_state = step(params, arrays[input_name], state)
-        return {"posteriors": jax.nn.softmax(logits[:, 0])} | next_state
+        return {"posteriors": model.posteriors(logits[:, 0])} | next_state
 
     shapes = {name: jnp.shape(array) for name, array in initial_state.items()}
     return Signature("stream", function, {input_name: input_shape} | shapes, tuple(initial_state))

@@ -122,12 +122,16 @@ class KeywordModel:
             hidden, statistics = self.student.apply(variables(params), frames), {}
         else:
             hidden, statistics = encode(self.student, params, frames, dtype=dtype)
-        return self._window(params, hidden), statistics
+        return self.pooled_logits(params, hidden), statistics
 
     def logits(self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch classes"]:
         """Logits of clips of `clip` samples in [-1, 1]."""
         hidden = self.student.apply(variables(params), stack_frames(self.features(audio)))
-        return self._window(params, hidden)
+        return self.pooled_logits(params, hidden)
+
+    def posteriors(self, logits: Float[ArrayLike, "batch outputs"]) -> Float[Array, "batch labels"]:
+        """Posterior of each label; label 0 is no keyword."""
+        return jax.nn.softmax(logits)
 
     def initial_state(self, batch: int) -> State:
         """The state before the first sample of a stream: silence without a keyword. All arrays are zero."""
@@ -167,11 +171,22 @@ class KeywordModel:
         student_state = {name: state[name] for name in state if name != "logits"}
         hidden, student_state = self.student.apply(variables(params), frames, student_state, method="step")
         with jax.named_scope(AVERAGE):
-            remembered, past = append(state["logits"], POOLINGS[self.pooling].remembered(self._head(params, hidden)))
-            frames_a_hop = self.hop // FRAME
-            hops = hidden.shape[1] // frames_a_hop
-            logits = stream_logits(self.pooling, remembered, hops, frames_a_hop, self._pooled)
+            remembered, past = append(state["logits"], self._remembered(self._head(params, hidden)))
+            logits = self._stream_logits(remembered, hidden.shape[1] // (self.hop // FRAME))
         return logits, {"logits": past} | student_state
+
+    def pooled_logits(
+        self, params: dict[str, Any], hidden: Float[ArrayLike, "batch time width"]
+    ) -> Float[Array, "batch outputs"]:
+        """Logits of the window at the end of clips, from the student's outputs at their frames.
+
+        The head is linear, so its mean logits are its logits of the mean frame.
+        """
+        hidden = hidden[:, -self._pooled :]
+        if self.pooling == "mean":
+            return self._head(params, hidden.mean(axis=1))
+        with jax.named_scope(AVERAGE):
+            return window_logits(self.pooling, self._head(params, hidden))
 
     @property
     def _pooled(self) -> int:
@@ -189,13 +204,11 @@ class KeywordModel:
         """The head's outputs as a shape, for frames of a given shape."""
         return jax.ShapeDtypeStruct((*shape, self.classes + POOLINGS[self.pooling].extra), jnp.float32)
 
-    def _window(self, params, hidden):
-        """Logits of the window at the end of clips. The head is linear, so its mean logits are its logits of the mean frame."""
-        hidden = hidden[:, -self._pooled :]
-        if self.pooling == "mean":
-            return self._head(params, hidden.mean(axis=1))
-        with jax.named_scope(AVERAGE):
-            return window_logits(self.pooling, self._head(params, hidden))
+    def _remembered(self, outputs):
+        return POOLINGS[self.pooling].remembered(outputs)
+
+    def _stream_logits(self, remembered, hops: int):
+        return stream_logits(self.pooling, remembered, hops, self.hop // FRAME, self._pooled)
 
 
 def keyword_model(config: ConfigDict, classes: int) -> KeywordModel:

@@ -96,13 +96,20 @@ def stream_logits(
       pooled: frames of a window.
     """
     if POOLINGS[pooling].reduction == "mean":
-        first, frame = frames_a_hop * np.arange(hops)[:, None], np.arange(remembered.shape[1])
-        # A mean as a matrix product, which converts and quantises where a pooling operator does not.
-        share = ((frame >= first) & (frame < first + pooled)) / np.float32(pooled)
-        reduced = jnp.einsum("hf,bfc->bhc", share.astype(np.float32), remembered)
+        reduced = window_means(remembered, hops, frames_a_hop, pooled)
     elif remembered.shape[1] == pooled:
         reduced = jnp.max(remembered, axis=1, keepdims=True)
     else:
         window, stride = (1, pooled, 1), (1, frames_a_hop, 1)
         reduced = jax.lax.reduce_window(remembered, -jnp.inf, jax.lax.max, window, stride, "VALID")
     return POOLINGS[pooling].finish(reduced)
+
+
+def window_means(
+    values: Float[ArrayLike, "batch time values"], hops: int, frames_a_hop: int, pooled: int
+) -> Float[Array, "batch {hops} values"]:
+    """Means over several windows of a stream, one after each hop; the arguments are those of `stream_logits`."""
+    first, frame = frames_a_hop * np.arange(hops)[:, None], np.arange(values.shape[1])
+    # A mean as a matrix product, which converts and quantises where a pooling operator does not.
+    share = ((frame >= first) & (frame < first + pooled)) / np.float32(pooled)
+    return jnp.einsum("hf,bfc->bhc", share.astype(np.float32), values)
