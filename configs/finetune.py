@@ -6,8 +6,9 @@
 Without `--config.init` training starts from the pretrained student of the same size, if there is one; with `--config.init=`
 from random parameters (the "no teacher" baseline). `finetune.py:quantization_aware` with `--config.init=runs/alexa` continues
 the training of a detector with the rounding of an int8 file, so that quantisation loses less. `finetune.py:mined` continues
-with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:esphome` trains a conv student on the features
-of ESPHome's micro_wake_word, for `python -m s3rl_jax.export --target=esphome`. `finetune.py:speech_commands_12` and
+with the corpus of `python -m s3rl_jax.mine` among the negatives. `finetune.py:head` trains a head on a frozen student whose
+outputs are computed once for all keywords. `finetune.py:esphome` trains a conv student on the features of ESPHome's
+micro_wake_word, for `python -m s3rl_jax.export --target=esphome`. `finetune.py:speech_commands_12` and
 `:speech_commands_35` are the two tasks of Speech Commands (arXiv 1804.03209). The paper trains 150 000 steps of 2048; the
 default is for minutes of keyword on a laptop.
 """
@@ -33,7 +34,9 @@ def get_config(variant: str = "") -> ConfigDict:
     # these fields; pretrained:tiny and the like: that student; a file that s3rl_jax.pretrained wrote; a workdir of distill, of
     # pretrain with model=student, or of finetune, whose detector is trained further; empty: random.
     config.init = "pretrained"
-    config.encoder = "trained"  # whether the student is trained or frozen
+    # Whether the student is trained or frozen; cached: frozen, and run over the corpus once, for the heads of all keywords.
+    config.encoder = "trained"
+    config.encoder_copies = 2  # augmented copies of each recording in the cache
     config.measure = "stream"  # what evaluate measures: detection in a stream, or classification of clips
     config.quantization_aware = False  # round weights and activations as an int8 file does
 
@@ -135,6 +138,15 @@ def esphome(config: ConfigDict) -> None:
     config.export.quantize, config.export.target = "int8", "esphome"
 
 
+def head(config: ConfigDict) -> None:
+    """Trains a head on cached outputs of the student: seconds for a word, once the cache is there."""
+    config.encoder = "cached"
+    config.batch_size = 256
+    config.optimizer.learning_rate = 1e-2
+    config.spec_augment.time_masks = config.spec_augment.band_masks = 0
+    config.preflight = False
+
+
 def speech_commands_12(config: ConfigDict) -> None:
     """Classifies ten words, other words and silence."""
     _classify_clips(config, (*WORDS_12, "_silence_"))
@@ -161,6 +173,7 @@ VARIANTS = {
     "quantization_aware": quantization_aware,
     "mined": mined,
     "esphome": esphome,
+    "head": head,
     "speech_commands_12": speech_commands_12,
     "speech_commands_35": speech_commands_35,
 }

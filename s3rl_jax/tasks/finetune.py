@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int16, Key
+from jaxtyping import Array, Float, Int, Int16, Key
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.augmentation import augment, draw_speakers, perturb, pitch_waveforms, spec_augment, voice_features
@@ -41,11 +41,7 @@ def finetune(
     if config.encoder not in ("trained", "frozen"):
         raise UserError(f"config.encoder={config.encoder!r}: expected trained or frozen")
     dtype = compute_dtype(config.get("dtype", "float32"), "config.dtype")
-    class_weights = jnp.asarray(config.class_weights or (1.0,) * model.classes, jnp.float32)
-    if len(class_weights) != model.classes:
-        raise UserError(
-            f"config.class_weights: {len(class_weights)} weights; expected {model.classes}, the first for no keyword"
-        )
+    class_weights = class_weights_of(config, model)
 
     def init(rng: Key[Array, ""], batch: Batch) -> Params:
         return model.init(rng) | (initial or {})
@@ -69,16 +65,41 @@ def finetune(
     ) -> tuple[Float[Array, ""], Metrics, Params]:
         frozen, rounded = config.encoder == "frozen", config.quantization_aware
         logits, statistics = model.train_logits(params, targets["frames"], frozen, rounded, dtype)
-        label = batch["label"]
-        hit = logits.argmax(-1) == label
-        by_class = class_weights.at[0].multiply(weights["negative"]) if "negative" in weights else class_weights
-        entropy = cross_entropy(logits, label, by_class, config.label_smoothing, config.get("focus", 0.0))
-        total = weights["classification"] * entropy
-        keyword_accuracy = jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1)
-        return total, {"accuracy": hit.mean(), "keyword_accuracy": keyword_accuracy}, statistics
+        total, metrics = classification(config, logits, batch["label"], weights, class_weights)
+        return total, metrics, statistics
 
     trainable = ("head",) if config.encoder == "frozen" else None
     return Task(init, targets, loss, weights_of(config), {"noises": noises, "responses": responses}, trainable)
+
+
+def class_weights_of(config: ConfigDict, model: KeywordModel) -> Float[Array, "classes"]:
+    """`config.class_weights`; all 1 if it is empty.
+
+    Raises:
+      UserError: for a wrong number of weights.
+    """
+    class_weights = jnp.asarray(config.class_weights or (1.0,) * model.classes, jnp.float32)
+    if len(class_weights) != model.classes:
+        raise UserError(
+            f"config.class_weights: {len(class_weights)} weights; expected {model.classes}, the first for no keyword"
+        )
+    return class_weights
+
+
+def classification(
+    config: ConfigDict,
+    logits: Float[Array, "batch classes"],
+    label: Int[Array, "batch"],
+    weights: Weights,
+    class_weights: Float[Array, "classes"],
+) -> tuple[Float[Array, ""], Metrics]:
+    """The weighted loss, and the accuracy over all windows and over those with a keyword."""
+    hit = logits.argmax(-1) == label
+    by_class = class_weights.at[0].multiply(weights["negative"]) if "negative" in weights else class_weights
+    entropy = cross_entropy(logits, label, by_class, config.label_smoothing, config.get("focus", 0.0))
+    total = weights["classification"] * entropy
+    keyword_accuracy = jnp.sum(hit & (label > 0)) / jnp.maximum(jnp.sum(label > 0), 1)
+    return total, {"accuracy": hit.mean(), "keyword_accuracy": keyword_accuracy}
 
 
 def weights_of(config: ConfigDict) -> Callable[[Array], Weights]:

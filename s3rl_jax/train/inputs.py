@@ -22,6 +22,7 @@ from s3rl_jax.engine.job import Batches, Inputs, Rows
 from s3rl_jax.engine.mesh import host_rows
 from s3rl_jax.engine.sweep_members import data_seed
 from s3rl_jax.starter.unpacking import described, ensure_unpacked
+from s3rl_jax.teachers.output_windows import OutputWindows
 
 NOISE_PIECES = 4000  # the most pieces of noise; with 2 s each they take 256 MB on the device
 RESPONSE_SECONDS = 0.5  # length of impulse responses
@@ -71,10 +72,10 @@ def inputs_of(config: ConfigDict, clips: Clips, source: Source, validation: Batc
     """The batches of a source.
 
     A corpus that fits into `config.data.memory_gib` is put on the device, and batches are cut out there; otherwise batches are
-    read from disk.
+    read from disk, as cached outputs always are.
     """
     rows = host_rows(config.batch_size)
-    if clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
+    if not isinstance(source, OutputWindows) and clips.columns["samples"].sum() * 2 <= config.data.memory_gib * 2**30:
         resident = Resident.of(clips, source.samples)
         batches = functools.partial(read_ahead, lambda step: resident.locate(source.plan(step, rows)))
         return Inputs(batches, resident.audio, resident.cut, validation)

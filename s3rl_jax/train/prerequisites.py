@@ -1,4 +1,4 @@
-"""The prerequisites of a run's first step: a check of the export, a teacher, its codebook, its cached targets.
+"""The prerequisites of a run's first step: a check of the export, a teacher, its codebook, cached targets and outputs.
 
 For a dry run they are replaced by random values of the same size, so that one function wires a task for both.
 """
@@ -12,19 +12,22 @@ from ml_collections import ConfigDict
 from s3rl_jax.batches.crops import Crops
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
-from s3rl_jax.corpus.corpus import corpus_paths
+from s3rl_jax.corpus.corpus import Clips, corpus_paths
 from s3rl_jax.corpus.fake import is_fake
 from s3rl_jax.export.preflight import preflight
 from s3rl_jax.models.detector import KeywordModel
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
 from s3rl_jax.models.teacher.targets import TargetSelection, Teacher
 from s3rl_jax.runs.workdir import CHECKPOINTS
+from s3rl_jax.tasks.task import Params
 from s3rl_jax.teachers.cached_targets import CachedCrops, cached_targets
+from s3rl_jax.teachers.encoder_outputs import EncoderOutputs, encoder_outputs
 from s3rl_jax.teachers.kmeans import load_or_fit_codebook
 from s3rl_jax.teachers.load import load_teacher
 from s3rl_jax.teachers.untrained import untrained_codebook, untrained_teacher
 
 CODEBOOKS = "codebooks"  # folder in the corpus for fitted codebooks
+OUTPUTS = "encoder_outputs"  # folder in the corpus for cached outputs of a frozen student
 TARGETS = "teacher_targets"  # folder in the workdir for cached targets
 TEACHER = "teacher"  # folder in the workdir for the pre-training of a teacher
 
@@ -69,6 +72,11 @@ class Prerequisites:
             return crops
         return cached_targets(teacher, selection, crops, Path(config.teacher.cache_dir or self.workdir / TARGETS))
 
+    def encoder_outputs(self, config: ConfigDict, model: KeywordModel, encoder: Params, clips: Clips) -> EncoderOutputs:
+        """Computes the student's outputs for the whole corpus, once for all keywords; they are stored in its folder."""
+        folder = self.workdir if is_fake(config.data.corpus) else corpus_paths(config.data.corpus)[0]
+        return encoder_outputs(model, encoder, clips, config.augment, config.encoder_copies, folder / OUTPUTS)
+
 
 class DryPrerequisites(Prerequisites):
     """The prerequisites of a dry run: random values of the right size.
@@ -103,6 +111,10 @@ class DryPrerequisites(Prerequisites):
         if config.teacher.cache:
             raise UserError("--dry_run: cannot measure a run with config.teacher.cache=True; expected False")
         return crops
+
+    def encoder_outputs(self, config: ConfigDict, model: KeywordModel, encoder: Params, clips: Clips) -> EncoderOutputs:
+        """Raises UserError: there are no random outputs for a dry run."""
+        raise UserError("--dry_run: cannot measure a run with config.encoder=cached; expected trained or frozen")
 
 
 def pretrained_teacher(

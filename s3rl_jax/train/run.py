@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.windows import Windows
-from s3rl_jax.core.errors import lookup
+from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips
@@ -29,7 +29,9 @@ from s3rl_jax.evaluate.report.layer_weights import plot_layer_weights
 from s3rl_jax.models.detector import KeywordModel, keyword_model
 from s3rl_jax.runs.workdir import claim
 from s3rl_jax.tasks import distill, finetune, pretrain
+from s3rl_jax.tasks.head import train_head
 from s3rl_jax.tasks.task import Task
+from s3rl_jax.teachers.output_windows import OutputWindows
 from s3rl_jax.train.choice import choice_of
 from s3rl_jax.train.fields import check_fields
 from s3rl_jax.train.inputs import Source, acoustics, clips_of, crops_of, inputs_of, validation_of
@@ -141,6 +143,8 @@ def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips,
     """Connects the parts of fine-tuning: labelled windows, and a student with a head that detects the keywords."""
     keywords = parse_keywords(config.keyword)
     model = keyword_model(config, len(keywords) + 1)
+    if config.encoder == "cached":
+        return _wire_head(config, model, members, clips, prerequisites)
     lead = model.clip - model.window
     source = Windows.of(clips, keywords, model.clip, config.batch_size, data_seed(config), config.data, lead)
     prerequisites.check_export(model, config)
@@ -150,6 +154,20 @@ def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips,
         weights = tuple(finetune.weights_of(member.config) for member in members)
         sweep = Sweep(members, weights, tuple(start_of(member.config.init) for member in members))
     return Wired(task, source, sweep)
+
+
+def _wire_head(
+    config: ConfigDict, model: KeywordModel, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites
+) -> Wired:
+    """Connects the parts of the training of a head: windows of cached outputs, and a head."""
+    if members:
+        raise UserError("config.sweep: expected no sweep with config.encoder=cached")
+    encoder = model.init(jax.random.key(config.seed)) | (start_of(config.init) or {})
+    task = train_head(config, model, encoder)
+    outputs = prerequisites.encoder_outputs(config, model, encoder, clips)
+    keywords = parse_keywords(config.keyword)
+    windows = Windows.of(clips, keywords, model.window, config.batch_size, data_seed(config), config.data)
+    return Wired(task, OutputWindows(windows, outputs), None)
 
 
 WIRING = {"pretrain": wire_pretrain, "distill": wire_distill, "finetune": wire_finetune}

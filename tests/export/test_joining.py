@@ -1,0 +1,95 @@
+"""Heads that were trained on one cached encoder, joined in one file: each keyword fires by its own threshold."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs import finetune
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.detector import Detector
+from s3rl_jax.export.export import export
+from s3rl_jax.export.file_format import FileFormat
+from s3rl_jax.train.run import run
+from tests.conftest import WORDS, tone_word
+
+QUIET = {"noise_probability": 0.0, "reverb_probability": 0.0, "gain_db": (-3.0, 3.0)}
+
+
+def train_head(chain, word, workdir, **changes):
+    config = finetune.get_config("head")
+    config.data.corpus, config.init, config.keyword = chain["corpus"], chain["distilled"], word
+    config.steps, config.batch_size, config.checkpoint_every, config.encoder_copies = 300, 64, 300, 1
+    config.data.window_seconds = 1.2
+    config.augment.update(QUIET)
+    for name, value in changes.items():
+        config[name] = value
+    run(config, workdir)
+    return str(workdir)
+
+
+@pytest.fixture(scope="module")
+def heads(chain, tmp_path_factory):
+    """Workdirs of a head for each word."""
+    root = tmp_path_factory.mktemp("heads")
+    return [train_head(chain, word, root / word) for word in WORDS]
+
+
+@pytest.fixture(scope="module")
+def joined(heads, tmp_path_factory):
+    path = tmp_path_factory.mktemp("joined") / "words.tflite"
+    return str(path), export(",".join(heads), str(path), FileFormat(streaming=True))
+
+
+def test_the_second_head_uses_the_outputs_of_the_first(chain, heads):
+    folders = list((Path(chain["corpus"]) / "encoder_outputs").iterdir())
+    assert len(folders) == 1
+    assert len(heads) == 2
+
+
+def test_the_description_has_keywords_and_thresholds_of_each_head(joined):
+    path, fields = joined
+    written = json.loads(Path(path).with_suffix(".json").read_text())
+    assert written["labels"] == ["", *WORDS]
+    assert "threshold" not in written
+    assert [head["keywords"] for head in written["heads"]] == [[word] for word in WORDS]
+    for head in written["heads"]:
+        assert head["threshold"] == head["scored"]["threshold"]
+        assert head["scored"]["frr_change"] == 0
+    assert fields["parity_error"] < 1e-4
+
+
+def test_each_word_is_detected_where_it_is(joined, rng):
+    audio = (0.003 * rng.standard_normal(12 * 16_000)).astype(np.float32)
+    audio[3 * 16_000 :][:9600] += tone_word(rng, WORDS[0])
+    audio[8 * 16_000 :][:9600] += tone_word(rng, WORDS[1])
+    detector = Detector(joined[0])
+    detections = detector.process(audio) + detector.flush()
+    assert [detection.keyword for detection in detections] == list(WORDS)
+    assert 3.0 < detections[0].seconds < 5.2
+    assert 8.0 < detections[1].seconds < 10.2
+
+
+def test_what_cannot_be_joined_is_named(chain, heads, tmp_path):
+    out, stream = str(tmp_path / "x.tflite"), FileFormat(streaming=True)
+    with pytest.raises(UserError, match=r"another encoder than .*expected heads that were trained on the same one"):
+        export(f"{heads[1]},{chain['detector']}", out, stream)
+    with pytest.raises(UserError, match="the keywords are alexa, alexa; expected each once"):
+        export(f"{heads[0]},{heads[0]}", out, stream)
+    with pytest.raises(UserError, match="--c-array or --io=float32: for one head"):
+        export(",".join(heads), out, stream, c_array=True)
+    with pytest.raises(UserError, match=r"--report=.*: of one run"):
+        export(",".join(heads), out, stream, report=chain["report"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"quantization_aware": True}, r"config\.quantization_aware=True: expected 0 with config\.encoder=cached"),
+        ({"sweep": {"seed": [0, 1]}}, r"config\.sweep: expected no sweep"),
+    ],
+)
+def test_what_a_cache_cannot_do_is_refused(chain, tmp_path, changes, reason):
+    with pytest.raises(UserError, match=reason):
+        train_head(chain, "alexa", tmp_path / "run", **changes)
