@@ -90,7 +90,8 @@ def encoder_outputs(
     """
     encoder = {name: params[name] for name in ("student", STATISTICS) if name in params}
     description = {
-        "student": digest(encoder),
+        "student": repr(model.student),
+        "parameters": digest(encoder),
         "corpus": corpus_digest(clips),
         "augment": json.loads(json.dumps(settings.to_dict())),
         "copies": copies,

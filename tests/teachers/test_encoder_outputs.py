@@ -80,7 +80,7 @@ def test_a_cache_is_completed_after_a_kill_and_serves_every_keyword(model, param
 
 
 def test_copies_differ_by_their_augmentation(model, params, clips, tmp_path):
-    few = clips.subset(np.r_[clips.rows(clips.columns["kind"] != "speech"), np.arange(3)])
+    few = clips.subset(np.r_[clips.rows(clips.columns["kind"] == "noise")[:1], np.arange(3)])
     outputs = encoder_outputs(model, params, few, settings(), 2, tmp_path)
     speech = int(few.rows(few.columns["kind"] == "speech")[0])
     first, second = read(outputs, speech), read(outputs, speech, copy=1)

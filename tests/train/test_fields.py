@@ -74,7 +74,7 @@ def test_a_number_that_is_none_is_refused(path):
         ("gumbel.end", 2.0, "no more than config.gumbel.start=1.0"),
         ("teacher.pretraining.gumbel.end", 2.0, "no more than config.teacher.pretraining.gumbel.start=1.0"),
         ("teacher.pretraining.optimizer.clip", -1.0, "a number above 0"),
-        ("encoder", "icy", "trained or frozen"),
+        ("encoder", "icy", "trained, frozen or cached"),
         ("student.size", "huge", "tiny, small, large, conv, toy, conv_toy or nothing"),
         ("export.quantize", "int8,int4", "none, dynamic, int8 or int16x8, or several, comma-separated"),
         ("export.quantize", "", "none, dynamic, int8 or int16x8"),
