@@ -26,7 +26,7 @@ def export_heads(size: str, quantize: str, words: int, folder: Path) -> Path:
     import jax
     from ml_collections import ConfigDict
 
-    from s3rl_jax.detect.firing import REFRACTORY_SECONDS, SMOOTHING_HOPS
+    from s3rl_jax.detect.firing import PATIENCE, REARM, REFRACTORY_SECONDS, SMOOTHING_HOPS
     from s3rl_jax.export.build import build_file
     from s3rl_jax.export.calibration import with_silence_and_noise
     from s3rl_jax.export.file_format import FileFormat
@@ -44,7 +44,7 @@ def export_heads(size: str, quantize: str, words: int, folder: Path) -> Path:
     built = build_file(FileFormat(quantize, streaming=True), shared, joined, with_silence_and_noise(clips, 0))
     path = folder / f"{words}.tflite"
     path.write_bytes(built.content)
-    firing = {"threshold": {"0.5": 2.0}, "refractory_seconds": REFRACTORY_SECONDS}
+    firing = {"threshold": {"0.5": 2.0}, "refractory_seconds": REFRACTORY_SECONDS}  # never fires
     names = [f"word {word}" for word in range(words)]
     fields = {
         "labels": ["", *names],
@@ -53,7 +53,7 @@ def export_heads(size: str, quantize: str, words: int, folder: Path) -> Path:
         "hop": shared.hop,
         "smoothing": {"hops": SMOOTHING_HOPS},
     }
-    fields |= {"heads": [{"keywords": [name], **firing} for name in names]} if words > 1 else firing
+    fields |= firing | {"keywords": dict.fromkeys(names, firing), "patience": PATIENCE, "rearm": REARM}
     path.with_suffix(".json").write_text(json.dumps(fields))
     return path
 

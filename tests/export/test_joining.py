@@ -12,6 +12,7 @@ from s3rl_jax.detect.detector import Detector
 from s3rl_jax.evaluate.stream import build_stream
 from s3rl_jax.export.export import export
 from s3rl_jax.export.file_format import FileFormat
+from s3rl_jax.export.joining import joined_thresholds, open_runs
 from s3rl_jax.train.run import run
 from tests.conftest import WORDS
 
@@ -49,16 +50,26 @@ def test_the_second_head_uses_the_outputs_of_the_first(chain, heads):
     assert len(heads) == 2
 
 
-def test_the_description_has_keywords_and_thresholds_of_each_head(joined):
+def test_the_description_has_the_thresholds_of_each_head(joined):
     path, fields = joined
     written = json.loads(Path(path).with_suffix(".json").read_text())
     assert written["labels"] == ["", *WORDS]
-    assert "threshold" not in written
-    assert [head["keywords"] for head in written["heads"]] == [[word] for word in WORDS]
-    for head in written["heads"]:
-        assert head["threshold"] == head["scored"]["threshold"]
-        assert head["scored"]["frr_change"] == 0
+    assert list(written["keywords"]) == list(WORDS)
+    for word, scored in zip(WORDS, written["scored"]["heads"], strict=True):
+        assert scored["keywords"] == [word]
+        assert scored["threshold"] == written["keywords"][word]["threshold"]
+        assert scored["frr_change"] == 0
     assert fields["parity_error"] < 1e-4
+
+
+def test_runs_that_were_not_scored_have_the_default_threshold_each(heads):
+    runs = open_runs(",".join(heads))
+    unscored = {"scored": {"not": "no test split"}, "threshold": {"default": 0.5}}
+    fields = joined_thresholds(runs, [unscored, unscored])
+    refractory = runs[0].model.firing.refractory_seconds
+    assert fields["keywords"] == {word: {"threshold": {"default": 0.5}, "refractory_seconds": refractory} for word in WORDS}
+    with pytest.raises(UserError, match="no operating point in common"):
+        joined_thresholds(runs, [unscored, unscored | {"threshold": {"0.5": 0.7}}])
 
 
 def test_each_head_fires_by_itself_as_it_was_scored(chain, joined):
@@ -66,9 +77,9 @@ def test_each_head_fires_by_itself_as_it_was_scored(chain, joined):
     stream, detector = build_stream(read_corpus(chain["corpus"], "test"), WORDS[:1]), Detector(path)
     detections = detector.process(stream.audio) + detector.flush()
     seconds = {word: [d.seconds for d in detections if d.keyword == word] for word in WORDS}
-    zones = [(word.speech_start / 16_000, word.speech_stop / 16_000 + 1.2) for word in stream.words]
+    zones = [(word.speech_start / 16_000, word.speech_stop / 16_000 + 1.2) for word in stream.words]  # and one hop more
     detected = sum(any(start < second <= stop for second in seconds[WORDS[0]]) for start, stop in zones)
-    missed = fields["heads"][0]["scored"]["frr_at_fa_per_hour"]["0.5"]
+    missed = fields["scored"]["heads"][0]["frr_at_fa_per_hour"]["0.5"]
     assert detected == pytest.approx((1 - missed) * len(zones), abs=1.1)
     assert detected >= len(zones) / 3
 
@@ -79,7 +90,7 @@ def test_what_cannot_be_joined_is_named(chain, heads, tmp_path):
         export(f"{heads[1]},{chain['detector']}", out, stream)
     with pytest.raises(UserError, match="the keywords are alexa, alexa; expected each once"):
         export(f"{heads[0]},{heads[0]}", out, stream)
-    with pytest.raises(UserError, match="--c-array, --io=int8 or --target=esphome: for one head"):
+    with pytest.raises(UserError, match="--c-array, --verifier, --io=int8 or --target=esphome: for one head"):
         export(",".join(heads), out, stream, c_array=True)
     with pytest.raises(UserError, match=r"--report=.*: of one run"):
         export(",".join(heads), out, stream, report=chain["report"])
