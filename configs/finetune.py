@@ -95,6 +95,15 @@ def get_config(variant: str = "") -> ConfigDict:
     # exported instead of the last parameters; 0: none.
     config.optimizer.average = 0.0
 
+    # Mining as a part of the run: at the beginning of each round the detector scores all recordings without the keyword as a
+    # stream, and the windows that score highest replace a share of the negatives. Rounds end when the scores fall no more.
+    config.mining = ConfigDict()
+    config.mining.rounds = 0  # the most rounds; 0: none
+    config.mining.begin = 0.5  # share of the steps before the first round; the others follow at equal distances
+    config.mining.share = 0.3  # share of the negatives of a batch that are mined windows
+    config.mining.windows = 1000  # the most windows of a round
+    config.mining.threshold = 0.05  # lowest smoothed score of a window
+
     # The choice of the checkpoint that is evaluated and exported: the one with the fewest misses on a stream of the validation
     # split, in clean and in noise; of equal ones, that with the fewest false accepts. Without such a split: the last step.
     config.choice = ConfigDict()

@@ -45,6 +45,19 @@ class Unit(NamedTuple):
     per_step: float
 
 
+class Phases(NamedTuple):
+    """Parts of a run whose batches depend on the parameters at their first step.
+
+    Attributes:
+      starts: first steps of the phases but the first, ascending, above 0.
+      begin: (start, params) -> None, called in order before the batches of a phase are made; `params` is a function that
+        returns the parameters, or None if the run has passed the start before, and resumes.
+    """
+
+    starts: tuple[int, ...]
+    begin: Callable[[int, Callable[[], Any] | None], None]
+
+
 AUDIO = Unit("audio_seconds", "audio s", 0.0)
 
 
@@ -62,6 +75,7 @@ class Job:
       unit: unit of the rate.
       choice: parameters -> their score, by which the checkpoint is chosen every `choice.every` steps and at the last
         (`s3rl_jax.runs.choice`); None: the last step is taken.
+      phases: phases of the run; None: there is one.
     """
 
     task: Task
@@ -71,6 +85,7 @@ class Job:
     sweep: Sweep | None = None
     unit: Unit = AUDIO
     choice: Callable[[Any], dict[str, float]] | None = None
+    phases: Phases | None = None
 
     @property
     def members(self) -> int:

@@ -71,10 +71,13 @@ def _make_steps(run: CompiledRun, state: TrainState, checkpoints: Checkpoints, l
     """Runs all remaining steps; returns the last state."""
     job, config = run.job, run.job.config
     step, since_log = int(state.step), SinceLog(log.workdir, job.members)
-    rows = job.inputs.batches(step, config.steps)
+    begun = phase_end = step
     with Preemption() as preemption:
         while step < config.steps:
-            count = _until_next_stop(step, job, run.most)
+            if step == phase_end:
+                phase_end = _begin_phases(run, state, step, step == begun)
+                rows = job.inputs.batches(step, phase_end)
+            count = min(_until_next_stop(step, job, run.most), phase_end - step)
             with since_log.waiting():
                 inputs = to_devices(stacked(rows, count, run.most), run.mesh, axis=1)
             state, metrics = run.step(state, inputs, count)
@@ -99,6 +102,18 @@ def _make_steps(run: CompiledRun, state: TrainState, checkpoints: Checkpoints, l
                 trace.dispatched(state)
         checkpoints.wait()
     return state
+
+
+def _begin_phases(run: CompiledRun, state: TrainState, step: int, resumes: bool) -> int:
+    """Begins the phase at a step, and, in a run that resumes there, those before it; returns the step at which the next one
+    begins."""
+    job = run.job
+    for start in job.phases.starts if job.phases else ():
+        if start == step:
+            job.phases.begin(start, lambda: jax.device_get(run.whole(state).result))
+        elif start < step and resumes:
+            job.phases.begin(start, None)
+    return min((start for start in (job.phases.starts if job.phases else ()) if start > step), default=job.config.steps)
 
 
 def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.ndarray]:

@@ -3,26 +3,22 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from jaxtyping import Int
-
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.lock import locked
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
-from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import keyword_labels, left_out_of
 from s3rl_jax.corpus.layout import NAME, SUMMARY, VERSION
 from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.mine.journal import Firing, Journal
-from s3rl_jax.mine.stretches import MinedStretches, group_firings
+from s3rl_jax.mine.stretches import GROUP_SECONDS, MinedStretches, group_firings, groups_of
 from s3rl_jax.prepare.preparation import Options, prepare_shards
 from s3rl_jax.runs.detector import open_detector
 from s3rl_jax.runs.digest import digest
 
 FOLDER = "mined"  # name of the corpus's folder in the detector's workdir
-GROUP_SECONDS = 300.0  # audio of a group, which is scored at once
 
 
 class MiningResult(NamedTuple):
@@ -68,7 +64,7 @@ def mine(
     rows = clips.rows((kind != "impulse_response") & (classes == 0))
     if not len(rows):
         raise UserError(f"--corpus={corpus}: nothing in split {split} but recordings of {detector.config.keyword}")
-    groups = _groups(clips, rows, group_seconds)
+    groups = groups_of(clips, rows, group_seconds)
     with locked(Path(out), "--out"):
         description = {"corpus": corpus, "split": split, "threshold": threshold, "groups": len(groups)}
         journal = Journal(Path(out), {**description, "model": digest(detector.params)})
@@ -91,13 +87,6 @@ def _check(split: str, threshold: float, most: int) -> None:
         raise UserError("--split=test: a detector that trains on stretches of a split cannot be measured on it; expected train")
     if not 0 < threshold < 1 or most < 1:
         raise UserError(f"--threshold={threshold:g}, --most={most}: expected a threshold within 0 and 1, and 1 or more")
-
-
-def _groups(clips: Clips, rows: Int[np.ndarray, "recordings"], seconds: float) -> list[Int[np.ndarray, "_"]]:
-    """Divides consecutive recordings into groups of about the same length."""
-    samples = clips.columns["samples"][rows]
-    before = np.cumsum(samples) - samples
-    return np.split(rows, np.flatnonzero(np.diff(before // int(seconds * SAMPLE_RATE))) + 1)
 
 
 def _write_corpus(corpus: str, split: str, firings: list[Firing], out: str) -> None:

@@ -16,6 +16,7 @@ from s3rl_jax.prepare.shards import ShardInput
 
 GAP_SECONDS = 0.5  # silence after each recording; a firing in it belongs to the recording
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 0.5  # audio before and after a firing that is kept
+GROUP_SECONDS = 300.0  # audio of a group, which is scored at once
 CONDITION = "mined"  # `condition` of the stretches in the corpus
 
 
@@ -41,6 +42,13 @@ class MinedStretches(ShardInput):
             texts = {name: str(clips.columns[name][row]) for name in (*TEXTS, *ATTRIBUTES)}
             texts |= {"id": f"{texts['id']}@{start / SAMPLE_RATE:g}", "condition": CONDITION}
             yield Recording(audio=audio, speech_start=0, speech_end=len(audio), **texts)
+
+
+def groups_of(clips: Clips, rows: Int[np.ndarray, "recordings"], seconds: float) -> list[Int[np.ndarray, "_"]]:
+    """Divides consecutive recordings into groups of about the same length."""
+    samples = clips.columns["samples"][rows]
+    before = np.cumsum(samples) - samples
+    return np.split(rows, np.flatnonzero(np.diff(before // int(seconds * SAMPLE_RATE))) + 1)
 
 
 def group_firings(

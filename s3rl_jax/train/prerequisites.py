@@ -10,10 +10,12 @@ import jax
 from ml_collections import ConfigDict
 
 from s3rl_jax.batches.crops import Crops
+from s3rl_jax.batches.hard_windows import HardWindows
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips, corpus_paths
 from s3rl_jax.corpus.fake import is_fake
+from s3rl_jax.engine.job import Phases
 from s3rl_jax.export.preflight import preflight
 from s3rl_jax.models.detector import KeywordModel
 from s3rl_jax.models.teacher.codebook import KMeansCodebook
@@ -25,6 +27,7 @@ from s3rl_jax.teachers.encoder_outputs import EncoderOutputs, encoder_outputs
 from s3rl_jax.teachers.kmeans import load_or_fit_codebook
 from s3rl_jax.teachers.load import load_teacher
 from s3rl_jax.teachers.untrained import untrained_codebook, untrained_teacher
+from s3rl_jax.train.hard_negatives import HardNegatives
 
 CODEBOOKS = "codebooks"  # folder in the corpus for fitted codebooks
 OUTPUTS = "encoder_outputs"  # folder in the corpus for cached outputs of a frozen student
@@ -77,6 +80,12 @@ class Prerequisites:
         folder = self.workdir if is_fake(config.data.corpus) else corpus_paths(config.data.corpus)[0]
         return encoder_outputs(model, encoder, clips, config.augment, config.encoder_copies, folder / OUTPUTS)
 
+    def mining(
+        self, config: ConfigDict, clips: Clips, model: KeywordModel, keywords: tuple[str, ...], source: HardWindows
+    ) -> Phases | None:
+        """The rounds of mining in fine-tuning; the arguments are those of `HardNegatives`."""
+        return HardNegatives(config, clips, model, keywords, source, self.workdir).phases
+
 
 class DryPrerequisites(Prerequisites):
     """The prerequisites of a dry run: random values of the right size.
@@ -115,6 +124,12 @@ class DryPrerequisites(Prerequisites):
     def encoder_outputs(self, config: ConfigDict, model: KeywordModel, encoder: Params, clips: Clips) -> EncoderOutputs:
         """Raises UserError: there are no random outputs for a dry run."""
         raise UserError("--dry_run: cannot measure a run with config.encoder=cached; expected trained or frozen")
+
+    def mining(
+        self, config: ConfigDict, clips: Clips, model: KeywordModel, keywords: tuple[str, ...], source: HardWindows
+    ) -> Phases | None:
+        """Returns None: a dry run does not mine."""
+        return None
 
 
 def pretrained_teacher(

@@ -11,6 +11,7 @@ import jax
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.read import SAMPLE_RATE
+from s3rl_jax.batches.hard_windows import HardWindows
 from s3rl_jax.batches.windows import Windows
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.core.lock import locked
@@ -21,7 +22,7 @@ from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.corpus.starter import with_starter
 from s3rl_jax.engine import loop
 from s3rl_jax.engine.dry_run import rehearse
-from s3rl_jax.engine.job import Job, Unit
+from s3rl_jax.engine.job import Job, Phases, Unit
 from s3rl_jax.engine.mesh import host_rows
 from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.engine.sweep_members import Member, data_seed, members_of
@@ -110,11 +111,12 @@ def checked(config: ConfigDict) -> tuple[ConfigDict, tuple[Member, ...]]:
 
 
 class Wired(NamedTuple):
-    """A task, the source of its batches, and its sweep; None: a single run."""
+    """A task, the source of its batches, its sweep (None: a single run), and its phases (None: one)."""
 
     task: Task
     source: Source
     sweep: Sweep | None
+    phases: Phases | None = None
 
 
 def wire_pretrain(config: ConfigDict, members: tuple[Member, ...], clips: Clips, prerequisites: Prerequisites) -> Wired:
@@ -153,7 +155,14 @@ def wire_finetune(config: ConfigDict, members: tuple[Member, ...], clips: Clips,
     if members:
         weights = tuple(finetune.weights_of(member.config) for member in members)
         sweep = Sweep(members, weights, tuple(start_of(member.config.init) for member in members))
-    return Wired(task, source, sweep)
+    if not config.get("mining", {}).get("rounds", 0):
+        return Wired(task, source, sweep)
+    if sweep:
+        raise UserError(
+            f"config.mining.rounds={config.mining.rounds}: expected 0 with config.sweep, whose members share batches"
+        )
+    source = HardWindows(source, config.mining.share)
+    return Wired(task, source, sweep, prerequisites.mining(config, clips, model, keywords, source))
 
 
 def _wire_head(
@@ -162,6 +171,8 @@ def _wire_head(
     """Connects the parts of the training of a head: windows of cached outputs, and a head."""
     if members:
         raise UserError("config.sweep: expected no sweep with config.encoder=cached")
+    if config.mining.rounds:
+        raise UserError(f"config.mining.rounds={config.mining.rounds}: expected 0 with config.encoder=cached")
     encoder = model.init(jax.random.key(config.seed)) | (start_of(config.init) or {})
     task = train_head(config, model, encoder)
     outputs = prerequisites.encoder_outputs(config, model, encoder, clips)
@@ -177,7 +188,7 @@ def _job(wired: Wired, config: ConfigDict, clips: Clips, name: str, validation=N
     inputs = inputs_of(config, clips, wired.source, validation)
     title = f"{config.task} {name}" + (f" ({len(wired.sweep)} members)" if wired.sweep else "")
     unit = Unit("audio_seconds", "audio s", config.batch_size * wired.source.samples / SAMPLE_RATE)
-    return Job(wired.task, inputs, config, title, wired.sweep, unit, choice)
+    return Job(wired.task, inputs, config, title, wired.sweep, unit, choice, wired.phases)
 
 
 def _future_detector(config: ConfigDict) -> KeywordModel:
