@@ -95,3 +95,13 @@ def test_what_cannot_be_used_is_named(tmp_path, content, reason):
 
 def test_full_scale_is_clipped():
     assert to_int16(np.array([1.5, -1.5, 0.0])).tolist() == [32767, -32768, 0]
+
+
+@pytest.mark.parametrize("surplus", [b"", b"\0", bytes(1000)])
+def test_a_file_that_libsndfile_cannot_seek_in_is_read(tmp_path, surplus):
+    wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="GSM610")
+    with open(tmp_path / "a.wav", "ab") as file:
+        file.write(surplus)
+    audio = read_audio(tmp_path / "a.wav")
+    assert 16_000 <= len(audio) < 17_000

@@ -1,5 +1,6 @@
 """How commands end: the exit status and the one line."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -96,3 +97,10 @@ def test_a_whole_number_outside_its_domain_is_named(text):
     assert (parser.parse_args([]).workers, parser.parse_args(["--workers=4"]).workers) == (None, 4)
     with pytest.raises(UserError, match=rf"^--workers={text}: expected a whole number, 1 to 4096$"):
         parser.parse_args([f"--workers={text}"])
+
+
+def test_a_name_that_is_no_utf_8_is_printed():
+    code = 'from s3rl_jax.core.commandline import run; run(lambda: print("a\\udcff: written"))'
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (0, b"a\\udcff: written\n")

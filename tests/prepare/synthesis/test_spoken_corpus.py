@@ -117,6 +117,7 @@ def test_another_language_with_texts_and_without(tmp_path):
         (("--texts=nowhere.txt",), "--texts=nowhere.txt"),
         (("--minutes=1",), "--minutes=1"),
         (("--count=-1",), "--count=-1"),
+        (("--piper_voices=x", "--engines=espeak"), "--piper_voices=x: expected piper among --engines"),
         (("--engines=espeak", "--pronounce=alexa"), "--pronounce='alexa'"),
         (("--engines=espeak", "--pronounce=banana=b"), "--pronounce='banana=b'"),
         (("--engines=espeak", "--pronounce=alexa=a§"), "--pronounce='alexa=[[a§]]'"),
