@@ -34,7 +34,7 @@ from s3rl_jax.teachers.target_files import TargetFiles, packed
 
 RECORD = "outputs.json"
 HIDDEN = "hidden"
-FILE_BYTES = 256 << 20  # approximate size of a .npy file
+FILE_BYTES = 32 << 20  # approximate size of a .npy file; a kill loses no more than the last one
 BATCH_SAMPLES = 60 * SAMPLE_RATE
 SHORTEST = 64 * FRAME  # samples; recordings are padded to it times a power of two, and each length is compiled once
 NOISE_SAMPLES = 1800 * SAMPLE_RATE  # of noise to draw from, for each length
