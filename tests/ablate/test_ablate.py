@@ -14,7 +14,7 @@ def get_config():
     config = ablation.get_config()
     config.rows = {name: config.rows[name] for name in ("no teacher", "not distilled", "dual view")}
     config.rows_of_other_size = ("no teacher",)
-    config.student.size, config.other_size = "toy", "conv_toy"
+    config.student.size, config.other_size = "toy", "tiny"
     config.seeds = (0, 1)
     config.conditions = ("clean", "snr_5")
     for stage in (config.pretrain, config.distill, config.finetune):
