@@ -58,7 +58,7 @@ def exported(detector, tmp_path_factory):
     """What export --target=esphome writes, and what it returns."""
     path = tmp_path_factory.mktemp("esphome") / "alexa.tflite"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("s3rl_jax.export.export.open_detector", lambda workdir, flag: detector)
+        patch.setattr("s3rl_jax.export.joining.open_detector", lambda workdir, flag: detector)
         return path, export("nowhere", str(path), ESPHOME)
 
 
