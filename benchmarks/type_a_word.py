@@ -15,7 +15,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from benchmarks.measuring import about
@@ -23,7 +22,7 @@ from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import folder_name, label_class, parse_keywords
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve, operating_point
-from s3rl_jax.evaluate.scoring import stream_posteriors
+from s3rl_jax.evaluate.scoring import stream_scorer
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import trial_of_words
 from s3rl_jax.runs.detector import open_detector
@@ -108,11 +107,12 @@ def misses(workdirs: list[Path], held: str, words: tuple[str, ...]) -> dict:
     clips = read_corpus(held, "test")
     streams, _ = open_conditions(clips, words, CONDITIONS)
     detectors = [open_detector(str(workdir), "--out") for workdir in workdirs]
+    scorers = [stream_scorer(detector.model, detector.params, HOPS_A_CALL) for detector in detectors]
     results: dict = {word: {} for word in words}
     for condition, make_stream in streams.items():
         stream = make_stream()
-        for detector in detectors:
-            posteriors = stream_posteriors(detector.model, HOPS_A_CALL)(jax.device_put(detector.params), stream.audio)
+        for detector, score in zip(detectors, scorers, strict=True):
+            posteriors = score(stream.audio)
             for place, word in enumerate(detector.keywords):
                 results[word][condition] = figures(stream, word, posteriors[:, place + 1], detector.model)
     return results

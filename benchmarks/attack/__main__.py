@@ -28,6 +28,7 @@ from benchmarks.attack.sounds import recordings
 from benchmarks.attack.table import summary, text
 from benchmarks.measuring import about
 from benchmarks.toy import Toy, toy
+from s3rl_jax.core.durable import json_lines
 
 WHOLE = 100  # every so many tries is a whole command
 LIBRARIES = (
@@ -91,10 +92,10 @@ def main() -> None:
         print(json.dumps(attempt(args.seed, args.number, work, material, keep=True), indent=2))
         return
     journal = work / f"{args.seed}.jsonl"
-    done = {record["number"] for record in read(journal)}
+    done = {record["number"] for record in json_lines(journal)}
     end = time.time() + args.minutes * 60 if args.minutes else float("inf")
     attack(args.seed, [number for number in range(args.tries) if number not in done], journal, material, args.jobs, end)
-    records = [record for record in read(journal) if record["number"] < args.tries]
+    records = [record for record in json_lines(journal) if record["number"] < args.tries]
     figures = {"seed": args.seed, **about(), **summary(records)}
     if args.out:
         Path(args.out).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -115,17 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", default="runs/attack", help="folder of the material, the records and temporary files")
     parser.add_argument("--out", default="", help="file for the figures, as JSON")
     return parser
-
-
-def read(journal: Path) -> list[dict]:
-    """Records of the tries that are finished; a line that was cut off is left out."""
-    records = []
-    for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else ():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return records
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from benchmarks.kills.jobs import Job, jobs_of
 from benchmarks.kills.session import kill, left_behind, start, wait
 from benchmarks.measuring import about
 from benchmarks.toy import toy
+from s3rl_jax.core.durable import json_lines
 from s3rl_jax.corpus.keywords import folder_name
 
 MOST_KILLS = 3  # before a command may end
@@ -121,8 +122,7 @@ def main() -> None:
     work = Path(args.work).absolute()
     jobs = jobs_of(toy(work / "toy"), work / "material")
     journal = work / f"{args.seed}.jsonl"
-    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
-    results = {record["name"]: record["figures"] for record in map(json.loads, lines)}
+    results = {record["name"]: record["figures"] for record in json_lines(journal)}
     for name, job in jobs.items():
         if name not in results and args.only in name:
             results[name] = disturb(job, args.kills, random.Random(f"{args.seed}/{name}"), work / folder_name(name))

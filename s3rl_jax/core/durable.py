@@ -1,11 +1,12 @@
 """Files that exist whole or not at all, even if the machine dies while they are written."""
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextlib.contextmanager
@@ -20,6 +21,18 @@ def errors_naming(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def renamed(unfinished: Path, path: Path) -> Iterator[None]:
+    """Renames a file that the block inside writes, and syncs, to `path`; after an error it is removed."""
+    try:
+        yield
+        unfinished.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
 def durably(path: Path, mode: str = "w") -> Iterator[IO]:
     """Opens a temporary file to write to; it is renamed to `path` when it is closed and on disk.
 
@@ -27,16 +40,11 @@ def durably(path: Path, mode: str = "w") -> Iterator[IO]:
     error the temporary file is removed, and an older file at `path` stays as it was.
     """
     unfinished = path.with_suffix(f".{socket.gethostname()}-{os.getpid()}.tmp")
-    try:
-        with errors_naming(path), open(unfinished, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise
+    encoding = None if "b" in mode else "utf-8"
+    with renamed(unfinished, path), errors_naming(path), open(unfinished, mode, encoding=encoding) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
@@ -62,3 +70,14 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             with contextlib.suppress(OSError):
                 written.unlink(missing_ok=True)
         raise
+
+
+def json_lines(path: Path) -> list[Any]:
+    """Reads the lines of a journal that are JSON; skips the others, such as one that a kill has cut off."""
+    objects = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+        try:
+            objects.append(json.loads(line))
+        except ValueError:
+            continue
+    return objects

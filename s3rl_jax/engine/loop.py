@@ -108,12 +108,13 @@ def _begin_phases(run: CompiledRun, state: TrainState, step: int, resumes: bool)
     """Begins the phase at a step, and, in a run that resumes there, those before it; returns the step at which the next one
     begins."""
     job = run.job
-    for start in job.phases.starts if job.phases else ():
+    starts = job.phases.starts if job.phases else ()
+    for start in starts:
         if start == step:
             job.phases.begin(start, lambda: jax.device_get(run.whole(state).result))
         elif start < step and resumes:
             job.phases.begin(start, None)
-    return min((start for start in (job.phases.starts if job.phases else ()) if start > step), default=job.config.steps)
+    return min((start for start in starts if start > step), default=job.config.steps)
 
 
 def _validate(run: CompiledRun, state: TrainState, step: int) -> dict[str, np.ndarray]:

@@ -17,8 +17,9 @@ def main() -> None:
     args = parser.parse_args()
 
     from s3rl_jax.evaluate.evaluation import evaluate
+    from s3rl_jax.runs.workdir import listed
 
-    conditions, baselines = (tuple(filter(None, text.split(","))) for text in (args.conditions, args.baseline))
+    conditions, baselines = tuple(filter(None, args.conditions.split(","))), tuple(listed(args.baseline))
     metrics = evaluate(args.workdir, args.corpus, args.split, args.out, conditions, args.by_noise, baselines)
     if "accuracy" in metrics:
         low, high = metrics["accuracy_interval_95"]

@@ -101,7 +101,7 @@ def _score(name: str, stream: Stream, detector: ScoredDetector, baselines: list[
     trial = detector.trial(stream, posteriors)
     curve = det_curve(trial)
     metrics = condition_metrics(trial, stream, curve)
-    metrics["keywords"] = keyword_points(stream, posteriors, detector.keywords, detector.hop, detector.firing)
+    metrics["keywords"] = keyword_points(stream, posteriors, detector.keywords, detector.hop, detector.firing, whole=curve)
     threshold = metrics["threshold"][metrics["breakdown_at_fa_per_hour"]]
     baseline_trials = {baseline.name: baseline.trial(stream) for baseline in baselines}
     first = next(iter(baseline_trials.values()), None)

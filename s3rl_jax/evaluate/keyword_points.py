@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from s3rl_jax.corpus.keywords import label_class
 from s3rl_jax.detect.firing import USUAL, FiringSettings
-from s3rl_jax.evaluate.curves import RATES, det_curve, operating_point
+from s3rl_jax.evaluate.curves import RATES, Curve, det_curve, operating_point
 from s3rl_jax.evaluate.stream import Stream
 from s3rl_jax.evaluate.trial import Trial, trial_of_words
 
@@ -24,6 +24,7 @@ def keyword_points(
     hop: int,
     firing: FiringSettings = USUAL,
     agrees: Bool[np.ndarray, "hops keywords"] | None = None,
+    whole: Curve | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Chooses threshold and refractory time of each keyword, as the .json and metrics.json have them.
 
@@ -37,6 +38,7 @@ def keyword_points(
       hop: samples from one score to the next.
       firing: settings of firing, with the longest refractory time.
       agrees: whether a second model agrees with each keyword at each hop; None: there is none.
+      whole: curve of the sum of all keywords, which is that of a single keyword; None: it is computed where it is needed.
 
     Returns:
       For each keyword `positives`, `threshold` and `frr_at_fa_per_hour` at each operating point, and `refractory_seconds`.
@@ -51,7 +53,7 @@ def keyword_points(
     for place, keyword in enumerate(keywords, start=1):
         agreement = None if agrees is None else agrees[:, place - 1]
         trial = trial_of_words(posteriors[:, place], words[keyword], hop, firing, agreement)
-        curve = det_curve(trial)
+        curve = whole if whole and len(keywords) == 1 else det_curve(trial)
         chosen = {rate: operating_point(curve, float(rate) / len(keywords)) for rate in RATES}
         thresholds = {rate: round(point.threshold, 6) for rate, point in chosen.items()}
         points[keyword] = {

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int16
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.evaluate.agreement import Agreement
 from s3rl_jax.evaluate.condition_metrics import condition_metrics
-from s3rl_jax.evaluate.curves import det_curve
+from s3rl_jax.evaluate.curves import Curve, det_curve
 from s3rl_jax.evaluate.keyword_points import keyword_points
 from s3rl_jax.evaluate.scoring import Scorer, stream_scorer
 from s3rl_jax.evaluate.stream import build_stream
@@ -54,25 +54,27 @@ def score_file(
     model, firing = run.model, file_format.firing(run.model)
     stream = build_stream(read_corpus(corpus, split), run.keywords)
 
-    def metrics_of(posteriors: Float[np.ndarray, "hops classes"], agrees=None) -> dict[str, Any]:
+    def metrics_of(posteriors: Float[np.ndarray, "hops classes"], agrees=None) -> tuple[dict[str, Any], Curve]:
         together = None if agrees is None else agrees.any(axis=1)
         trial = trial_of_stream(stream, posteriors, model.hop, firing, together)
-        return condition_metrics(trial, stream, det_curve(trial))
+        curve = det_curve(trial)
+        return condition_metrics(trial, stream, curve), curve
 
     posteriors = score(stream.audio)
-    of_file = metrics_of(posteriors)
-    of_model = metrics_of(stream_scorer(model, run.params)(stream.audio))
+    of_file, curve = metrics_of(posteriors)
+    of_model, _ = metrics_of(stream_scorer(model, run.params)(stream.audio))
     pair = {}
     if agreement:
         agrees = agreement(stream.audio, posteriors)
-        keyword_entries = keyword_points(stream, posteriors, run.keywords, model.hop, firing, agrees)
-        pair = {"pair": {"keywords": keyword_entries, FRR: metrics_of(posteriors, agrees)[FRR]}}
+        of_pair, curve_of_pair = metrics_of(posteriors, agrees)
+        keyword_entries = keyword_points(stream, posteriors, run.keywords, model.hop, firing, agrees, curve_of_pair)
+        pair = {"pair": {"keywords": keyword_entries, FRR: of_pair[FRR]}}
     return {
         "corpus": corpus,
         "split": split,
         "hours": round(stream.seconds / 3600, 4),
         "threshold": of_file["threshold"],
-        "keywords": keyword_points(stream, posteriors, run.keywords, model.hop, firing),
+        "keywords": keyword_points(stream, posteriors, run.keywords, model.hop, firing, whole=curve),
         FRR: of_file[FRR],
         f"float_{FRR}": of_model[FRR],
         "frr_change": round(of_file[FRR][RATE] - of_model[FRR][RATE], 5),

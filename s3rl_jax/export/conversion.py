@@ -1,8 +1,10 @@
 """Conversion of JAX functions to .tflite with built-in operators alone."""
 
 import collections
+import functools
 import tempfile
 from collections.abc import Sequence
+from typing import Any
 
 from s3rl_jax.export.signatures import Signature
 from s3rl_jax.models.ops.backend import cpu_forms
@@ -53,17 +55,29 @@ def _tf_function(signature: Signature):
     return tf.function(call, input_signature=specs, autograph=False)
 
 
+@functools.cache
+def operator_codes() -> dict[str, int]:
+    """The code of each kind of operator, by its name, such as CONV_2D."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {name: code for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+
+
+def operator_name(entry: Any) -> str:
+    """The name of the kind of operator that an entry of a parsed file's `operatorCodes` stands for."""
+    code = max(entry.builtinCode, entry.deprecatedBuiltinCode)  # older files have a code below 127 in the second field alone
+    return next(name for name, each in operator_codes().items() if each == code)
+
+
 def operators(model: bytes) -> dict[str, int]:
     """Counts the occurrences of each operator in a .tflite, over all signatures."""
-    from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     counts: collections.Counter[str] = collections.Counter()
     for graph in parsed.subgraphs:
         for operator in graph.operators:
             code = parsed.operatorCodes[operator.opcodeIndex]
-            builtin = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            builtin = operator_name(code)
             counts[f"CUSTOM {code.customCode.decode()}" if builtin == "CUSTOM" else builtin] += 1
     return dict(sorted(counts.items()))

@@ -23,9 +23,10 @@ from s3rl_jax.export.calibration import with_silence_and_noise
 from s3rl_jax.export.description import describe
 from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.file_format import CONTAINERS, FileFormat, signatures_of
-from s3rl_jax.export.joining import joined, joined_thresholds, listed_runs, open_runs
+from s3rl_jax.export.joining import joined, joined_thresholds, open_runs
 from s3rl_jax.export.pair import SecondModel, second_model
 from s3rl_jax.runs.detector import TrainedDetector
+from s3rl_jax.runs.workdir import listed
 
 CLIPS = 32  # real clips for comparison and calibration
 DEFAULT_THRESHOLDS = {"default": 0.5}  # thresholds of a detector that was not evaluated
@@ -58,7 +59,7 @@ def export(
         be written, `report` is of another run, or `verifier` does not suit.
       NotExportable: if the float file differs from JAX by more than 1e-4 on the clips, or an operator is missing.
     """
-    _check_options(file_format, report, c_array, verifier, len(listed_runs(workdirs)) > 1)
+    _check_options(file_format, report, c_array, verifier, len(listed(workdirs)) > 1)
     path = _output_path(out, file_format.container)
     runs = open_runs(workdirs)
     detector = joined(runs)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 
+from s3rl_jax.export.conversion import operator_codes, operator_name
 from s3rl_jax.export.slimming import slim
 
 Integers = Num[np.ndarray, "..."]
@@ -25,8 +26,6 @@ class GraphEditor:
         from ai_edge_litert.tools import flatbuffer_utils
 
         self._schema, self._library = schema, flatbuffer_utils
-        self._codes = {name: code for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-        self._names = {code: name for name, code in self._codes.items()}
         self.model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
         self.signature = self.model.signatureDefs[0]
         self.graph = self.model.subgraphs[self.signature.subgraphIndex]
@@ -40,8 +39,7 @@ class GraphEditor:
 
     def name(self, operator: Any) -> str:
         """The name of an operator's kind, such as CONV_2D."""
-        code = self.model.operatorCodes[operator.opcodeIndex]
-        return self._names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return operator_name(self.model.operatorCodes[operator.opcodeIndex])
 
     def operator(self, name: str, inputs: list[int], outputs: list[int], **options: Any) -> Any:
         """Creates an operator, which the caller places in a graph; `options` are fields of the options of its kind."""
@@ -101,15 +99,15 @@ class GraphEditor:
     def set_versions(self, versions: dict[str, int]) -> None:
         """Sets the version of each kind of operator: 1 unless `versions` has another."""
         for code in self.model.operatorCodes:
-            code.version = versions.get(self._names[max(code.builtinCode, code.deprecatedBuiltinCode)], 1)
+            code.version = versions.get(operator_name(code), 1)
 
     def _code(self, name: str) -> int:
         """Index of an operator's kind in the file, to which it is added if it is new."""
         for index, code in enumerate(self.model.operatorCodes):
-            if max(code.builtinCode, code.deprecatedBuiltinCode) == self._codes[name]:
+            if operator_name(code) == name:
                 return index
         code = self._schema.OperatorCodeT()
-        code.builtinCode, code.version = self._codes[name], 1
+        code.builtinCode, code.version = operator_codes()[name], 1
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1

@@ -1,7 +1,6 @@
 """Joins fine-tuned runs with the same student to one detector, for a file with one encoder and a head for each run."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,20 +10,16 @@ from s3rl_jax.core.errors import UserError
 from s3rl_jax.models.shared_encoder import share_encoder
 from s3rl_jax.models.student.registry import STATISTICS
 from s3rl_jax.runs.detector import TrainedDetector, open_detector
-
-
-def listed_runs(workdirs: str) -> list[str]:
-    """The workdirs of a comma-separated list. A folder whose name has commas, as a member of a sweep, is one workdir."""
-    return [workdirs] if Path(workdirs).is_dir() else [workdir for workdir in workdirs.split(",") if workdir]
+from s3rl_jax.runs.workdir import listed
 
 
 def open_runs(workdirs: str) -> list[TrainedDetector]:
-    """Opens the runs of `listed_runs`; of several, those with the same window follow each other.
+    """Opens the runs of a list of workdirs, as `listed` reads it; of several, those with the same window follow each other.
 
     Raises:
       UserError: if a workdir holds no detector, or the runs have different students, hops or a keyword twice.
     """
-    runs = [open_detector(workdir, "--workdir") for workdir in listed_runs(workdirs)]
+    runs = [open_detector(workdir, "--workdir") for workdir in listed(workdirs)]
     if not runs:
         raise UserError("--workdir: expected the workdir of a run, or several, comma-separated")
     for run in runs[1:]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s3rl_jax.core.claim import differences, write_record
-from s3rl_jax.core.durable import durably, errors_naming
+from s3rl_jax.core.durable import durably, errors_naming, json_lines
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.core.messages import LOGGER
 
@@ -45,7 +45,7 @@ class Journal:
 
     def __init__(self, folder: Path, description: Mapping[str, Any]):
         self._path = folder / FIRINGS
-        lines = _lines(self._path)
+        lines = json_lines(self._path)
         same = _is_same_search(folder, lines, description)
         write_record(folder / DESCRIPTION, description)
         self._firings = dict(_entries(lines, description["groups"])) if same else {}
@@ -65,17 +65,6 @@ class Journal:
         """All firings, by descending score."""
         firings = [firing for group in sorted(self._firings) for firing in self._firings[group]]
         return sorted(firings, key=lambda firing: -firing.score)
-
-
-def _lines(path: Path) -> list[Any]:
-    """Reads the lines that are JSON; skips the others."""
-    objects = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
-        try:
-            objects.append(json.loads(line))
-        except ValueError:
-            continue
-    return objects
 
 
 def _is_same_search(folder: Path, lines: list[Any], description: Mapping[str, Any]) -> bool:

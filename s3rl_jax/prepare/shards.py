@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int16
 
-from s3rl_jax.core.durable import durably
+from s3rl_jax.core.durable import durably, renamed
 from s3rl_jax.corpus.layout import ATTRIBUTES, INDEX, NUMBERS, TEXTS, Recording, shard_name
 from s3rl_jax.prepare.recordings import split_recording
 
@@ -138,7 +138,7 @@ def _record_file(path: Path) -> Iterator[Callable[[bytes], None]]:
     from array_record.python.array_record_module import ArrayRecordWriter
 
     unfinished = path.with_name(f"{path.name}.unfinished")
-    try:
+    with renamed(unfinished, path):
         with _errors_of_records(path):
             writer = ArrayRecordWriter(str(unfinished), "group_size:1,uncompressed")
 
@@ -151,11 +151,6 @@ def _record_file(path: Path) -> Iterator[Callable[[bytes], None]]:
             writer.close()
         with open(unfinished, "rb") as file:
             os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager

@@ -75,6 +75,11 @@ def claim(workdir: Path, config: ConfigDict, allow_change: bool, process: int = 
         write_record(workdir / CODE, code)
 
 
+def listed(paths: str) -> list[str]:
+    """The paths of a comma-separated list. One whose name has commas, as the workdir of a sweep's member, is one path."""
+    return [paths] if paths and Path(paths).exists() else [path for path in paths.split(",") if path]
+
+
 def saved_steps(workdir: Path) -> list[int]:
     """Steps of the finished checkpoints, ascending. Orbax renames a checkpoint to its step when it is complete."""
     return sorted(int(entry.name) for entry in (workdir / CHECKPOINTS).glob("*") if entry.name.isdigit())

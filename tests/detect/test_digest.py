@@ -7,29 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import sha256
 from s3rl_jax.detect.detector import Detector
-from tests.export.test_build import STREAMED, built, untrained
+from tests.export.test_build import STREAMED, built, write_untrained
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """An untrained model with its .json, as export writes them."""
     folder = tmp_path_factory.mktemp("model")
-    content = built("conv_toy", STREAMED[0]).content
-    network = untrained("conv_toy")[0]
-    fields = {
-        "labels": ["", "alexa"],
-        "sample_rate": 16_000,
-        "window": network.clip,
-        "hop": network.hop,
-        "threshold": {"0.5": 0.8},
-        "smoothing": {"kind": "mean", "hops": 3},
-        "refractory_seconds": 2.0,
-        "sha256": sha256(content),
-    }
-    (folder / "m.tflite").write_bytes(content)
-    (folder / "m.json").write_text(json.dumps(fields))
+    write_untrained(folder / "m.tflite", STREAMED[0])
     Detector(str(folder / "m.tflite"))
     return folder / "m.tflite"
 

@@ -1,39 +1,23 @@
 """The second model of a pair: it is asked where the first one would fire, and must agree."""
 
-import json
-
 import numpy as np
 import pytest
 
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import read_model, sha256
+from s3rl_jax.detect.description import read_model
 from s3rl_jax.detect.detector import Detector
 from s3rl_jax.detect.firing import FiringRule, FiringState, firings_of_held, lowest, smooth
 from s3rl_jax.detect.verifier import Verifier
 from s3rl_jax.evaluate.agreement import agreement_of
 from s3rl_jax.evaluate.scored_detector import of_file
-from tests.export.test_build import STREAMED, built, untrained
+from tests.export.test_build import STREAMED, untrained, write_untrained
 
 HOPS = 200
 
 
 def write(folder, name, **fields):
     """An untrained model, which hears the keyword everywhere or nowhere, with its .json."""
-    content, network = built("conv_toy", STREAMED[0]).content, untrained("conv_toy")[0]
-    described = {
-        "labels": ["", "alexa"],
-        "sample_rate": 16_000,
-        "window": network.clip,
-        "hop": network.hop,
-        "threshold": {"0.5": 0.8},
-        "smoothing": {"kind": "mean", "hops": 3},
-        "refractory_seconds": 2.0,
-        "patience": 2,
-        "rearm": 1.0,
-        "sha256": sha256(content),
-    }
-    (folder / f"{name}.tflite").write_bytes(content)
-    (folder / f"{name}.json").write_text(json.dumps(described | fields))
+    write_untrained(folder / f"{name}.tflite", STREAMED[0], **{"patience": 2, "rearm": 1.0} | fields)
     return str(folder / f"{name}.tflite")
 
 

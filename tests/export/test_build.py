@@ -1,6 +1,7 @@
 """A file in every format, of an untrained model: its difference from JAX, its operators, and what is refused."""
 
 import functools
+import json
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from s3rl_jax.audio.logmel import stack_frames
 from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.description import sha256
 from s3rl_jax.export.build import build_file
 from s3rl_jax.export.calibration import calls_for, with_silence_and_noise
 from s3rl_jax.export.conversion import NotExportable, operators, to_tflite
@@ -46,6 +48,23 @@ def clips_for(model, seed):
 def built(size, file_format):
     model, params = untrained(size)
     return build_file(file_format, model, params, clips_for(model, 0))
+
+
+def write_untrained(path, file_format, **fields):
+    """Writes an untrained conv_toy, and beside it the .json that a runtime needs, with other fields where they are given."""
+    content, model = built("conv_toy", file_format).content, untrained("conv_toy")[0]
+    needed = {
+        "labels": ["", "alexa"],
+        "sample_rate": 16_000,
+        "window": model.clip,
+        "hop": model.hop,
+        "threshold": {"0.5": 0.8},
+        "smoothing": {"kind": "mean", "hops": 3},
+        "refractory_seconds": 2.0,
+        "sha256": sha256(content),
+    }
+    path.write_bytes(content)
+    path.with_suffix(".json").write_text(json.dumps(needed | fields))
 
 
 @pytest.mark.parametrize("file_format", [*STREAMED, NETWORK], ids=str)

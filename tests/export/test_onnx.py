@@ -9,7 +9,6 @@ import soundfile
 
 from s3rl_jax.audio.logmel import log_mel
 from s3rl_jax.core.errors import UserError
-from s3rl_jax.detect.description import sha256
 from s3rl_jax.detect.detector import Detector
 from s3rl_jax.export.build import build_file
 from s3rl_jax.export.calibration import calls_for
@@ -17,7 +16,7 @@ from s3rl_jax.export.file_format import FileFormat, signatures_of
 from s3rl_jax.export.onnx import power_by_products
 from s3rl_jax.export.parity import largest_difference, run_jax, run_onnx
 from tests.conftest import run_module, tone_word
-from tests.export.test_build import STREAMED, built, clips_for, untrained
+from tests.export.test_build import STREAMED, built, clips_for, untrained, write_untrained
 
 pytest.importorskip("tf2onnx", reason="needs the extra onnx")
 pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -27,21 +26,9 @@ FORMATS = [FileFormat(streaming=streaming, container="onnx") for streaming in (T
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """conv_toy as .tflite and as .onnx, each with its .json."""
-    folder, model = tmp_path_factory.mktemp("model"), untrained("conv_toy")[0]
+    folder = tmp_path_factory.mktemp("model")
     for name, file_format in (("a.tflite", STREAMED[0]), ("b.onnx", FORMATS[0]), ("c.onnx", FORMATS[1])):
-        content = built("conv_toy", file_format).content
-        fields = {
-            "labels": ["", "alexa"],
-            "sample_rate": 16_000,
-            "window": model.clip,
-            "hop": model.hop,
-            "threshold": {"0.5": 0.0},
-            "smoothing": {"hops": 3},
-            "refractory_seconds": 1.0,
-            "sha256": sha256(content),
-        }
-        (folder / name).write_bytes(content)
-        (folder / name).with_suffix(".json").write_text(json.dumps(fields))
+        write_untrained(folder / name, file_format, threshold={"0.5": 0.0}, smoothing={"hops": 3}, refractory_seconds=1.0)
     return folder
 
 
