@@ -26,8 +26,11 @@ from hypothesis import settings
 from ml_collections import ConfigDict
 
 ROOT = Path(__file__).parent.parent
-# Toy models compile for longer than they run. Read when the first array is made, and by the processes that tests start.
-CHEAP_PROGRAMS = "--xla_backend_optimization_level=0"
+# Toy models compile for longer than they run: XLA's least work, a quarter of its usual. Read when the first array is made, and
+# by the processes that tests start.
+CHEAP_PROGRAMS = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {CHEAP_PROGRAMS} --xla_force_host_platform_device_count=8"
 WORDS = ("alexa", "banana")
 settings.register_profile("without a clock", deadline=None)  # an example may take long on a busy machine
@@ -85,6 +88,7 @@ def devices(request: pytest.FixtureRequest):
             patch.setattr(jax, name, functools.partial(_first, count, getattr(jax, name)))
         patch.setattr(jax, "device_count", lambda: count)
         yield
+    jax.clear_caches()  # a process would keep 8 GB of compiled programs
 
 
 def _first(count: int, function, *backend) -> list:

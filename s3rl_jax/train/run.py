@@ -4,8 +4,9 @@
 """
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from ml_collections import ConfigDict
@@ -33,7 +34,6 @@ from s3rl_jax.tasks import distill, finetune, pretrain
 from s3rl_jax.tasks.head import train_head
 from s3rl_jax.tasks.task import Task
 from s3rl_jax.teachers.output_windows import OutputWindows
-from s3rl_jax.train.choice import choice_of
 from s3rl_jax.train.fields import check_fields
 from s3rl_jax.train.inputs import Source, acoustics, clips_of, crops_of, inputs_of, validation_of
 from s3rl_jax.train.prerequisites import DryPrerequisites, Prerequisites
@@ -65,7 +65,7 @@ def run(config: ConfigDict, workdir: Path, allow_changed_config: bool = False, p
     config, members = checked(config)
     clips = clips_of(config, "train")
     fit_window(config, members, clips, workdir)
-    choice = choice_of(config, bool(members))
+    choice = _choice(config, bool(members))
     with locked(workdir, "--workdir") if jax.process_index() == 0 else contextlib.nullcontext():
         claim(workdir, config, allow_changed_config, jax.process_index())
         wired = WIRING[config.task](config, members, clips, Prerequisites(workdir, allow_changed_config, run))
@@ -194,6 +194,15 @@ def _job(wired: Wired, config: ConfigDict, clips: Clips, name: str, validation=N
 def _future_detector(config: ConfigDict) -> KeywordModel:
     """A detector with the student of a distillation, by `config.detector`, to check that it can be exported."""
     return keyword_model(ConfigDict({"data": config.detector.to_dict(), "student": config.student.to_dict()}), 2)
+
+
+def _choice(config: ConfigDict, is_sweep: bool) -> Callable[[Any], dict[str, float]] | None:
+    if not config.get("choice") or not config.choice.every:
+        return None
+    # Imported here because most runs take their last step, and scikit-learn, which measures the others, takes two seconds.
+    from s3rl_jax.train.choice import choice_of
+
+    return choice_of(config, is_sweep)
 
 
 def _plot_layer_weights(workdirs: list[Path]) -> None:

@@ -22,7 +22,7 @@ def get_config():
     for stage in (config.pretrain, config.distill):
         stage.distractors, stage.data.crop_seconds, stage.data.shortest_seconds = 10, 0.8, 0.3
     config.pretrain.validation.every = 0
-    config.finetune.steps, config.finetune.optimizer.learning_rate = 60, 0.01
+    config.finetune.steps, config.finetune.optimizer.learning_rate = 20, 0.01
     config.finetune.data.window_seconds = 1.2
     return config
 """

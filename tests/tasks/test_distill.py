@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,13 +47,13 @@ def build(made, teacher, rng):
 
 def run(task, batch, params=None):
     params = jax.jit(task.init)(jax.random.key(0), batch) if params is None else params
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
 
     def loss(params):
         total, metrics, _ = task.loss(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(0)))
         return total, metrics
 
-    return jax.value_and_grad(loss, has_aux=True)(params)
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -81,11 +83,10 @@ def test_equal_weights_of_the_layers_stay_equal(teacher, batch, rng):
 def test_layer_regression_is_the_mean_over_the_layers_of_the_distance_to_standardised_features(teacher, batch, rng):
     task = build(config(layer_regression=1.0), teacher, rng)
     params = jax.jit(task.init)(jax.random.key(0), batch)
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
     (loss, _), _ = run(task, batch, params)
-    hidden = build_student(config().student).apply(
-        {"params": params["student"]}, targets["frames"], targets["valid"], None, train=True
-    )
+    encode = jax.jit(functools.partial(build_student(config().student).apply, train=True))
+    hidden = encode({"params": params["student"]}, targets["frames"], targets["valid"], None)
     head, valid = params["layer_heads"], np.asarray(targets["valid"])
     predicted = np.asarray(hidden, np.float64) @ np.asarray(head["kernel"], np.float64) + np.asarray(head["bias"], np.float64)
     terms = []
@@ -103,13 +104,13 @@ def test_layer_regression_is_the_mean_over_the_layers_of_the_distance_to_standar
 def test_weights_are_arrays_that_scale_the_terms(teacher, batch, rng):
     task = build(config(feature_view=1.0, gamma=1.0), teacher, rng)
     params = jax.jit(task.init)(jax.random.key(0), batch)
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
     weights = task.weights(jnp.int32(0))
 
     def loss(gamma):
         return task.loss(params, targets, batch, jax.random.key(2), weights | {"gamma": gamma})[0]
 
-    several = jax.vmap(loss)(jnp.array([0.0, 1.0, 3.0]))
+    several = jax.jit(jax.vmap(loss))(jnp.array([0.0, 1.0, 3.0]))
     np.testing.assert_allclose(several[2] - several[0], 3 * (several[1] - several[0]), rtol=1e-4)
 
 
@@ -117,7 +118,8 @@ def test_the_teacher_hears_clean_audio_and_the_student_noise(teacher, batch, rng
     made = config(dual_view=1.0, gamma=1.0)
     made.augment.noise_probability = 1.0
     task = build(made, teacher, rng)
-    one, other = (task.targets(task.frozen, batch, jax.random.key(seed)) for seed in (1, 2))
+    targets = jax.jit(task.targets)
+    one, other = (targets(task.frozen, batch, jax.random.key(seed)) for seed in (1, 2))
     np.testing.assert_array_equal(one["means"], other["means"])
     np.testing.assert_array_equal(one["codes"], other["codes"])
     assert not np.allclose(one["frames"], other["frames"])
@@ -132,9 +134,9 @@ def test_padding_changes_nothing(teacher, batch, rng):
     made = config(dual_view=1.0, gamma=1.0)
     made.augment.noise_probability = 0.0
     task = build(made, teacher, rng)
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
     alone = {"audio": batch["audio"][2:3, :5000], "length": batch["length"][2:3]}
-    short = task.targets(task.frozen, alone, jax.random.key(1))
+    short = jax.jit(task.targets)(task.frozen, alone, jax.random.key(1))
     np.testing.assert_allclose(targets["means"][2], short["means"][0], atol=1e-4)
     assert not targets["mask"][2, targets["valid"][2].sum() :].any()
 
@@ -172,7 +174,7 @@ def test_only_as_much_of_the_teacher_runs_as_is_needed(batch, rng):
 def test_a_teacher_without_a_quantiser_teaches_by_k_means(batch, rng):
     codebook = KMeansCodebook(2, jnp.asarray(rng.standard_normal((7, 16)), jnp.float32), jnp.zeros(16))
     task = build(config(gamma=1.0, code_classes=1.0), toy(quantizer=False)._replace(codebook=codebook), rng)
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
     assert len(np.unique(targets["index"])) > 1
     np.testing.assert_allclose(targets["codes"], codebook.centroids[targets["index"][..., 0]], rtol=1e-6)
     (loss, metrics), gradient = run(task, batch)

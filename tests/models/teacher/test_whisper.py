@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 
 SHARED = ROOT.parent / "shared"
 TINY_EN = SHARED / "teachers" / "whisper-tiny.en"
+USUAL = {"xla_cpu_use_fusion_emitters": True}  # tests/conftest.py turns it off
 SIZES = {
     "80 bands": {"d_model": 24, "encoder_layers": 3, "encoder_attention_heads": 3, "encoder_ffn_dim": 40},
     "128 bands": {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "num_mel_bins": 128},
@@ -49,9 +50,12 @@ def pair(request, tmp_path_factory):
 
 
 def states_of(published, mel):
-    """Hidden states of log-mel, all frames real."""
+    """Hidden states of log-mel, all frames real.
+
+    By XLA's usual kernels: over 30 s those of the other tests differ from PyTorch's by 2e-4 at the worst of 576 000 elements.
+    """
     config, valid = published.config, jnp.ones((len(mel), -(-mel.shape[1] // 2)), bool)
-    run = jax.jit(lambda params, mel: WHISPER.hidden_states(config, params, mel, valid))
+    run = jax.jit(lambda params, mel: WHISPER.hidden_states(config, params, mel, valid), compiler_options=USUAL)
     return [np.asarray(states) for states in run(published.params, mel)]
 
 
