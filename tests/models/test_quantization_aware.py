@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,7 +55,7 @@ def test_rounded_training_is_near_the_int8_file(size):
     student = build_student(student_settings(size))
     model = KeywordModel(student, classes=2, window=16_000, hop=2560, lead=8000)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
-    params = initialise(student, jax.random.key(0)) | {"head": jax.tree.map(lambda p: 5 * p, head)}
+    params = jax.jit(initialise, static_argnums=0)(student, jax.random.key(0)) | {"head": jax.tree.map(lambda p: 5 * p, head)}
     clips = with_silence_and_noise(0.1 * np.random.default_rng(0).standard_normal((12, model.clip)).astype(np.float32), 0)
     built = build_file(FileFormat("int8"), model, params, clips)
     answers = run_signature(built.content, built.signatures[0], calls_for(built.signatures[0], model, clips))
@@ -61,7 +63,8 @@ def test_rounded_training_is_near_the_int8_file(size):
     frames = stack_frames(model.features(clips))
 
     def error(rounded):
-        logits, moved = model.train_logits(params, frames, frozen=True, rounded=rounded)
+        run = jax.jit(functools.partial(model.train_logits, frozen=True, rounded=rounded))
+        logits, moved = run(params, frames)
         assert not moved
         return np.sqrt(np.mean((jax.nn.log_softmax(logits) - file) ** 2))
 
@@ -73,13 +76,13 @@ def test_gradient_reaches_the_kernels(size):
     student = build_student(student_settings(size))
     model = KeywordModel(student, classes=2, window=16_000, hop=2560)
     head = Head(2).init(jax.random.key(1), jnp.zeros((1, student.width)))["params"]
-    params = initialise(student, jax.random.key(0)) | {"head": head}
+    params = jax.jit(initialise, static_argnums=0)(student, jax.random.key(0)) | {"head": head}
     frames = jax.random.normal(jax.random.key(2), (4, 56, 128))
 
     def loss(student):
         logits, _ = model.train_logits(params | {"student": student}, frames, frozen=False, rounded=True)
         return (logits * jnp.array([1.0, -1.0])).sum()
 
-    for path, leaf in jax.tree_util.tree_leaves_with_path(jax.grad(loss)(params["student"])):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(jax.jit(jax.grad(loss))(params["student"])):
         if path[-1].key == "kernel":
             assert np.abs(leaf).max() > 0, jax.tree_util.keystr(path)

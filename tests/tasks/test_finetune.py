@@ -30,8 +30,9 @@ def batch(rng):
 
 
 def gradient(task, params, batch):
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
-    return jax.grad(lambda p: task.loss(p, targets, batch, jax.random.key(2), task.weights(jnp.int32(0)))[0])(params)
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
+    loss = lambda p: task.loss(p, targets, batch, jax.random.key(2), task.weights(jnp.int32(0)))[0]  # noqa: E731
+    return jax.jit(jax.grad(loss))(params)
 
 
 def test_begins_with_the_student_it_is_given(batch):
@@ -53,7 +54,7 @@ def test_a_frozen_encoder_does_not_move_and_the_head_does(batch):
 
 
 def test_class_weights_weigh_the_classes(batch):
-    params = build()[1].init(jax.random.key(0), batch)
+    params = jax.jit(build()[1].init)(jax.random.key(0), batch)
     only_keyword = gradient(build(class_weights=(0.0, 1.0))[1], params, batch)
     # With the weight on the keyword alone, the bias is pushed towards it.
     bias = only_keyword["head"]["linear"]["bias"]
@@ -63,11 +64,11 @@ def test_class_weights_weigh_the_classes(batch):
 def test_the_weight_of_negatives_grows_to_its_factor_at_the_last_step(batch):
     config, task = build(negative_growth=5.0)
     assert [float(task.weights(jnp.int32(share * config.steps // 4))["negative"]) for share in (0, 1, 4)] == [1.0, 2.0, 5.0]
-    params = build()[1].init(jax.random.key(0), batch)
-    targets = task.targets(task.frozen, batch, jax.random.key(1))
+    params = jax.jit(build()[1].init)(jax.random.key(0), batch)
+    targets = jax.jit(task.targets)(task.frozen, batch, jax.random.key(1))
 
     def loss(task, step):
-        return float(task.loss(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(step)))[0])
+        return float(jax.jit(task.loss)(params, targets, batch, jax.random.key(2), task.weights(jnp.int32(step)))[0])
 
     assert loss(task, 0) == loss(build()[1], 0)
     assert loss(task, config.steps) == pytest.approx(loss(build(class_weights=(5.0, 1.0))[1], 0), rel=1e-6)

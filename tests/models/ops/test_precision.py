@@ -17,14 +17,15 @@ from tests.conftest import student_settings
 @pytest.mark.parametrize("size", ["toy", "conv_toy"])
 def test_a_student_computes_in_bfloat16_and_keeps_float32(size):
     student = build_student(student_settings(size))
-    params, frames = initialise(student, jax.random.key(0)), jax.random.normal(jax.random.key(1), (2, 24, 128))
+    params = jax.jit(initialise, static_argnums=0)(student, jax.random.key(0))
+    frames = jax.random.normal(jax.random.key(1), (2, 24, 128))
 
     def loss(params, dtype):
         hidden, statistics = encode(student, params, frames, dtype=dtype)
         return jnp.mean(jnp.square(hidden)), (hidden, statistics)
 
     ((_, full), gradient), ((_, half), coarse) = (
-        jax.value_and_grad(loss, has_aux=True)(params, dtype) for dtype in ("float32", "bfloat16")
+        jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)(params, dtype) for dtype in ("float32", "bfloat16")
     )
     assert {leaf.dtype for leaf in jax.tree.leaves((half, coarse))} == {jnp.dtype("float32")}
     assert not np.array_equal(full[0], half[0]), "it is computed in something else"

@@ -24,7 +24,7 @@ def model(request):
     size, block, pooling = request.param
     student = build_student(student_settings(size, block=block))
     model = KeywordModel(student, classes=3, window=16_000, hop=HOP, lead=8_000, pooling=pooling)
-    params = model.init(jax.random.key(0))
+    params = jax.jit(model.init)(jax.random.key(0))
     if STATISTICS in params:  # as after training, not the identity
         params[STATISTICS] = jax.tree.map(lambda s: s + 0.3, params[STATISTICS])
     return model, params
@@ -90,8 +90,8 @@ def test_what_is_long_past_is_forgotten(model, step, audio):
 def test_a_frame_sees_its_block_and_no_further(block, ahead):
     student = build_student(student_settings("toy", block=block))
     frames = jax.random.normal(jax.random.key(0), (1, 32, 128))
-    variables = student.init(jax.random.key(1), frames)
-    seen = jax.jacobian(lambda f: student.apply(variables, f)[0, 8].sum())(frames)[0]
+    variables = jax.jit(student.init)(jax.random.key(1), frames)
+    seen = jax.jit(jax.grad(lambda f: student.apply(variables, f)[0, 8].sum()))(frames)[0]
     latest = int(np.flatnonzero(np.abs(seen).max(axis=1))[-1])
     assert latest == 8 + ahead
 
@@ -105,7 +105,7 @@ def test_a_stream_begins_with_silence_and_no_keyword(model):
     model, params = model
     state = model.initial_state(1)
     assert all(not np.asarray(array).any() for array in state.values())
-    posteriors = jax.nn.softmax(model.step(params, jnp.zeros((1, HOP)), state)[0])
+    posteriors = jax.nn.softmax(jax.jit(model.step)(params, jnp.zeros((1, HOP)), state)[0])
     if model.pooling != "max":  # where one frame counts wholly, at once
         assert posteriors[0, 0, 0] > 0.9
 
@@ -115,21 +115,21 @@ def test_gradient_reaches_every_parameter(model, audio):
     frames = jnp.asarray(np.random.default_rng(1).standard_normal((4, 48, 128)), jnp.float32)
     mask = jnp.zeros((4, 48), bool).at[:, 3:6].set(True)
     weights = jax.random.normal(jax.random.key(1), (4, 48, model.student.width))
-    gradient = jax.grad(lambda p: (encode(model.student, params | {"student": p}, frames, mask=mask)[0] * weights).sum())
-    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient(params["student"])):
+    loss = lambda p: (encode(model.student, params | {"student": p}, frames, mask=mask)[0] * weights).sum()  # noqa: E731
+    for path, leaf in jax.tree_util.tree_leaves_with_path(jax.jit(jax.grad(loss))(params["student"])):
         assert np.abs(leaf).max() > 0, jax.tree_util.keystr(path)
 
 
 def test_batch_norm_averages_over_training_and_is_fixed_afterwards():
     student = build_student(student_settings("conv_toy"))
-    params = initialise(student, jax.random.key(0))
+    params = jax.jit(initialise, static_argnums=0)(student, jax.random.key(0))
     frames = 3 + jax.random.normal(jax.random.key(1), (8, 24, 128))
-    hidden, moved = encode(student, params, frames)
+    hidden, moved = jax.jit(encode, static_argnums=0)(student, params, frames)
     before, after = (p[STATISTICS]["projection_norm"]["mean"] for p in (params, moved))
     projected = frames @ params["student"]["projection"]["kernel"]
     np.testing.assert_allclose(after, 0.98 * before + 0.02 * projected.mean((0, 1)), rtol=1e-4)
     moves = jax.jit(lambda params: params | encode(student, params, frames)[1])
     for _ in range(400):
         params = moves(params)
-    fixed = student.apply({"params": params["student"], "batch_stats": params[STATISTICS]}, frames)
+    fixed = jax.jit(student.apply)({"params": params["student"], "batch_stats": params[STATISTICS]}, frames)
     np.testing.assert_allclose(fixed, hidden, atol=0.1)

@@ -24,7 +24,7 @@ WHISPER = WhisperConfig(bands=80, hidden_size=16, layers=1, heads=2, ffn_size=16
 
 def wav2vec2_frames(audio):
     """Latents: what attention and the convolution for positions see of a frame."""
-    params = Wav2Vec2(WAV2VEC2).init(jax.random.key(0), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
+    params = jax.jit(Wav2Vec2(WAV2VEC2).init)(jax.random.key(0), jnp.zeros((1, 1600)), jnp.ones((1, 4), bool))["params"]
     return Wav2Vec2(WAV2VEC2).apply({"params": params}, audio, method="latents")
 
 
@@ -32,7 +32,7 @@ def whisper_frames(audio):
     """The layers' input."""
     family, time = family_of(WHISPER), WHISPER.frame_count(SAMPLES)
     valid = jnp.ones((len(audio), time), bool)
-    params = WhisperEncoder(WHISPER).init(jax.random.key(0), jnp.zeros((1, 2 * time, 80)), valid[:1])["params"]
+    params = jax.jit(WhisperEncoder(WHISPER).init)(jax.random.key(0), jnp.zeros((1, 2 * time, 80)), valid[:1])["params"]
     mel = family.front_end(WHISPER, params, audio, jnp.full(len(audio), SAMPLES), time)
     return family.hidden_states(WHISPER, params, mel, valid)[0]
 
@@ -71,7 +71,7 @@ def test_targets_are_aligned_with_the_students_frames(config, skipped, late):
 
 
 def test_whispers_targets_begin_with_its_second_frame():
-    params = WhisperEncoder(WHISPER).init(jax.random.key(0), jnp.zeros((1, 40, 80)), jnp.ones((1, 20), bool))["params"]
+    params = jax.jit(WhisperEncoder(WHISPER).init)(jax.random.key(0), jnp.zeros((1, 40, 80)), jnp.ones((1, 20), bool))["params"]
     teacher, family = Teacher(WHISPER, params), family_of(WHISPER)
     audio, length = jax.random.normal(jax.random.key(2), (2, SAMPLES)), jnp.array([SAMPLES, 4000])
     targets = teacher_targets(teacher, TargetSelection((0, 1), means=True, frames=True), audio, length)

@@ -39,8 +39,9 @@ def test_hidden_states_and_codes_equal_transformers(pair, rng, samples):
     valid = jnp.arange(published.config.frame_count(audio.shape[1])) < frames[:, None]
     real = np.asarray(valid)
     variables = {"params": jax.tree.map(jnp.asarray, published.params)}
-    latents = ours.apply(variables, audio, method="latents")
-    hidden = ours.apply(variables, latents, valid, method="hidden")
+    apply = jax.jit(ours.apply, static_argnames="method")
+    latents = apply(variables, audio, method="latents")
+    hidden = apply(variables, latents, valid, method="hidden")
     assert len(hidden) == len(outputs.hidden_states) == 4
     for layer, (mine, reference) in enumerate(zip(hidden, outputs.hidden_states, strict=True)):
         mine, reference = np.asarray(mine)[real], reference.numpy()[real]
@@ -52,10 +53,10 @@ def test_hidden_states_and_codes_equal_transformers(pair, rng, samples):
         features = theirs.wav2vec2(torch.tensor(np.asarray(audio)), attention_mask=attention).extract_features
         vectors, _ = theirs.quantizer(features)
         picks = theirs.quantizer.weight_proj(features).reshape(*features.shape[:2], 2, -1).argmax(-1)
-    codes, _, index = ours.apply(variables, latents, method="codes")
+    codes, _, index = apply(variables, latents, method="codes")
     np.testing.assert_array_equal(np.asarray(index)[real], picks.numpy()[real])
     np.testing.assert_array_equal(np.asarray(codes)[real], vectors.numpy()[real])
-    answer = ours.apply(variables, audio, valid)
+    answer = apply(variables, audio, valid)
     for mine, reference in (
         (answer["context"], outputs.projected_states),
         (answer["codes"], outputs.projected_quantized_states),
