@@ -53,7 +53,7 @@ def without_wheel(pins: Sequence[str], platform: str, version: str) -> list[str]
     """Names of the pins that have no wheel for a platform and a version of Python; those of another platform are left out."""
     missing: list[str] = []
     while message := problem(pins, platform, version, "--no-deps"):
-        named = re.search(r"Because (?:only )?([\w.-]+)[=<>]", message)
+        named = re.search(r"Because (?:only )?([\w.-]+)(?:\{[^}]*\})?[=<>]", message)  # a marker of the platform in braces
         left = [pin for pin in pins if named is None or re.split(r"[=<>\s]", pin)[0] != named[1]]
         if named is None or len(left) == len(pins):
             raise UserError(f"uv: {message}")
