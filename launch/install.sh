@@ -22,14 +22,14 @@ install_all() { # install_all [parity]
       uv pip install --quiet --python .venv/bin/python --no-deps -e .
     else
       "$base" -m venv --clear .venv
-      .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-      .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+      .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
+      .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps -e .
     fi
     echo "$wanted" > "$stamp"
   fi
   # PyTorch comes with pip, which takes a CPU build where the machine offers one; uv would always take the largest.
   if [ "${1:-}" = parity ] && ! grep -qx parity "$stamp"; then
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-parity.txt
+    .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-parity.txt
     echo parity >> "$stamp"
   fi
 }
