@@ -10,12 +10,12 @@ import argparse
 import base64
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from s3rl_jax.demo.server import server_of
@@ -26,7 +26,7 @@ files.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], 
 document.getElementById('drop').dispatchEvent(new DragEvent('drop', {dataTransfer: files, bubbles: true}));
 """
 DETECTIONS = "return [...document.querySelectorAll('#detections li')].map((item) => item.textContent).reverse()"
-SECONDS_OF_LISTENING = 10
+SECONDS_OF_LISTENING, SECONDS_OF_WAITING = 10, 120
 PREFERENCES = {"media.navigator.streams.fake": True, "media.navigator.permission.disabled": True, "media.autoplay.default": 0}
 
 
@@ -49,18 +49,19 @@ def main() -> None:
 
 def in_firefox(firefox: str, model: str, recording: Path) -> tuple[list[str], str, str]:
     """Detections that the page shows for a recording, what it shows as a problem afterwards, and Firefox's version."""
+    from marionette_driver import Wait
     from marionette_driver.marionette import Marionette
 
     server = server_of(model, 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with contextlib.closing(server.socket):
-        browser = Marionette(bin=str(Path(firefox).resolve()), headless=True, prefs=PREFERENCES)
+        browser = Marionette(bin=str(Path(firefox).resolve()), headless=True, prefs=PREFERENCES, gecko_log=os.devnull)
         browser.start_session()
         browser.navigate(f"http://localhost:{server.server_address[1]}/")
-        run = browser.execute_script
-        wait_until(lambda: not run("return document.getElementById('listen').disabled"))
+        run, wait = browser.execute_script, Wait(browser, timeout=SECONDS_OF_WAITING)
+        wait.until(lambda _: not run("return document.getElementById('listen').disabled"))
         run(DROP, script_args=[base64.b64encode(recording.read_bytes()).decode(), recording.name])
-        wait_until(lambda: run("return document.getElementById('state').textContent").endswith("done"))
+        wait.until(lambda _: run("return document.getElementById('state').textContent").endswith("done"))
         shown = [line.split(" s,")[0] for line in run(DETECTIONS)]
         run("document.getElementById('listen').click()")
         time.sleep(SECONDS_OF_LISTENING)
@@ -69,14 +70,6 @@ def in_firefox(firefox: str, model: str, recording: Path) -> tuple[list[str], st
         browser.quit()
         server.shutdown()
     return shown, problem or ("" if state == "listening" else f"it does not listen: {state}"), version
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("the page did not get ready")
-        time.sleep(0.2)
 
 
 if __name__ == "__main__":

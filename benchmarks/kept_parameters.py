@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,15 @@ from ml_collections import ConfigDict
 
 from benchmarks.measuring import about
 from s3rl_jax.corpus.corpus import read_corpus
-from s3rl_jax.corpus.keywords import parse_keywords
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve, operating_point
 from s3rl_jax.evaluate.scoring import stream_posteriors
 from s3rl_jax.evaluate.trial import trial_of_stream
 from s3rl_jax.runs.choice import merit
-from s3rl_jax.runs.detector import open_detector
+from s3rl_jax.runs.detector import TrainedDetector, open_detector
 from s3rl_jax.runs.restore import read_state
 from s3rl_jax.runs.state import TrainState
-from s3rl_jax.runs.workdir import CHECKPOINTS
+from s3rl_jax.runs.workdir import CHECKPOINTS, saved_steps
 from s3rl_jax.train.choice import choice_of
 
 CONDITIONS = ("clean", "snr_10", "snr_5")
@@ -44,6 +42,7 @@ LAST, CHOSEN, AVERAGE, CHOSEN_AVERAGE = "last step", "chosen", "average", "chose
 KEPT = LAST, CHOSEN, AVERAGE, CHOSEN_AVERAGE
 EVERY = 300  # steps between two checkpoints
 POLL_SECONDS = 2.0
+Key = tuple[int, str]  # step, and field of its state
 
 
 def main() -> None:
@@ -83,11 +82,11 @@ def train(workdir: Path, settings: tuple[str, ...]) -> None:
 
 
 def link_checkpoints(workdir: Path) -> None:
-    for source in (workdir / CHECKPOINTS).glob("[0-9]*"):
-        copy = workdir / "kept" / source.name
-        if source.name.isdigit() and not copy.exists():
+    for step in map(str, saved_steps(workdir)):
+        copy = workdir / "kept" / step
+        if not copy.exists():
             try:
-                shutil.copytree(source, copy, copy_function=os.link)
+                shutil.copytree(workdir / CHECKPOINTS / step, copy, copy_function=os.link)
             except (OSError, shutil.Error):  # deleted meanwhile
                 shutil.rmtree(copy, ignore_errors=True)
 
@@ -99,12 +98,9 @@ def misses(workdir: Path, corpus: str, kept: list[str]) -> dict[str, dict]:
     step_of = {LAST: max(states), AVERAGE: max(states)}
     if {CHOSEN, CHOSEN_AVERAGE} & set(kept):
         step_of |= chosen_steps(detector.config, corpus, states)
-    on_test, measured, results = test_score(detector.model, corpus, detector.config.keyword), {}, {}
-    for name in kept:
-        key = step, field = step_of[name], "params" if name in (LAST, CHOSEN) else "average"
-        measured[key] = measured.get(key) or on_test(getattr(states[step], field))
-        results[name] = {"step": step, "misses": measured[key]}
-    return results
+    keys = {name: (step_of[name], "params" if name in (LAST, CHOSEN) else "average") for name in kept}
+    measured = on_test(detector, corpus, {key: getattr(states[key[0]], key[1]) for key in keys.values()})
+    return {name: {"step": key[0], "misses": measured[key]} for name, key in keys.items()}
 
 
 def chosen_steps(config: ConfigDict, corpus: str, states: dict[int, TrainState]) -> dict[str, int]:
@@ -123,21 +119,19 @@ def checkpoints(folder: Path) -> list[tuple[int, TrainState]]:
         return [(step, jax.device_get(read_state(manager, step, device)[0])) for step in manager.all_steps()]
 
 
-def test_score(model: Any, corpus: str, keyword: str) -> Callable[[Any], dict]:
-    """A function from parameters to the misses of the test split."""
-    streams, _ = open_conditions(read_corpus(corpus, "test"), parse_keywords(keyword), CONDITIONS)
-    posteriors_of = stream_posteriors(model)
-
-    def score(params: Any) -> dict:
-        on_device, figures = jax.device_put(params), {}
-        for condition, make_stream in streams.items():
-            stream = make_stream()
-            curve = det_curve(trial_of_stream(stream, posteriors_of(on_device, stream.audio), model.hop, model.firing))
+def on_test(detector: TrainedDetector, corpus: str, candidates: dict[Key, Any]) -> dict[Key, dict]:
+    """Misses of each candidate's parameters on the test split, in each condition."""
+    model, clips = detector.model, read_corpus(corpus, "test")
+    streams, _ = open_conditions(clips, detector.keywords, CONDITIONS)
+    posteriors_of, figures = stream_posteriors(model), {key: {} for key in candidates}
+    for condition, make_stream in streams.items():
+        stream = make_stream()
+        for key, params in candidates.items():
+            posteriors = posteriors_of(jax.device_put(params), stream.audio)
+            curve = det_curve(trial_of_stream(stream, posteriors, model.hop, model.firing))
             missed = {f"{rate:g}": round(operating_point(curve, rate).frr * curve.words) for rate in RATES}
-            figures[condition] = {"words": curve.words, "hours": round(curve.hours, 2), "missed": missed}
-        return figures
-
-    return score
+            figures[key][condition] = {"words": curve.words, "hours": round(curve.hours, 2), "missed": missed}
+    return figures
 
 
 def markdown(seeds: dict[str, dict]) -> str:

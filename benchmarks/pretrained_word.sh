@@ -2,7 +2,7 @@
 # Trains detectors of a word from the students that come with the package, and evaluates them on held-out people.
 #   benchmarks/pretrained_word.sh CORPUS HELD RUNS [KEYWORD]
 # CORPUS: one corpus or several, with recordings of the word; HELD: a corpus whose test split holds all held-out recordings. Two
-# lanes run at once, on one core each: tiny takes 20 minutes a seed of SEEDS ("0 1 2"), conv 12, each evaluation 5, with 6 GB of
+# lanes run at once, on one core each: tiny takes 25 minutes a seed of SEEDS ("0 1 2"), conv 12, each evaluation 5, with 6 GB of
 # memory each for 33 hours.
 # tiny learns from synthesised voices too; SHARES are the weights of CORPUS and of these voices, as data.mixture.corpora.
 set -euo pipefail

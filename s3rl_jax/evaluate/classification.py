@@ -17,7 +17,6 @@ from s3rl_jax.evaluate.scoring import clip_scorer
 from s3rl_jax.evaluate.stream import SEED
 from s3rl_jax.runs.detector import TrainedDetector
 
-CLIPS = "clips"  # value of `config.measure` for a detector that classifies clips
 SHARE_OF_OTHERS = 0.1  # clips of other words, and of silence, for each clip of a keyword, as in the standard test set
 
 

@@ -10,7 +10,7 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import read_corpus
 from s3rl_jax.corpus.keywords import left_out_of, speech_classes
 from s3rl_jax.corpus.synthetic import is_synthetic
-from s3rl_jax.evaluate.classification import CLIPS, classify
+from s3rl_jax.evaluate.classification import classify
 from s3rl_jax.evaluate.condition_metrics import condition_metrics, rounded
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve
@@ -24,7 +24,7 @@ from s3rl_jax.evaluate.report.worst_clips import worst_clips
 from s3rl_jax.evaluate.results import ConditionResult
 from s3rl_jax.evaluate.scored_detector import ScoredDetector, of_run, open_baseline
 from s3rl_jax.evaluate.stream import Stream
-from s3rl_jax.runs.detector import open_detector
+from s3rl_jax.runs.detector import CLIPS, open_detector
 from s3rl_jax.starter.unpacking import ensure_unpacked
 
 

@@ -4,12 +4,19 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from s3rl_jax.core.claim import read_record, write_record
 
 CHOICE = "choice.json"  # file in the workdir: the chosen step and its score
 MISSES, FALSE_ACCEPTS = "choice/misses", "choice/false_accepts"  # metrics that decide
 
 Score = Mapping[str, float]
+
+
+def chooses(config: ConfigDict) -> bool:
+    """Whether a run scores its checkpoints; older configurations lack `choice`."""
+    return bool(config.get("choice") and config.choice.every)
 
 
 def merit(score: Score) -> tuple[float, float]:

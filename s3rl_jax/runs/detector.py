@@ -10,6 +10,7 @@ from s3rl_jax.models.detector import KeywordModel, keyword_model
 from s3rl_jax.runs.params import read_params_and_step
 from s3rl_jax.runs.workdir import read_config
 
+CLIPS = "clips"  # value of `config.measure` for a detector that classifies clips
 TRAINED = ("student", "head")  # entries of `params` that are counted as parameters; BatchNorm's statistics are not
 
 

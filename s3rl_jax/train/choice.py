@@ -15,7 +15,6 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips, corpus_paths, has_speech, read_corpus
 from s3rl_jax.corpus.fake import is_fake
 from s3rl_jax.corpus.keywords import keyword_labels, parse_keywords
-from s3rl_jax.evaluate.classification import CLIPS
 from s3rl_jax.evaluate.conditions import CLEAN
 from s3rl_jax.evaluate.curves import det_curve, highest_point, operating_point
 from s3rl_jax.evaluate.degradations import with_noise
@@ -23,7 +22,8 @@ from s3rl_jax.evaluate.scoring import stream_posteriors
 from s3rl_jax.evaluate.stream import GAP_SECONDS, PLAYBACK, SEED, Stream, build_stream
 from s3rl_jax.evaluate.trial import Trial, trial_of_stream
 from s3rl_jax.models.detector import KeywordModel, keyword_model
-from s3rl_jax.runs.choice import FALSE_ACCEPTS, MISSES
+from s3rl_jax.runs.choice import FALSE_ACCEPTS, MISSES, chooses
+from s3rl_jax.runs.detector import CLIPS
 
 SPLIT = "validation"
 # The most of the stream that is of keywords, and of noise alone. A false accept does not count for some 4 s around a keyword,
@@ -41,9 +41,9 @@ def choice_of(config: ConfigDict, is_sweep: bool) -> Callable[[Any], dict[str, f
     Raises:
       UserError: for a run that classifies clips.
     """
-    settings = config.get("choice")
-    if not settings or not settings.every:
+    if not chooses(config):
         return None
+    settings = config.choice
     if config.get("measure", "stream") == CLIPS:
         raise UserError(f"config.choice.every={settings.every}: expected 0 with config.measure={CLIPS}, which has no stream")
     if is_sweep:

@@ -29,6 +29,7 @@ from s3rl_jax.engine.sweep import Sweep
 from s3rl_jax.engine.sweep_members import Member, data_seed, members_of
 from s3rl_jax.evaluate.report.layer_weights import plot_layer_weights
 from s3rl_jax.models.detector import KeywordModel, keyword_model
+from s3rl_jax.runs.choice import chooses
 from s3rl_jax.runs.workdir import claim
 from s3rl_jax.tasks import distill, finetune, pretrain
 from s3rl_jax.tasks.head import train_head
@@ -197,7 +198,7 @@ def _future_detector(config: ConfigDict) -> KeywordModel:
 
 
 def _choice(config: ConfigDict, is_sweep: bool) -> Callable[[Any], dict[str, float]] | None:
-    if not config.get("choice") or not config.choice.every:
+    if not chooses(config):
         return None
     # Imported here because most runs take their last step, and scikit-learn, which measures the others, takes two seconds.
     from s3rl_jax.train.choice import choice_of

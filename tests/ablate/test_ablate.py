@@ -4,9 +4,6 @@ import json
 
 import pytest
 
-from configs import ablation as config_file
-from s3rl_jax.ablate.ablation import run
-from s3rl_jax.core.errors import UserError
 from tests.conftest import run_module
 
 CONFIG = """
@@ -83,18 +80,17 @@ def test_a_member_is_exported_alone(ablation, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "named"),
+    ("flag", "named"),
     [
-        ("baseline", "nothing", r"config.baseline='nothing'"),
-        ("seeds", (1, 1), r"config.seeds=\(1, 1\)"),
-        ("rate", 3.0, r"config.rate=3.0"),
-        ("other_size", "tiny", r"config.other_size=tiny"),
-        ("members_at_once", -1, r"config.members_at_once=-1"),
+        ("--config.baseline=nothing", "config.baseline='nothing'"),
+        ("--config.seeds=(1,1)", "config.seeds=(1, 1)"),
+        ("--config.rate=3.0", "config.rate=3.0"),
+        ("--config.other_size=toy", "config.other_size=toy"),
+        ("--config.members_at_once=-1", "config.members_at_once=-1"),
     ],
 )
-def test_a_users_mistake_is_named_and_nothing_is_written(tmp_path, field, value, named):
-    config = config_file.get_config()
-    config[field] = value
-    with pytest.raises(UserError, match=named):
-        run(config, tmp_path / "w")
-    assert not (tmp_path / "w").exists()
+def test_a_users_mistake_is_one_line(ablation, tmp_path, flag, named):
+    _, arguments, _ = ablation
+    done = run_module("ablate", *arguments[:1], f"--workdir={tmp_path}/w", *arguments[2:], flag)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith(f"error: {named}")
