@@ -11,9 +11,9 @@ EXAMPLE = "--config=configs/ablation.py --workdir=runs/ablation"
 def main() -> None:
     with exit_at_once():
         from s3rl_jax.train.flags import parse, require, train
-    command = parse(sys.argv, EXAMPLE)
-    require("workdir", EXAMPLE)
-    with exit_at_once():
+
+        command = parse(sys.argv, EXAMPLE)
+        require("workdir", EXAMPLE)
         from s3rl_jax.ablate import ablation
     train(ablation.run, command)
     LOGGER.info(f"done: {command.workdir}")

@@ -67,10 +67,11 @@ def run(main: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def exit_at_once() -> Iterator[None]:
-    """Makes Ctrl-C and SIGTERM end the process in the signal handler itself, while the block inside imports modules.
+    """Makes Ctrl-C and SIGTERM end the process in the signal handler itself, while the block inside imports modules and
+    reads flags.
 
-    An exception that a handler raises during an import may become an ImportError, or be ignored. During imports there is
-    nothing to clean up.
+    An exception that a handler raises during an import may become an ImportError; in a finalizer or in JAX's callback of the
+    garbage collector it is ignored, and the command goes on. So early there is nothing to clean up.
     """
     endings = {signal.SIGINT: b"interrupted\n", signal.SIGTERM: b"terminated\n"}
 

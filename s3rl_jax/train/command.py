@@ -18,10 +18,10 @@ EXAMPLE = "--config=configs/distill.py --workdir=runs/distilled"
 
 def main() -> None:
     """Trains by --config; with --dry_run, measures the cost of that."""
-    command = parse(sys.argv, EXAMPLE, __name__)
-    if not _DRY_RUN.value:
-        require("workdir", EXAMPLE)
     with exit_at_once():
+        command = parse(sys.argv, EXAMPLE, __name__)
+        if not _DRY_RUN.value:
+            require("workdir", EXAMPLE)
         from s3rl_jax.train import run as training
 
     if _DRY_RUN.value:
