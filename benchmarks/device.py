@@ -56,7 +56,7 @@ def peer_consumer(name: str):
     from benchmarks.peers.wake_words import micro, openwakeword
 
     probabilities, size = dict(zip(PEERS, (micro, openwakeword), strict=True))[name]("alexa")
-    return lambda samples: probabilities(_pcm(samples)), 1024, size
+    return lambda samples: probabilities(_pcm(samples)), 1280, size
 
 
 def _pcm(samples) -> bytes:

@@ -6,7 +6,7 @@
 The stream is that of `s3rl_jax.evaluate`. A peer is fed hops of 160 ms. Its score of a hop is the highest of its own
 probabilities in it: microWakeWord's are means over its sliding window, openWakeWord's are as its model gives them. Prints
 misses in % at 0.5, 1 and 10 false accepts an hour with their 95 % interval (Wilson), the bytes of the files, and CPU seconds
-for a second of audio; `--out` writes the same as JSON. openWakeWord takes half an hour of a core for 8 hours.
+for a second of audio; `--out` writes the same as JSON. openWakeWord takes ten minutes of a core for 8 hours.
 """
 
 import argparse

@@ -11,9 +11,9 @@ from pathlib import Path
 from s3rl_jax.core.durable import errors_naming
 from s3rl_jax.evaluate.report.tables import DET, SCORES, WORDS
 
-CONFUSION, METRICS, PAGE = "confusion.csv", "metrics.json", "index.html"
+CONFUSION, PREDICTIONS, METRICS, PAGE = "confusion.csv", "predictions.csv", "metrics.json", "index.html"
 # In the order in which they are moved: the page is the last, and is removed first, so that a report with a page is whole.
-FILES = (SCORES, WORDS, DET, CONFUSION, METRICS, PAGE)
+FILES = (SCORES, WORDS, DET, CONFUSION, PREDICTIONS, METRICS, PAGE)
 PAGE_END = "</html>"
 UNFINISHED = ".unfinished-"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.core.errors import UserError, one_line
-from s3rl_jax.corpus.keywords import SILENCE, UNKNOWN
+from s3rl_jax.corpus.keywords import SILENCE
 from s3rl_jax.corpus.layout import Recording
 from s3rl_jax.prepare.recordings import recording_of
 from s3rl_jax.prepare.shards import Rejected, ShardInput
@@ -21,7 +21,6 @@ SHARD_EXAMPLES = 2000
 _AUDIO = ("audio", "speech")  # names of features, in order of preference
 _LABEL = ("label", "text")
 _SPEAKER = ("speaker_id", "speaker")
-_NOT_WORDS = (SILENCE, UNKNOWN)  # recordings of silence are noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +61,9 @@ class TfdsExamples(ShardInput):
                 yield Rejected(name, "no samples")
                 continue
             label = _word(builder.info.features, names["label"], example)
-            kind = "noise" if label == SILENCE else "speech"
+            kind = "noise" if label == SILENCE else "speech"  # silence is cut out of recordings of noise
             speaker = _text(example[names["speaker"]]) if names["speaker"] else ""
-            text = {"label": "" if label in _NOT_WORDS else label, "speaker": speaker, "licence": self.licence}
+            text = {"label": label, "speaker": speaker, "licence": self.licence}
             yield recording_of(ManifestRow(Path(name), self.split, kind, **text), name, audio)
 
 

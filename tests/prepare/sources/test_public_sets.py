@@ -111,7 +111,7 @@ def test_a_set_that_tfds_prepared_is_read_as_it_is(tfds_dir, tmp_path):
         (split, kind): count for split in ("train", "validation", "test") for kind, count in (("speech", 4), ("noise", 1))
     }
     clips = read_corpus(str(tmp_path), "train")
-    assert sorted(clips.columns["label"].tolist()) == ["", "", "no", "yes", "yes"]
+    assert sorted(clips.columns["label"].tolist()) == ["_silence_", "_unknown_", "no", "yes", "yes"]
     for row in range(len(clips)):
         np.testing.assert_array_equal(clips.audio(row), np.arange(clips.columns["samples"][row]))
 
