@@ -35,6 +35,8 @@ def add_data(config: ConfigDict) -> None:
     config.data = ConfigDict()
     config.data.corpus = ""  # a folder that s3rl_jax.prepare wrote, or several, comma-separated; starter is the starter set
     config.data.starter = False  # add the starter set: real speech without keyword, noise and music, as one more corpus
+    # Sources of recordings that are left out of training, as the corpus names them, to judge the detector on them.
+    config.data.without = ()
     config.data.seed = -1  # seed of the order, crops, augmentation and masks; -1: config.seed
     config.data.memory_gib = 4.0  # a corpus up to this size is held on the accelerator; a larger one is read from disk
     config.data.mixture = ConfigDict()

@@ -42,7 +42,6 @@ ROWS = {  # init, size and encoder of the student
 }
 WORDS = {"real": NINE, "synthesised": TEN}
 STEPS = 500
-STUDENT_RATE = 0.3  # of a student that is not random
 TRAIN_SHARE = 0.6  # of the recordings of a keyword that a synthesised corpus has for training
 
 
@@ -118,8 +117,6 @@ def config_of(cell: Cell, corpora: list[str], words: tuple[str, ...]) -> ConfigD
         head = finetune.get_config("head")
         config.batch_size, config.spec_augment = head.batch_size, head.spec_augment
         config.optimizer.learning_rate = head.optimizer.learning_rate
-    elif config.init:
-        config.optimizer.student_rate = STUDENT_RATE
     return config
 
 

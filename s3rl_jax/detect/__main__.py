@@ -31,7 +31,8 @@ def main() -> None:
         _serve(args)
         return
     _check(args)
-    detector = Detector(args.model, args.fa_per_hour, channel=args.channel, verifier=args.verifier, gate_db=args.gate_db)
+    options = {name: getattr(args, name) for name in ("channel", "verifier", "gate_db", "enrolled")}
+    detector = Detector(args.model, args.fa_per_hour, **options)
     failed = []
     with ExitStack() as stack:
         scores = _score_table(args.scores, stack) if args.scores else None
@@ -63,6 +64,7 @@ def _parser() -> Parser:
     parser.add_argument("--scores", help="CSV file to write, a row for each hop: file, time, label, posterior")
     parser.add_argument("--fa_per_hour", help="operating point: a rate of false accepts an hour in the .json (default 0.5)")
     parser.add_argument("--verifier", help="a second model that must agree (default: the one that the .json names, if any)")
+    parser.add_argument("--enrolled", help="the .json of s3rl_jax.enrol: only that voice is detected (default: any voice)")
     parser.add_argument("--gate_db", type=float, help="sleep while the level is below this, in dB of full scale, such as -60")
     return parser
 

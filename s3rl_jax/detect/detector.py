@@ -14,7 +14,8 @@ from s3rl_jax.detect.mixing import Mixer
 from s3rl_jax.detect.onnx import OnnxModel
 from s3rl_jax.detect.resampling import Resampler
 from s3rl_jax.detect.samples import RATES, to_float
-from s3rl_jax.detect.verifier import verifier_of
+from s3rl_jax.detect.verifier import Verifier, verifier_of
+from s3rl_jax.detect.voice import VoiceCheck
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Detector:
       channel: the channel to use where there are several; the first is 0. None: all that carry sound are mixed.
       verifier: path of a second model that must agree with each detection. None: the one that the .json names, if any; the
         thresholds are then those of the pair.
+      enrolled: path of the .json of s3rl_jax.enrol: fires for that voice alone. None: for any voice.
       gate_db: level in dB of full scale, -120 to 0, below which the model sleeps (`s3rl_jax.detect.gate`). None: it never does.
 
     Attributes:
@@ -70,11 +72,13 @@ class Detector:
         channel: int | None = None,
         verifier: str | None = None,
         gate_db: float | None = None,
+        enrolled: str | None = None,
     ):
         content, _, description = read_model(path)
         self.labels = list(description.labels)
         self.sample_rate, self.window, self.hop = description.sample_rate, description.window, description.hop
         self._verifier = verifier_of(path, description, verifier)
+        self._voice = VoiceCheck(path, enrolled) if enrolled is not None else None
         self._firing = FiringState(description.rule(operating_point, None if verifier else description.pair))
         self._model = (OnnxModel if path.endswith(".onnx") else LiteRtModel)(content, self.window, path)
         self._check_model(path)
@@ -103,7 +107,7 @@ class Detector:
         if self._gate:
             self._gate.reset()
         self._pending = np.zeros(0, np.float32)
-        self._tail = np.zeros(self._verifier.window if self._verifier else 0, np.float32)
+        self._tail = np.zeros(max((check.window for check in self._checks), default=0), np.float32)
         self._hops = 0
         self.posteriors: list[Float[np.ndarray, "labels"]] = []
         self.score, self.threshold = 0.0, self._firing.rule.thresholds[0]
@@ -159,12 +163,20 @@ class Detector:
         posteriors = self._posteriors(samples)
         self.posteriors.append(posteriors)
         self._tail = np.concatenate([self._tail, samples])[len(samples) :]
-        scored = self._firing.step(posteriors, self._verifier and (lambda keyword: self._verifier.agrees(keyword, self._tail)))
+        scored = self._firing.step(posteriors, self._agrees)
         self.score, self.threshold = float(scored.score), scored.threshold
         self._hops += 1
         if scored.keyword is None:
             return []
         return [Detection(self._hops * self.hop / self.sample_rate, self.labels[scored.keyword], self.score)]
+
+    @property
+    def _checks(self) -> list[Verifier | VoiceCheck]:
+        return [check for check in (self._verifier, self._voice) if check]
+
+    def _agrees(self, keyword: int) -> bool:
+        """Whether the second model and the voice, where there are any, agree with a keyword that would fire."""
+        return all(check.agrees(keyword, self._tail[len(self._tail) - check.window :]) for check in self._checks)
 
     def _posteriors(self, samples: Float[np.ndarray, "hop"]) -> Float[np.ndarray, "labels"]:
         """Runs the model, or, while it sleeps, returns those of silence: no keyword."""

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from s3rl_jax.core.errors import UserError
 
 STREAM, DETECT = "stream", "detect"  # signatures: one hop and the state; one window
+POSTERIORS, VOICE = "posteriors", "voice"  # outputs; the second one only of some files, of `detect`
 INPUT = {STREAM: "samples", DETECT: "audio"}
 
 
@@ -35,7 +36,7 @@ class LiteRtModel:
             )
         self._run = interpreter.get_signature_runner(self._signature)
         shapes = {key: detail["shape"] for key, detail in self._run.get_input_details().items()}
-        names = self._run.get_output_details().keys() - {"posteriors"}
+        names = self._run.get_output_details().keys() - {POSTERIORS, VOICE}
         self._state_shapes = {key: shapes[key] for key in sorted(names)}
         self._window = window
         self.reset()
@@ -49,10 +50,14 @@ class LiteRtModel:
         """Returns the posteriors after the next hop."""
         if self._signature == DETECT:
             self._last_window = np.concatenate([self._last_window[len(samples) :], samples])
-            return self._run(audio=self._last_window[None])["posteriors"][0]
+            return self.outputs(self._last_window)[POSTERIORS]
         outputs = self._run(samples=samples[None], **self._state)
         self._state = {name: outputs[name] for name in self._state}
-        return outputs["posteriors"][0]
+        return outputs[POSTERIORS][0]
+
+    def outputs(self, window: Float[np.ndarray, "window"]) -> dict[str, Float[np.ndarray, "_"]]:
+        """Returns all outputs of `detect` for one window."""
+        return {name: values[0] for name, values in self._run(audio=window[None]).items()}
 
 
 def _open(content: bytes, path: str):

@@ -71,6 +71,22 @@ def _verifier(value: Any) -> bool:
     )
 
 
+def _voice(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _numbers(value.get("mean"))
+        and isinstance(value.get("projection"), list)
+        and len(value["projection"]) == len(value["mean"])
+        and all(map(_numbers, value["projection"]))
+        and len({len(row) for row in value["projection"]}) == 1
+        and _number(-1.0, 1.0)(value.get("threshold"))
+    )
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_number(-1e6, 1e6), value))
+
+
 def _digest(value: Any) -> bool:
     return _text(value) and len(value) == 64
 
@@ -102,6 +118,9 @@ FIELDS = {
     "verifier": Field(
         _verifier,
         "an object: file (a name in the same folder), sha256, agrees_at (0 to 1), and keywords as above",
+    ),
+    "voice": Field(
+        _voice, "an object: mean (a list of numbers), projection (a list of as many lists of numbers), threshold (-1 to 1)"
     ),
     "patience": Field(_integer(1, 1000), "a whole number of hops, 1 to 1000"),
     "rearm": Field(_number(0.0, 1.0), "a number from 0 to 1"),

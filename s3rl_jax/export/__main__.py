@@ -27,6 +27,7 @@ def main() -> None:
         "--report", help="folder that evaluate wrote, whose corpus and split are scored (default: report/ in the workdir)"
     )
     parser.add_argument("--verifier", help="another exported file in the folder of --out that must agree with each detection")
+    parser.add_argument("--voice", action="store_true", help="add what s3rl_jax.enrol needs, to hear one person alone")
     args = parser.parse_args()
 
     # Imported after parsing, so that --help and a wrong flag do not wait for JAX.
@@ -35,7 +36,7 @@ def main() -> None:
     from s3rl_jax.export.file_format import FileFormat
 
     quantize = args.quantize or ("int8" if args.target == "esphome" else "none")
-    file_format = FileFormat(quantize, args.streaming, args.io, args.target, args.format)
+    file_format = FileFormat(quantize, args.streaming, args.io, args.target, args.format, args.voice)
     try:
         fields = export(args.workdir, args.out, file_format, args.report, args.c_array, args.verifier)
     except NotExportable as error:

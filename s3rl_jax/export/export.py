@@ -14,7 +14,9 @@ from s3rl_jax.batches.windows import Windows
 from s3rl_jax.core.durable import write_together
 from s3rl_jax.core.errors import UserError, lookup
 from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.corpus.left_out import without_sources
 from s3rl_jax.detect.description import check_fields
+from s3rl_jax.detect.litert import VOICE
 from s3rl_jax.evaluate.scoring import Scorer
 from s3rl_jax.export.accuracy import file_posteriors, score_file
 from s3rl_jax.export.build import build_file
@@ -25,6 +27,7 @@ from s3rl_jax.export.esphome import esphome_manifest
 from s3rl_jax.export.file_format import CONTAINERS, FileFormat, signatures_of
 from s3rl_jax.export.joining import joined, joined_thresholds, open_runs
 from s3rl_jax.export.pair import SecondModel, second_model
+from s3rl_jax.export.voice import voice_field
 from s3rl_jax.runs.detector import TrainedDetector
 from s3rl_jax.runs.workdir import listed
 
@@ -67,10 +70,12 @@ def export(
     signatures_of(file_format, detector.model, detector.params)  # fails for an impossible format before audio is read
     # The training split, because every run has one; the comparison needs real sound, but not unseen sound.
     read = functools.cache(lambda corpus: read_corpus(corpus, "train", "config.data.corpus"))
-    training = [read(run.config.data.corpus) for run in runs]
+    training = [without_sources(read(run.config.data.corpus), run.config.data) for run in runs]
     clips = _calibration_clips(runs[0], detector.model.clip, training[0])
     file = build_file(file_format, detector.model, detector.params, clips)
     fields = describe(file, file_format, detector, runs, training)
+    if file_format.voice:
+        fields |= {VOICE: voice_field(runs[0], training[0])}
     second = second_model(verifier, path, fields | {"threshold": DEFAULT_THRESHOLDS}) if verifier else None
     score = functools.partial(file_posteriors, file.content, file_format, detector.model, detector.params)
     first_labels = accumulate((len(run.keywords) for run in runs[:-1]), initial=1)

@@ -32,6 +32,7 @@ class FileFormat(NamedTuple):
       target: `tflm`: the file may only have operators of TensorFlow Lite Micro. `esphome`: the network alone for ESPHome's
         micro_wake_word, with integer input and output, and its state inside.
       container: `tflite`; or `onnx`: one graph in float32, `stream` with `streaming`, else `detect`.
+      voice: whether `detect` also gives the mean of the student's outputs, by which s3rl_jax.enrol knows a speaker.
     """
 
     quantize: str = "none"
@@ -39,6 +40,7 @@ class FileFormat(NamedTuple):
     io: str = "float32"
     target: str = ""
     container: str = "tflite"
+    voice: bool = False
 
     def firing(self, model: KeywordModel) -> FiringSettings:
         """Settings of firing on the target. micro_wake_word fires where one mean exceeds the cutoff; as long a mean as the
@@ -63,9 +65,13 @@ def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str
     lookup(dict.fromkeys(INPUTS), file_format.io, "--io")
     lookup(dict.fromkeys(TARGETS), file_format.target, "--target")
     lookup(dict.fromkeys(CONTAINERS), file_format.container, "--format")
-    is_plain = file_format == FileFormat(streaming=file_format.streaming, container=file_format.container)
+    is_plain = file_format._replace(streaming=False, voice=False, container="") == FileFormat(container="")
     if file_format.container == "onnx" and not is_plain:
         raise UserError("--format=onnx: float32 only; expected no --quantize, --io or --target")
+    if file_format.voice and (file_format.container == "onnx" or file_format.target or file_format.io == "int8"):
+        raise UserError("--voice: of a .tflite that takes samples; expected no --format=onnx, --target or --io=int8")
+    if file_format.voice and model.classes > 2:
+        raise UserError(f"--voice with {model.classes - 1} keywords; expected one, because the voice is that of the keyword")
     if file_format.target == "esphome":
         return [_wake_word(file_format, model, params)]
     if model.front_end is FRONT_ENDS[MICRO]:
@@ -76,10 +82,11 @@ def signatures_of(file_format: FileFormat, model: KeywordModel, params: dict[str
         raise UserError("--streaming: this student attends to its whole window; train one with --config.student.streaming=True")
     if file_format.io == "int8":
         return [_checked_network(network_signature(model, params), model.hop // FRAME)]
+    detect = detect_signature(model, params, file_format.voice)
     if not file_format.streaming:
-        return [detect_signature(model, params)]
+        return [detect]
     stream = stream_signature(model, params)
-    return [stream] if file_format.container == "onnx" else [detect_signature(model, params), stream]
+    return [stream] if file_format.container == "onnx" else [detect, stream]
 
 
 def _wake_word(file_format: FileFormat, model: KeywordModel, params: dict[str, Any]) -> Signature:

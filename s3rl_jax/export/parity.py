@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Num
 
+from s3rl_jax.detect.litert import POSTERIORS
 from s3rl_jax.detect.onnx import NEXT
 from s3rl_jax.export.signatures import Signature
 
@@ -54,7 +55,7 @@ def run_jax(signature: Signature, calls: Sequence[Call]) -> list[Call]:
 
 def largest_difference(outputs: list[Call], expected: list[Call]) -> float:
     """Largest absolute difference of a posterior."""
-    return max(float(np.abs(a["posteriors"] - b["posteriors"]).max()) for a, b in zip(outputs, expected, strict=True))
+    return max(float(np.abs(a[POSTERIORS] - b[POSTERIORS]).max()) for a, b in zip(outputs, expected, strict=True))
 
 
 def _to_integers(array, detail):

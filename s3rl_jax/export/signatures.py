@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from s3rl_jax.audio.logmel import BANDS, HOP, stack_frames
 from s3rl_jax.audio.micro import DEVIATION
+from s3rl_jax.detect.litert import VOICE
 from s3rl_jax.models.detector import FRAME, KeywordModel
 
 Arrays = dict[str, Float[Array, "..."]]
@@ -29,11 +30,13 @@ class Signature(NamedTuple):
     state: tuple[str, ...] = ()
 
 
-def detect_signature(model: KeywordModel, params: dict[str, Any]) -> Signature:
-    """The signature `detect`: from `audio`, one window, to `posteriors`."""
+def detect_signature(model: KeywordModel, params: dict[str, Any], has_voice: bool = False) -> Signature:
+    """The signature `detect`: from `audio`, one window, to `posteriors`; and to `voice`, the mean of the student's outputs."""
 
     def function(arrays):
-        return {"posteriors": model.posteriors(model.logits(params, arrays["audio"]))}
+        hidden = model.encoded(params, arrays["audio"])
+        voice = {VOICE: model.window_mean(hidden)} if has_voice else {}
+        return {"posteriors": model.posteriors(model.pooled_logits(params, hidden))} | voice
 
     return Signature("detect", function, {"audio": (1, model.clip)})
 

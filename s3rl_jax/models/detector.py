@@ -126,8 +126,15 @@ class KeywordModel:
 
     def logits(self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch classes"]:
         """Logits of clips of `clip` samples in [-1, 1]."""
-        hidden = self.student.apply(variables(params), stack_frames(self.features(audio)))
-        return self.pooled_logits(params, hidden)
+        return self.pooled_logits(params, self.encoded(params, audio))
+
+    def encoded(self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch time width"]:
+        """The student's outputs at the frames of clips of `clip` samples in [-1, 1]."""
+        return self.student.apply(variables(params), stack_frames(self.features(audio)))
+
+    def window_mean(self, hidden: Float[ArrayLike, "batch time width"]) -> Float[Array, "batch width"]:
+        """Mean of the student's outputs over the window at the end of clips."""
+        return hidden[:, -self._pooled :].mean(axis=1)
 
     def posteriors(self, logits: Float[ArrayLike, "batch outputs"]) -> Float[Array, "batch labels"]:
         """Posterior of each label; label 0 is no keyword."""
@@ -182,11 +189,10 @@ class KeywordModel:
 
         The head is linear, so its mean logits are its logits of the mean frame.
         """
-        hidden = hidden[:, -self._pooled :]
         if self.pooling == "mean":
-            return self._head(params, hidden.mean(axis=1))
+            return self._head(params, self.window_mean(hidden))
         with jax.named_scope(AVERAGE):
-            return window_logits(self.pooling, self._head(params, hidden))
+            return window_logits(self.pooling, self._head(params, hidden[:, -self._pooled :]))
 
     @property
     def _pooled(self) -> int:

@@ -14,6 +14,7 @@ from s3rl_jax.core.claim import changed_fields
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips, read_corpus
+from s3rl_jax.corpus.left_out import without_sources
 from s3rl_jax.models.student.registry import STATISTICS
 from s3rl_jax.pretrained.student_file import PREFIX, SUFFIX, Pretrained, write
 from s3rl_jax.runs.code_version import git_revision
@@ -42,7 +43,7 @@ def pack(workdir: str, out: str, teacher: str = "", sources: str = "", commands:
         raise UserError(f"--workdir={workdir}: a run of {config.task} that trains no student by itself; expected {TASKS}")
     params, step = read_params_and_step(workdir, "--workdir")
     path = Path(out.removesuffix(SUFFIX))
-    clips = read_corpus(config.data.corpus, "train", "config.data.corpus")
+    clips = without_sources(read_corpus(config.data.corpus, "train", "config.data.corpus"), config.data)
     speech = clips.columns["kind"] == "speech"
     card = {
         "student": config.student.to_dict(),

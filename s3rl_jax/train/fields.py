@@ -39,6 +39,7 @@ DOMAINS: dict[str, Domain] = {
     "data.corpus": Text(),
     "data.starter": Switch(),
     "data.split": Text(filled=True),
+    "data.without": Several(Text(filled=True)),
     "data.seed": Whole(-1),
     "data.memory_gib": WEIGHT,
     "data.mixture.corpora": Several(WEIGHT),

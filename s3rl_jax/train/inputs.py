@@ -17,6 +17,7 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.corpus.corpus import Clips, has_speech, read_corpus
 from s3rl_jax.corpus.fake import fake_clips, is_fake
 from s3rl_jax.corpus.keywords import parse_keywords
+from s3rl_jax.corpus.left_out import without_sources
 from s3rl_jax.corpus.starter import names_starter, without_starter
 from s3rl_jax.engine.job import Batches, Inputs, Rows
 from s3rl_jax.engine.mesh import host_rows
@@ -44,13 +45,13 @@ class Source(Protocol):
 
 
 def clips_of(config: ConfigDict, split: str) -> Clips:
-    """Opens a split of `config.data.corpus`."""
+    """Opens a split of `config.data.corpus`; of the train split, without the sources in `config.data.without`."""
     if is_fake(config.data.corpus):
         return fake_clips(config.data.corpus, parse_keywords(config.get("keyword", "word")))
     if split != "train":  # the starter set has no validation split
         return read_corpus(without_starter(config.data.corpus), split, "config.data.corpus")
     ensure_unpacked(config.data.corpus)
-    clips = read_corpus(config.data.corpus, split, "config.data.corpus")
+    clips = without_sources(read_corpus(config.data.corpus, split, "config.data.corpus"), config.data)
     if names_starter(config.data.corpus):
         LOGGER.info(described(clips, config.data.corpus))
     return clips

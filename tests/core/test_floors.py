@@ -14,6 +14,7 @@ FLOORS = (
         "core",
         "detect",
         "record",
+        "enrol",
         "demo",
         "audio",
         "losses",

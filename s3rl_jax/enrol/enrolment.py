@@ -1,0 +1,83 @@
+"""Enrolment: the mean voice of a few recordings of the keyword by one person."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from s3rl_jax.core.durable import durably
+from s3rl_jax.core.errors import UserError
+from s3rl_jax.detect.detector import Detector
+from s3rl_jax.detect.litert import VOICE
+from s3rl_jax.detect.mixing import Mixer
+from s3rl_jax.detect.recording import open_recording
+from s3rl_jax.detect.resampling import Resampler
+from s3rl_jax.detect.samples import to_float
+from s3rl_jax.detect.voice import VoiceModel
+
+FEWEST, MOST = 3, 10  # recordings
+
+
+class Enrolled(NamedTuple):
+    """The result of an enrolment.
+
+    Attributes:
+      threshold: lowest cosine at which the detector fires.
+      farthest: recordings whose cosine with the mean of the others is lower, and that cosine.
+    """
+
+    threshold: float
+    farthest: dict[str, float]
+
+
+def enrol(model: str, recordings: Sequence[str], out: Path) -> Enrolled:
+    """Writes the voice of the recordings.
+
+    Args:
+      model: a .tflite of `s3rl_jax.export --voice`.
+      recordings: files in each of which one person says the keyword; of several detections in a file the first is used.
+      out: the .json to write.
+
+    Raises:
+      UserError: if the model cannot tell voices apart, or a recording cannot be read or the detector does not fire in it.
+      OSError: if `out` cannot be written.
+    """
+    voice, detector = VoiceModel(model), Detector(model)
+    sounds = {name: _sound(name, detector.sample_rate) for name in recordings}
+    units = {name: unit_of(detector, voice, sound) for name, sound in sounds.items()}
+    if silent := [name for name, unit in units.items() if unit is None]:
+        raise UserError(f"{', '.join(silent)}: {detector.labels[1]} was not heard; expected the keyword in each recording")
+    heard = np.stack(list(units.values()))
+    with durably(out) as file:
+        json.dump({"sha256": voice.sha256, "recordings": len(heard), VOICE: mean_voice(heard).tolist()}, file)
+    cosines = [float(unit @ mean_voice(np.delete(heard, place, axis=0))) for place, unit in enumerate(heard)]
+    far = {name: cosine for name, cosine in zip(units, cosines, strict=True) if cosine < voice.threshold}
+    return Enrolled(voice.threshold, far)
+
+
+def mean_voice(units: Float[np.ndarray, "recordings dims"]) -> Float[np.ndarray, "dims"]:
+    """The mean of several voices, of length 1."""
+    mean = units.mean(axis=0)
+    return mean / np.maximum(np.linalg.norm(mean), 1e-9)
+
+
+def unit_of(detector: Detector, voice: VoiceModel, sound: Float32[np.ndarray, "samples"]) -> Float[np.ndarray, "dims"] | None:
+    """The voice at the first detection in a sound at 16 kHz; None where there is no detection."""
+    detector.reset()
+    detections = detector.process(sound) + detector.flush()
+    if not detections:
+        return None
+    silence = np.zeros(voice.window, np.float32)
+    end = round(detections[0].seconds * detector.sample_rate)
+    return voice.unit(np.concatenate([silence, sound, silence])[end : end + voice.window])
+
+
+def _sound(path: str, rate: int) -> Float32[np.ndarray, "samples"]:
+    """Reads a recording, mixes its channels and resamples it."""
+    with open_recording(path) as recording:
+        mixer, resampler = Mixer(recording.rate), Resampler(recording.rate, rate)
+        parts = [resampler.process(mixer.process(to_float(block))) for block in recording.blocks]
+    return np.concatenate([*parts, resampler.process(mixer.flush(), last=True)])
