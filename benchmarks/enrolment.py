@@ -22,8 +22,8 @@ from benchmarks.measuring import about
 from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.corpus.corpus import Clips, read_corpus
 from s3rl_jax.detect.detector import Detector
-from s3rl_jax.detect.voice import VoiceModel
-from s3rl_jax.enrol.enrolment import mean_voice, unit_of
+from s3rl_jax.detect.voice import VoiceModel, mean_voice
+from s3rl_jax.enrol.enrolment import unit_of
 from s3rl_jax.evaluate.conditions import open_conditions
 from s3rl_jax.evaluate.curves import det_curve, operating_point
 from s3rl_jax.evaluate.scored_detector import of_file
@@ -72,7 +72,7 @@ def scored_stream(path: str, voice: VoiceModel, stream: Stream) -> Scored:
     trial = detector.trial(stream)
     hop = detector.hop
     padded = np.concatenate([np.zeros(voice.window, np.int16), stream.audio])
-    units = np.full((len(trial.scores), len(voice.unit(np.zeros(voice.window, np.float32)))), np.nan)
+    units = np.full((len(trial.scores), voice.size), np.nan)
     lowest = operating_point(det_curve(trial), max(RATES)).threshold
     for place in np.flatnonzero(trial.held >= lowest):
         end = (int(place) + 1) * hop

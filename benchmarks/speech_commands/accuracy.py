@@ -13,7 +13,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
-NOT_WORDS = ("_silence_", "_unknown_", "_background_noise_", "silence")
+SILENT = ("_silence_", "_background_noise_", "silence")  # labels of what is no speech
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def of_tfds(data_dir: str, words: list[str]) -> Callable[[str], str]:
 def _label(word: str, words: list[str]) -> str:
     if word in words:
         return word
-    return "_silence_" if word in NOT_WORDS and word != "_unknown_" else "_unknown_"
+    return "_silence_" if word in SILENT else "_unknown_"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from s3rl_jax.detect.mixing import Mixer
 from s3rl_jax.detect.onnx import OnnxModel
 from s3rl_jax.detect.resampling import Resampler
 from s3rl_jax.detect.samples import RATES, to_float
-from s3rl_jax.detect.verifier import Verifier, verifier_of
+from s3rl_jax.detect.verifier import verifier_of
 from s3rl_jax.detect.voice import VoiceCheck
 
 
@@ -77,8 +77,8 @@ class Detector:
         content, _, description = read_model(path)
         self.labels = list(description.labels)
         self.sample_rate, self.window, self.hop = description.sample_rate, description.window, description.hop
-        self._verifier = verifier_of(path, description, verifier)
-        self._voice = VoiceCheck(path, enrolled) if enrolled is not None else None
+        voice = None if enrolled is None else VoiceCheck(path, enrolled)
+        self._checks = [check for check in (verifier_of(path, description, verifier), voice) if check]
         self._firing = FiringState(description.rule(operating_point, None if verifier else description.pair))
         self._model = (OnnxModel if path.endswith(".onnx") else LiteRtModel)(content, self.window, path)
         self._check_model(path)
@@ -169,10 +169,6 @@ class Detector:
         if scored.keyword is None:
             return []
         return [Detection(self._hops * self.hop / self.sample_rate, self.labels[scored.keyword], self.score)]
-
-    @property
-    def _checks(self) -> list[Verifier | VoiceCheck]:
-        return [check for check in (self._verifier, self._voice) if check]
 
     def _agrees(self, keyword: int) -> bool:
         """Whether the second model and the voice, where there are any, agree with a keyword that would fire."""

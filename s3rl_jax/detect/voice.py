@@ -23,8 +23,16 @@ class VoiceSpace(NamedTuple):
 
     def unit(self, means: Float[np.ndarray, "*batch width"]) -> Float[np.ndarray, "*batch dims"]:
         """Maps mean outputs to vectors of length 1; the cosine of two of them tells how alike the voices are."""
-        mapped = (means - self.mean) @ self.projection
-        return mapped / np.maximum(np.linalg.norm(mapped, axis=-1, keepdims=True), 1e-9)
+        return _of_length_1((means - self.mean) @ self.projection)
+
+
+def mean_voice(units: Float[np.ndarray, "recordings dims"]) -> Float[np.ndarray, "dims"]:
+    """The mean of several voices, of length 1."""
+    return _of_length_1(units.mean(axis=0))
+
+
+def _of_length_1(vectors: Float[np.ndarray, "*batch dims"]) -> Float[np.ndarray, "*batch dims"]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 class VoiceModel:
@@ -35,6 +43,7 @@ class VoiceModel:
 
     Attributes:
       window: samples that it takes.
+      size: values of a voice.
       sha256: digest of the file.
       threshold: lowest cosine of a recording of the speaker with the mean of others.
 
@@ -50,12 +59,13 @@ class VoiceModel:
         field = fields[VOICE]
         self.threshold = float(field["threshold"])
         self._space = VoiceSpace(np.array(field["mean"]), np.array(field["projection"]))
+        self.size = self._space.projection.shape[1]
         self._model = LiteRtModel(content, self.window, path, DETECT)
         width = self._model.outputs(np.zeros(self.window, np.float32)).get(VOICE, np.zeros(0)).shape
         if width != self._space.mean.shape:
             raise UserError(f"{path}: its voice has {width} values; its .json is for {self._space.mean.shape}")
 
-    def unit(self, samples: Float[np.ndarray, "window"]) -> Float[np.ndarray, "dims"]:
+    def unit(self, samples: Float[np.ndarray, "window"]) -> Float[np.ndarray, "size"]:
         """The voice in the last `window` samples of a stream, a vector of length 1."""
         return self._space.unit(self._model.outputs(samples)[VOICE])
 
@@ -94,6 +104,6 @@ def _read(path: str, model: VoiceModel) -> Float[np.ndarray, "dims"]:
         raise UserError(f"{path}: not a file that s3rl_jax.enrol wrote ({type(error).__name__}: {error})") from error
     if digest != model.sha256:
         raise UserError(f"{path}: of another model (its SHA-256 differs); enrol again with this one")
-    if voice.shape != model.unit(np.zeros(model.window, np.float32)).shape or not np.isfinite(voice).all():
+    if voice.shape != (model.size,) or not np.isfinite(voice).all():
         raise UserError(f"{path}: {VOICE} of shape {voice.shape}: not a file that s3rl_jax.enrol wrote for this model")
     return voice

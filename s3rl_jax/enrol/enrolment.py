@@ -8,15 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32
 
+from s3rl_jax.audio.read import UnreadableAudio, read_audio
 from s3rl_jax.core.durable import durably
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.detect.detector import Detector
 from s3rl_jax.detect.litert import VOICE
-from s3rl_jax.detect.mixing import Mixer
-from s3rl_jax.detect.recording import open_recording
-from s3rl_jax.detect.resampling import Resampler
 from s3rl_jax.detect.samples import to_float
-from s3rl_jax.detect.voice import VoiceModel
+from s3rl_jax.detect.voice import VoiceModel, mean_voice
 
 FEWEST, MOST = 3, 10  # recordings
 
@@ -46,7 +44,7 @@ def enrol(model: str, recordings: Sequence[str], out: Path) -> Enrolled:
       OSError: if `out` cannot be written.
     """
     voice, detector = VoiceModel(model), Detector(model)
-    sounds = {name: _sound(name, detector.sample_rate) for name in recordings}
+    sounds = {name: _sound(name) for name in recordings}
     units = {name: unit_of(detector, voice, sound) for name, sound in sounds.items()}
     if silent := [name for name, unit in units.items() if unit is None]:
         raise UserError(f"{', '.join(silent)}: {detector.labels[1]} was not heard; expected the keyword in each recording")
@@ -56,12 +54,6 @@ def enrol(model: str, recordings: Sequence[str], out: Path) -> Enrolled:
     cosines = [float(unit @ mean_voice(np.delete(heard, place, axis=0))) for place, unit in enumerate(heard)]
     far = {name: cosine for name, cosine in zip(units, cosines, strict=True) if cosine < voice.threshold}
     return Enrolled(voice.threshold, far)
-
-
-def mean_voice(units: Float[np.ndarray, "recordings dims"]) -> Float[np.ndarray, "dims"]:
-    """The mean of several voices, of length 1."""
-    mean = units.mean(axis=0)
-    return mean / np.maximum(np.linalg.norm(mean), 1e-9)
 
 
 def unit_of(detector: Detector, voice: VoiceModel, sound: Float32[np.ndarray, "samples"]) -> Float[np.ndarray, "dims"] | None:
@@ -75,9 +67,8 @@ def unit_of(detector: Detector, voice: VoiceModel, sound: Float32[np.ndarray, "s
     return voice.unit(np.concatenate([silence, sound, silence])[end : end + voice.window])
 
 
-def _sound(path: str, rate: int) -> Float32[np.ndarray, "samples"]:
-    """Reads a recording, mixes its channels and resamples it."""
-    with open_recording(path) as recording:
-        mixer, resampler = Mixer(recording.rate), Resampler(recording.rate, rate)
-        parts = [resampler.process(mixer.process(to_float(block))) for block in recording.blocks]
-    return np.concatenate([*parts, resampler.process(mixer.flush(), last=True)])
+def _sound(path: str) -> Float32[np.ndarray, "samples"]:
+    try:
+        return to_float(read_audio(path))
+    except UnreadableAudio as error:
+        raise UserError(f"{path}: {error}") from error

@@ -32,7 +32,7 @@ def run_signature(model: bytes, signature: Signature, calls: Sequence[Call]) -> 
     def run(arrays):
         output = runner(**{name: _to_integers(arrays[name], inputs[name]) for name in inputs})
         kept = {name: arrays[name] for name in signature.state if name not in output}
-        return output | kept | {"posteriors": _to_floats(output["posteriors"], outputs["posteriors"])}
+        return output | kept | {POSTERIORS: _to_floats(output[POSTERIORS], outputs[POSTERIORS])}
 
     return _run_all(run, signature, calls)
 

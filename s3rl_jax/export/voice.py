@@ -23,7 +23,7 @@ from s3rl_jax.batches.word_bounds import word_bounds
 from s3rl_jax.core.errors import UserError
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.corpus.keywords import speech_classes
-from s3rl_jax.detect.voice import VoiceSpace
+from s3rl_jax.detect.voice import VoiceSpace, mean_voice
 from s3rl_jax.runs.detector import TrainedDetector
 
 ENROLLED = 3  # recordings of a speaker that the others are compared with
@@ -132,8 +132,7 @@ def speaker_cosines(
         mine = np.flatnonzero(speakers == speaker)
         for _ in range(DRAWS):
             enrolled = rng.choice(mine, ENROLLED, replace=False)
-            centre = units[0, enrolled].mean(axis=0)
-            cosines = units @ (centre / np.linalg.norm(centre))
+            cosines = units @ mean_voice(units[0, enrolled])
             own.append(cosines[:, np.setdiff1d(mine, enrolled)].ravel())
             others.append(cosines[:, speakers != speaker].ravel())
     return own, others

@@ -129,7 +129,7 @@ class KeywordModel:
         return self.pooled_logits(params, self.encoded(params, audio))
 
     def encoded(self, params: dict[str, Any], audio: Float[ArrayLike, "batch samples"]) -> Float[Array, "batch time width"]:
-        """The student's outputs at the frames of clips of `clip` samples in [-1, 1]."""
+        """The student's outputs at the frames of clips of any length in [-1, 1]."""
         return self.student.apply(variables(params), stack_frames(self.features(audio)))
 
     def window_mean(self, hidden: Float[ArrayLike, "batch time width"]) -> Float[Array, "batch width"]:

@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jaxtyping import Array, Float, Int, Int16
+from jaxtyping import Float, Int, Int16
 from ml_collections import ConfigDict
 
 from s3rl_jax.audio.augmentation import augment
-from s3rl_jax.audio.logmel import stack_frames, to_float
+from s3rl_jax.audio.logmel import to_float
 from s3rl_jax.audio.read import SAMPLE_RATE
 from s3rl_jax.batches.augmentation_banks import noise_bank, response_bank
 from s3rl_jax.core.claim import write_record
@@ -27,7 +27,7 @@ from s3rl_jax.core.messages import LOGGER
 from s3rl_jax.core.progress import Progress
 from s3rl_jax.corpus.corpus import Clips
 from s3rl_jax.models.detector import FRAME, KeywordModel
-from s3rl_jax.models.student.registry import STATISTICS, variables
+from s3rl_jax.models.student.registry import STATISTICS
 from s3rl_jax.runs.digest import digest
 from s3rl_jax.teachers.identity import corpus_digest
 from s3rl_jax.teachers.target_files import TargetFiles, packed
@@ -104,7 +104,7 @@ def encoder_outputs(
     file = before // max(file_bytes // (2 * model.student.width), int(frames.max()))
     row = before - before[np.searchsorted(file, file)]
     files, files_a_copy = TargetFiles(folder, (HIDDEN,)), int(file[-1]) + 1
-    silence = np.asarray(_encode(model, encoder, np.zeros((1, SILENCE_SECONDS * SAMPLE_RATE), np.float32)))[0, -1]
+    silence = np.asarray(model.encoded(encoder, np.zeros((1, SILENCE_SECONDS * SAMPLE_RATE), np.float32)))[0, -1]
     outputs = EncoderOutputs(files, files_a_copy, copies, frames, file, row, silence.astype(np.float32))
     if jax.process_index() == 0:
         write_record(folder / RECORD, description)
@@ -118,12 +118,6 @@ def encoder_outputs(
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("cached outputs are complete")
     return outputs
-
-
-def _encode(
-    model: KeywordModel, params: dict[str, Any], audio: Float[Array | np.ndarray, "batch samples"]
-) -> Float[Array, "batch frames width"]:
-    return model.student.apply(variables(params), stack_frames(model.features(audio)))
 
 
 def _compute(
@@ -140,7 +134,7 @@ def _compute(
 
     @jax.jit
     def compute(params, audio, length, key, noises, responses):
-        return _encode(model, params, augment(key, to_float(audio), length, to_float(noises), responses, settings))
+        return model.encoded(params, augment(key, to_float(audio), length, to_float(noises), responses, settings))
 
     hours = sum(outputs.frames[outputs.file == number % outputs.files_a_copy].sum() for number in missing)
     with Progress(int(hours * FRAME // SAMPLE_RATE), "audio seconds", "computing outputs") as progress:

@@ -93,6 +93,13 @@ def test_a_recording_without_the_keyword_is_named_and_nothing_is_written(recordi
     assert not (tmp_path / "me.json").exists()
 
 
+def test_a_recording_that_cannot_be_read_is_named(model, recordings, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF" + bytes(300))
+    for name in (str(tmp_path / "broken.wav"), str(tmp_path / "missing.wav"), str(tmp_path)):
+        with pytest.raises(UserError, match=f"^{name}: "):
+            enrol(model, [*recordings, name], tmp_path / "me.json")
+
+
 def test_a_model_without_a_voice_is_refused(recordings, tmp_path):
     write_untrained(tmp_path / "plain.tflite", FileFormat(streaming=True))
     with pytest.raises(UserError, match=r"cannot tell voices apart; expected a file of python -m s3rl_jax.export --voice"):
