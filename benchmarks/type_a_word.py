@@ -40,7 +40,9 @@ ROWS = {  # the engines that speak, whether the starter set is there, and argume
     "pretrained": ("voices", True, (PRETRAINED,)),
     "warping": ("voices", True, (PRETRAINED, *WARPING)),
     "hours": ("voices", True, (PRETRAINED,)),  # with the corpora of --hours
+    "long": ("voices", True, (PRETRAINED, *WARPING)),  # with the corpora of --hours, and twice the steps
 }
+WITH_HOURS = ("hours", "long")
 TITLES = {
     "espeak": "espeak-ng alone, from random values",
     "voices": "+ voices of all engines",
@@ -48,11 +50,14 @@ TITLES = {
     "pretrained": "+ `pretrained:tiny` (what people get)",
     "warping": "+ warping of vocal tract and pitch",
     "hours": "as people get it, + more hours of other speech",
+    "long": "+ twice the steps, and warping",
 }
 ENGINES = {"espeak": ("--engines=espeak",), "voices": ()}
 HOPS_A_CALL = 800
 # Steps and shares of a batch: several keywords need more of both than one.
-TOGETHER = 1500, ("--config.data.mixture.keyword=0.4", "--config.data.mixture.negative=0.5")
+STEPS_TOGETHER = 1500, ("--config.data.mixture.keyword=0.4", "--config.data.mixture.negative=0.5")
+STEPS = 600  # of a detector of one word, as in the quickstart
+TOGETHER = "together"  # folder of the words' voices, and of their detectors
 
 
 def main() -> None:
@@ -60,40 +65,44 @@ def main() -> None:
     parser.add_argument("--held", required=True, help="corpus with a test split alone")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--words", default=WORDS)
-    parser.add_argument("--rows", default=",".join(row for row in ROWS if row != "hours"))
-    parser.add_argument("--hours", default="", help="more corpora without the words, for the row `hours`")
+    parser.add_argument("--rows", default=",".join(row for row in ROWS if row not in WITH_HOURS))
+    parser.add_argument("--hours", default="", help="more corpora without the words, for the rows `hours` and `long`")
     parser.add_argument("--apart", action="store_true", help="a detector for each word")
-    parser.add_argument("--minutes", type=int, default=16, help="of synthesised speech for each detector")
+    parser.add_argument("--minutes", type=int, default=48, help="of synthesised speech")
     parser.add_argument("--count", type=int, default=300, help="synthesised recordings of each word")
     arguments = parser.parse_args()
     words, rows = parse_keywords(arguments.words), arguments.rows.split(",")
     if unknown := set(rows) - set(ROWS):
         parser.error(f"--rows: {', '.join(sorted(unknown))}; expected some of {', '.join(ROWS)}")
     table = arguments.out / "table.json"
-    measured = json.loads(table.read_text())["rows"] if table.is_file() else {}
     for row in rows:
         title = f"{row}, apart" if arguments.apart else row
         groups = [(word,) for word in words] if arguments.apart else [words]
         workdirs = [train(arguments, row, group) for group in groups]
-        if title not in measured:
-            measured[title] = misses(workdirs, arguments.held, words)
+        if title not in read_rows(table):
+            figures_of_words = misses(workdirs, arguments.held, words)
+            measured = {**read_rows(table), title: figures_of_words}  # read again: another process may have added a row
             table.write_text(json.dumps({**about(), "words": words, "rows": measured}, indent=1))
-    print(markdown(measured))
+    print(markdown(read_rows(table)))
 
 
-def train(arguments: argparse.Namespace, row: str, words: tuple[str, ...]) -> Path:
-    """Synthesises the words and trains their detector, unless both are there."""
+def read_rows(table: Path) -> dict:
+    return json.loads(table.read_text())["rows"] if table.is_file() else {}
+
+
+def train(arguments: argparse.Namespace, row: str, group: tuple[str, ...]) -> Path:
+    """Synthesises all words and trains the detector of a group of them, unless both are there."""
     engines, starter, fields = ROWS[row]
-    name = folder_name(words[0]) if len(words) == 1 else "together"
-    corpus, workdir = arguments.out / name / engines, arguments.out / name / row
-    minutes = arguments.minutes * (1 if len(words) == 1 else 3)
-    count = ("--minutes", str(minutes), "--count", str(arguments.count))
-    command("prepare", "--synthesize", ",".join(words), *count, *ENGINES[engines], f"--out={corpus}")
-    corpora = ",".join([str(corpus), *([arguments.hours] if row == "hours" else [])])
-    steps, shares = (600, ()) if len(words) == 1 else TOGETHER
+    corpus = arguments.out / TOGETHER / engines
+    count = ("--minutes", str(arguments.minutes), "--count", str(arguments.count))
+    command("prepare", "--synthesize", arguments.words, *count, *ENGINES[engines], f"--out={corpus}")
+    corpora = ",".join([str(corpus), *([arguments.hours] if row in WITH_HOURS else [])])
+    steps, shares = (STEPS, ()) if len(group) == 1 else STEPS_TOGETHER
+    steps *= 2 if row == "long" else 1
+    workdir = arguments.out / (folder_name(group[0]) if len(group) == 1 else TOGETHER) / row
     if steps not in saved_steps(workdir):
         data = (f"--config.data.corpus={corpora}", f"--config.data.starter={starter}", f"--config.steps={steps}")
-        keyword = f"--config.keyword={','.join(words)}"
+        keyword = f"--config.keyword={','.join(group)}"
         command("train", "--config=configs/finetune.py:quickstart", f"--workdir={workdir}", keyword, *data, *shares, *fields)
     return workdir
 

@@ -69,19 +69,24 @@ def threshold_counts(trial: Trial) -> ThresholdCounts:
 
 
 def relative_false_accepts(
-    candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float = RELATIVE_RATE
+    candidate: Sequence[Trial],
+    baseline: Sequence[Trial],
+    speakers: Sequence[str],
+    rate: float = RELATIVE_RATE,
+    rejects: float | None = None,
 ) -> RelativeFalseAccepts:
-    """False accepts of `candidate` divided by those of `baseline`, both at the false reject rate of `baseline`.
+    """False accepts of `candidate` divided by those of `baseline`, both at one false reject rate.
 
-    That false reject rate is the baseline's at `rate` false accepts an hour. With several seeds, false accepts are summed
-    over them, and each seed is compared at its own false reject rate. The interval is that of a paired bootstrap: speakers,
-    blocks of the stream, and seeds are resampled, the same for both detectors.
+    That is the baseline's at `rate` false accepts an hour, unless `rejects` gives it. With several seeds, false accepts are
+    summed over them, and each seed is compared at its own false reject rate. The interval is that of a paired bootstrap:
+    speakers, blocks of the stream, and seeds are resampled, the same for both detectors.
 
     Args:
       candidate: trials of one stream, one for each seed.
       baseline: as many trials of the same stream.
       speakers: speaker of each word.
       rate: false accepts an hour of the baseline.
+      rejects: the highest false reject rate of both.
     """
     pairs = [(threshold_counts(c), threshold_counts(b)) for c, b in zip(candidate, baseline, strict=True)]
     rejected = np.array([trial.peaks < operating_point(det_curve(trial), rate).threshold for trial in baseline])
@@ -90,7 +95,8 @@ def relative_false_accepts(
     def ratio(seed_weights, word_weights, block_weights):
         candidate_accepts = baseline_accepts = 0
         for seed, (candidate_counts, baseline_counts) in enumerate(pairs):
-            most_rejects = word_weights @ rejected[seed] / word_weights.sum(axis=1)
+            of_baseline = word_weights @ rejected[seed] / word_weights.sum(axis=1)
+            most_rejects = of_baseline if rejects is None else np.full_like(of_baseline, rejects)
             weight = seed_weights[:, seed]
             arguments = most_rejects, word_weights, block_weights
             candidate_accepts = candidate_accepts + weight * candidate_counts.accepts_at(*arguments)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 from ml_collections import ConfigDict
 
@@ -43,7 +44,7 @@ def train_head(config: ConfigDict, model: KeywordModel, encoder: Params) -> Task
         return model.init(rng) | encoder
 
     def targets(frozen: dict[str, Any], batch: Batch, rng: Key[Array, ""]) -> dict[str, Array]:
-        return {"hidden": batch["hidden"]}
+        return {"hidden": batch["hidden"].astype(jnp.float32)}
 
     def loss(
         params: Params, targets: dict[str, Array], batch: Batch, rng: Key[Array, ""], weights: Weights

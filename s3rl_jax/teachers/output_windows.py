@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import ml_dtypes
 import numpy as np
 
 from s3rl_jax.batches.windows import Windows
@@ -33,18 +34,18 @@ class OutputWindows:
         return self.windows.plan(step, rows)
 
     def batch(self, step: int, rows: range) -> dict[str, np.ndarray]:
-        """Reads rows of a step's batch: `hidden` float32 [rows, frames, width] and `label` int32 [rows]."""
+        """Reads rows of a step's batch: `hidden` bfloat16 [rows, frames, width] and `label` int32 [rows]."""
         plan = self.plan(step, rows)
         frames, outputs = self.samples // FRAME, self.outputs
-        hidden = np.tile(outputs.silence, (len(rows), frames, 1))
+        hidden = np.tile(outputs.silence.astype(ml_dtypes.bfloat16), (len(rows), frames, 1))
         copies = np.random.default_rng((self.windows.seed, step, 1)).integers(outputs.copies, size=self.windows.batch_size)
-        copies = copies[rows.start : rows.stop]
-        for column in range(plan["pieces"].recording.shape[1]):
-            recording, start, at, count = (part[:, column] for part in plan["pieces"])
-            first, source = at // FRAME, start // FRAME
-            count = np.clip(np.minimum((at + count) // FRAME - first, outputs.frames[recording] - source), 0, frames - first)
-            file = copies * outputs.files_a_copy + outputs.file[recording]
-            read = outputs.files.rows(HIDDEN, file, outputs.row[recording] + source, count, frames)
-            for window, begin, length, sound in zip(hidden, first.tolist(), count.tolist(), read, strict=True):
-                window[begin : begin + length] = sound[:length]
+        recording, start, at, count = plan["pieces"]
+        first, source = at // FRAME, start // FRAME
+        count = np.clip(np.minimum((at + count) // FRAME - first, outputs.frames[recording] - source), 0, frames - first)
+        file = copies[rows.start : rows.stop, None] * outputs.files_a_copy + outputs.file[recording]
+        row, piece = np.nonzero(count)
+        columns = (file, outputs.row[recording] + source, first, count)
+        parts = zip(row.tolist(), *(column[row, piece].tolist() for column in columns), strict=True)
+        for example, number, read, begin, length in parts:
+            hidden[example, begin : begin + length] = outputs.files.open(number, HIDDEN)[read : read + length]
         return {"hidden": hidden, "label": plan["label"]}

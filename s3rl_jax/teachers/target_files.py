@@ -24,7 +24,7 @@ class TargetFiles:
     names: tuple[str, ...]
 
     def path(self, file: int, name: str) -> Path:
-        return self.folder / f"{name}-{file:06}.npy"
+        return Path(self._path(file, name))
 
     def complete(self, file: int) -> bool:
         return all(self.path(file, name).is_file() for name in self.names)
@@ -49,11 +49,18 @@ class TargetFiles:
         Returns:
           int32 for `index`, bfloat16 for `hidden`.
         """
-        arrays = [_memory_map(self.path(number, name)) for number in file.tolist()]
+        arrays = [self.open(number, name) for number in file.tolist()]
         rows = np.zeros((len(arrays), frames, *arrays[0].shape[1:]), arrays[0].dtype)
         for crop, (array, begin, length) in enumerate(zip(arrays, first.tolist(), count.tolist(), strict=True)):
             rows[crop, :length] = array[begin : begin + length]
-        return rows.astype(np.int32) if name == "index" else rows.view(ml_dtypes.bfloat16)
+        return rows.astype(np.int32) if name == "index" else rows
+
+    def open(self, file: int, name: str) -> Shaped[np.ndarray, "frames ..."]:
+        """The rows of a file, memory-mapped: int16 for `index`, bfloat16 for `hidden`."""
+        return _memory_map(self._path(file, name), name)
+
+    def _path(self, file: int, name: str) -> str:
+        return f"{self.folder}/{name}-{file:06}.npy"
 
     def write(self, file: int, name: str, rows: Shaped[np.ndarray, "frames ..."]) -> None:
         with durably(self.path(file, name), "wb") as stream:
@@ -69,5 +76,7 @@ def packed(name: str, rows: Shaped[np.ndarray, "rows ..."]) -> Int16[np.ndarray,
 
 
 @functools.lru_cache(maxsize=4096)
-def _memory_map(path: Path) -> np.ndarray:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+def _memory_map(path: str, name: str) -> np.ndarray:
+    # Not as np.memmap, whose slices take ten times as long as those of an array.
+    rows = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return rows if name == "index" else rows.view(ml_dtypes.bfloat16)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s3rl_jax.evaluate.curves import det_curve, operating_point
+from s3rl_jax.evaluate.curves import det_curve, false_accepts_at, operating_point
 from s3rl_jax.evaluate.relative_false_accepts import relative_false_accepts, threshold_counts
 from s3rl_jax.evaluate.trial import Trial
 
@@ -45,6 +45,13 @@ def test_the_ratio_is_that_by_hand(detectors, speakers):
     ratio, (low, high) = relative_false_accepts([good], [base], speakers, 10.0)
     assert ratio == pytest.approx(by_hand(good, base, 10.0))
     assert low <= ratio <= high
+
+
+def test_both_may_be_compared_at_a_given_false_reject_rate(detectors, speakers):
+    good, base = detectors[4.0][0], detectors[3.0][0]
+    ratio, _ = relative_false_accepts([good], [base], speakers, rejects=0.05)
+    accepts = [false_accepts_at(det_curve(trial), 0.05).fa_per_hour for trial in (good, base)]
+    assert ratio == pytest.approx(accepts[0] / accepts[1])
 
 
 def test_a_detector_against_itself_is_one_without_doubt(detectors, speakers):

@@ -1,6 +1,7 @@
 """Cached outputs of a frozen student are those that it has for the recording, and windows of them have the right frames."""
 
 import jax
+import ml_dtypes
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -93,6 +94,7 @@ def test_windows_of_outputs_have_the_frames_of_the_windows(clips, cache):
     windows = Windows.of(clips, ("alexa",), 16_000, 32, 0, config_file.get_config().data)
     source = OutputWindows(windows, outputs)
     batch, plan = source.batch(3, range(8, 24)), windows.plan(3, range(8, 24))
+    batch["hidden"] = batch["hidden"].astype(np.float32)
     assert batch["hidden"].shape == (16, 50, 16)
     np.testing.assert_array_equal(batch["label"], plan["label"])
     np.testing.assert_array_equal(batch["hidden"], source.batch(3, range(32))["hidden"][8:24])
@@ -104,5 +106,6 @@ def test_windows_of_outputs_have_the_frames_of_the_windows(clips, cache):
             expected = read(outputs, recording)[source_frame : source_frame + last - first]
             np.testing.assert_array_equal(batch["hidden"][row, first:last], expected)
             filled[row, first:last] = True
-    np.testing.assert_array_equal(batch["hidden"][~filled], np.broadcast_to(outputs.silence, ((~filled).sum(), 16)))
+    silence = outputs.silence.astype(ml_dtypes.bfloat16).astype(np.float32)
+    np.testing.assert_array_equal(batch["hidden"][~filled], np.broadcast_to(silence, ((~filled).sum(), 16)))
     assert filled.any(axis=1).all()
