@@ -57,13 +57,15 @@ HOPS_A_CALL = 800
 # Steps and shares of a batch: several keywords need more of both than one.
 STEPS_TOGETHER = 1500, ("--config.data.mixture.keyword=0.4", "--config.data.mixture.negative=0.5")
 STEPS = 600  # of a detector of one word, as in the quickstart
+APART = ", apart"
+RECORDINGS = "people's recordings"
 TOGETHER = "together"  # folder of the words' voices, and of their detectors
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Misses of real people by detectors of synthesised keywords.")
-    parser.add_argument("--held", required=True, help="corpus with a test split alone")
-    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--corpus", required=True, help="corpus with a test split alone")
+    parser.add_argument("--out", default="runs/typed", type=Path)
     parser.add_argument("--words", default=WORDS)
     parser.add_argument("--rows", default=",".join(row for row in ROWS if row not in WITH_HOURS))
     parser.add_argument("--hours", default="", help="more corpora without the words, for the rows `hours` and `long`")
@@ -76,14 +78,16 @@ def main() -> None:
         parser.error(f"--rows: {', '.join(sorted(unknown))}; expected some of {', '.join(ROWS)}")
     table = arguments.out / "table.json"
     for row in rows:
-        title = f"{row}, apart" if arguments.apart else row
+        title = row + APART if arguments.apart else row
         groups = [(word,) for word in words] if arguments.apart else [words]
         workdirs = [train(arguments, row, group) for group in groups]
         if title not in read_rows(table):
-            figures_of_words = misses(workdirs, arguments.held, words)
+            figures_of_words = misses(workdirs, arguments.corpus, words)
             measured = {**read_rows(table), title: figures_of_words}  # read again: another process may have added a row
             table.write_text(json.dumps({**about(), "words": words, "rows": measured}, indent=1))
     print(markdown(read_rows(table)))
+    for row in rows:
+        print("", markdown_of_row(read_rows(table)[row + APART if arguments.apart else row]), sep="\n")
 
 
 def read_rows(table: Path) -> dict:
@@ -111,9 +115,9 @@ def command(module: str, *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", f"s3rl_jax.{module}", *arguments], check=True)
 
 
-def misses(workdirs: list[Path], held: str, words: tuple[str, ...]) -> dict:
+def misses(workdirs: list[Path], corpus: str, words: tuple[str, ...]) -> dict:
     """Word -> condition -> misses at each rate of false accepts, with intervals."""
-    clips = read_corpus(held, "test")
+    clips = read_corpus(corpus, "test")
     streams, _ = open_conditions(clips, words, CONDITIONS)
     detectors = [open_detector(str(workdir), "--out") for workdir in workdirs]
     scorers = [stream_scorer(detector.model, detector.params, HOPS_A_CALL) for detector in detectors]
@@ -133,7 +137,7 @@ def figures(stream: Stream, word: str, posteriors: np.ndarray, model) -> dict:
     curve = det_curve(trial_of_words(posteriors, bounds, model.hop, model.firing))
     points = {f"{rate:g}": operating_point(curve, rate) for rate in RATES}
     return {
-        "people's recordings": curve.words,
+        RECORDINGS: curve.words,
         "hours": round(curve.hours, 2),
         "frr": {rate: round(point.frr, 4) for rate, point in points.items()},
         "interval_95": {rate: [round(end, 4) for end in point.frr_interval] for rate, point in points.items()},
@@ -149,8 +153,24 @@ def markdown(measured: dict) -> str:
         means = [[np.mean([results[word][c]["frr"][f"{rate:g}"] for word in words]) for c in CONDITIONS] for rate in RATES]
         each = [[results[word][c]["frr"]["1"] for c in CONDITIONS] for word in words]
         cells = [", ".join(f"{100 * value:.0f}" for value in cell) for cell in (*means, *each)]
-        lines.append(f"| {TITLES.get(row, row)} | {' | '.join(cells)} |")
+        title = TITLES[row.removesuffix(APART)] + (", a detector for each word" if row.endswith(APART) else "")
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def markdown_of_row(results: dict) -> str:
+    """Misses of each word in %, with the interval, at each rate and in each condition of a row."""
+    lines = [f"| word | recordings | an hour | {' | '.join(CONDITIONS)} |", "| --- " * (3 + len(CONDITIONS)) + "|"]
+    for word, cells in results.items():
+        for rate in (f"{rate:g}" for rate in RATES):
+            texts = [_with_interval(cells[condition], rate) for condition in CONDITIONS]
+            lines.append(f"| {word} | {cells[CONDITIONS[0]][RECORDINGS]} | {rate} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _with_interval(cell: dict, rate: str) -> str:
+    low, high = (100 * end for end in cell["interval_95"][rate])
+    return f"{100 * cell['frr'][rate]:.1f} [{low:.1f}-{high:.1f}]"
 
 
 if __name__ == "__main__":
