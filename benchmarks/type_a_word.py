@@ -32,6 +32,11 @@ WORDS = "alexa,computer,jarvis,smart mirror,snowboy,view glass,athena,amelia"
 CONDITIONS = ("clean", "snr_10", "snr_5", "snr_0")
 RATES = (1.0, 10.0)  # false accepts an hour
 WARPING = ("--config.augment.vocal_tract_probability=0.5", "--config.augment.pitch_probability=0.5")
+ROOMS = (
+    "--config.augment.reverb_probability=0.6",
+    "--config.augment.band_probability=0.5",
+    "--config.augment.speed_probability=0.5",
+)
 RANDOM, PRETRAINED = "--config.init=", "--config.init=pretrained:tiny"
 ROWS = {  # the engines that speak, whether the starter set is there, and arguments of finetune.py
     "espeak": ("espeak", False, (RANDOM,)),
@@ -39,6 +44,7 @@ ROWS = {  # the engines that speak, whether the starter set is there, and argume
     "starter": ("voices", True, (RANDOM,)),
     "pretrained": ("voices", True, (PRETRAINED,)),
     "warping": ("voices", True, (PRETRAINED, *WARPING)),
+    "rooms": ("voices", True, (PRETRAINED, *ROOMS)),
     "hours": ("voices", True, (PRETRAINED,)),  # with the corpora of --hours
     "long": ("voices", True, (PRETRAINED, *WARPING)),  # with the corpora of --hours, and twice the steps
 }
@@ -49,6 +55,7 @@ TITLES = {
     "starter": "+ starter set",
     "pretrained": "+ `pretrained:tiny` (what people get)",
     "warping": "+ warping of vocal tract and pitch",
+    "rooms": "as people get it, + more rooms, narrow bands and speeds",
     "hours": "as people get it, + more hours of other speech",
     "long": "+ twice the steps, and warping",
 }

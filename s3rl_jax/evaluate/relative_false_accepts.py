@@ -68,18 +68,50 @@ def threshold_counts(trial: Trial) -> ThresholdCounts:
     return ThresholdCounts((trial.peaks < thresholds[:, None]).astype(int), np.array(accepts))
 
 
-def relative_false_accepts(
+@dataclasses.dataclass(frozen=True)
+class PairedFalseAccepts:
+    """False accepts of a detector and of a baseline at one false reject rate, summed over seeds.
+
+    Attributes:
+      candidate, baseline: the sums.
+      candidate_draws, baseline_draws: the sums in each draw of a paired bootstrap: speakers, blocks of the stream, and seeds
+        are resampled, the same for both detectors.
+      hours: hours in which firings are false accepts, summed over the seeds.
+    """
+
+    candidate: float
+    baseline: float
+    candidate_draws: Float[np.ndarray, "draws"]
+    baseline_draws: Float[np.ndarray, "draws"]
+    hours: float
+
+    @property
+    def ratio(self) -> RelativeFalseAccepts:
+        """`candidate` divided by `baseline`. A draw without false accepts of the baseline counts as a ratio without bound."""
+        if not self.baseline:
+            return RelativeFalseAccepts(None, None)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = self.candidate_draws / self.baseline_draws
+        ends = _ends(np.where(np.isnan(ratios), np.inf, ratios))
+        return RelativeFalseAccepts(self.candidate / self.baseline, [end if np.isfinite(end) else None for end in ends])
+
+    @property
+    def difference(self) -> tuple[float, list[float]]:
+        """`candidate` less `baseline`, an hour of one seed, with its 95 % interval."""
+        ends = _ends(self.candidate_draws - self.baseline_draws)
+        return (self.candidate - self.baseline) / self.hours, [end / self.hours for end in ends]
+
+
+def paired_false_accepts(
     candidate: Sequence[Trial],
     baseline: Sequence[Trial],
     speakers: Sequence[str],
     rate: float = RELATIVE_RATE,
     rejects: float | None = None,
-) -> RelativeFalseAccepts:
-    """False accepts of `candidate` divided by those of `baseline`, both at one false reject rate.
+) -> PairedFalseAccepts:
+    """Counts false accepts of both at one false reject rate: the baseline's at `rate`, unless `rejects` gives it.
 
-    That is the baseline's at `rate` false accepts an hour, unless `rejects` gives it. With several seeds, false accepts are
-    summed over them, and each seed is compared at its own false reject rate. The interval is that of a paired bootstrap:
-    speakers, blocks of the stream, and seeds are resampled, the same for both detectors.
+    Each seed is compared at its own false reject rate.
 
     Args:
       candidate: trials of one stream, one for each seed.
@@ -92,8 +124,8 @@ def relative_false_accepts(
     rejected = np.array([trial.peaks < operating_point(det_curve(trial), rate).threshold for trial in baseline])
     blocks = min(counts.accepts.shape[1] for pair in pairs for counts in pair)
 
-    def ratio(seed_weights, word_weights, block_weights):
-        candidate_accepts = baseline_accepts = 0
+    def counts(seed_weights, word_weights, block_weights):
+        candidate_accepts = baseline_accepts = np.zeros(len(word_weights))
         for seed, (candidate_counts, baseline_counts) in enumerate(pairs):
             of_baseline = word_weights @ rejected[seed] / word_weights.sum(axis=1)
             most_rejects = of_baseline if rejects is None else np.full_like(of_baseline, rejects)
@@ -101,19 +133,30 @@ def relative_false_accepts(
             arguments = most_rejects, word_weights, block_weights
             candidate_accepts = candidate_accepts + weight * candidate_counts.accepts_at(*arguments)
             baseline_accepts = baseline_accepts + weight * baseline_counts.accepts_at(*arguments)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return candidate_accepts / baseline_accepts
+        return candidate_accepts, baseline_accepts
 
     names, speaker_of_word = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    whole = ratio(np.ones((1, len(pairs))), np.ones((1, len(speaker_of_word))), np.ones((1, blocks)))[0]
-    if not np.isfinite(whole):
-        return RelativeFalseAccepts(None, None)
+    whole = counts(np.ones((1, len(pairs))), np.ones((1, len(speaker_of_word))), np.ones((1, blocks)))
     rng = np.random.default_rng(0)
     seeds, people, parts = (_redrawn(rng, count) for count in (len(pairs), len(names), blocks))
-    ratios = ratio(seeds, people[:, speaker_of_word], parts)
-    ratios = np.where(np.isnan(ratios), np.inf, ratios)
-    ends = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf")
-    return RelativeFalseAccepts(float(whole), [float(end) if np.isfinite(end) else None for end in ends])
+    draws = counts(seeds, people[:, speaker_of_word], parts)
+    hours = sum(trial.negative_hours for trial in baseline)
+    return PairedFalseAccepts(float(whole[0][0]), float(whole[1][0]), *draws, hours)
+
+
+def relative_false_accepts(
+    candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float = RELATIVE_RATE
+) -> RelativeFalseAccepts:
+    """False accepts of `candidate` divided by those of `baseline`, both at the false reject rate of `baseline` at `rate`.
+
+    The arguments are those of `paired_false_accepts`.
+    """
+    return paired_false_accepts(candidate, baseline, speakers, rate).ratio
+
+
+def _ends(draws: Float[np.ndarray, "draws"]) -> list[float]:
+    """The 95 % interval of the draws."""
+    return np.quantile(draws, [0.025, 0.975], method="inverted_cdf").tolist()
 
 
 def _redrawn(rng: np.random.Generator, count: int) -> Float[np.ndarray, "draws count"]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from s3rl_jax.evaluate.curves import det_curve, false_accepts_at, operating_point
-from s3rl_jax.evaluate.relative_false_accepts import relative_false_accepts, threshold_counts
+from s3rl_jax.evaluate.relative_false_accepts import paired_false_accepts, relative_false_accepts, threshold_counts
 from s3rl_jax.evaluate.trial import Trial
 
 HOURS, HOP = 4, 1.0
@@ -48,10 +48,26 @@ def test_the_ratio_is_that_by_hand(detectors, speakers):
 
 
 def test_both_may_be_compared_at_a_given_false_reject_rate(detectors, speakers):
-    good, base = detectors[4.0][0], detectors[3.0][0]
-    ratio, _ = relative_false_accepts([good], [base], speakers, rejects=0.05)
-    accepts = [false_accepts_at(det_curve(trial), 0.05).fa_per_hour for trial in (good, base)]
-    assert ratio == pytest.approx(accepts[0] / accepts[1])
+    good, base = detectors[4.0], detectors[3.0]
+    paired = paired_false_accepts(good, base, speakers, rejects=0.05)
+    accepts = [sum(false_accepts_at(det_curve(trial), 0.05).fa_per_hour for trial in trials) for trials in (good, base)]
+    assert paired.ratio.ratio == pytest.approx(accepts[0] / accepts[1], rel=0.01)  # the curve has not all thresholds
+    difference, (low, high) = paired.difference
+    assert difference == pytest.approx((accepts[0] - accepts[1]) / 3, rel=0.01)
+    assert low < difference < high < 0
+
+
+def test_a_difference_has_an_interval_where_a_ratio_has_none(speakers):
+    scores = np.zeros(3600)
+    zones = np.array([(i, i + 3) for i in range(0, 300, 5)])
+    scores[zones[:, 0]] = 0.9
+    noisy = np.array(scores)
+    noisy[1000] = 0.95
+    quiet, loud = Trial(scores, zones, HOP, 0), Trial(noisy, zones, HOP, 0)
+    paired = paired_false_accepts([quiet], [loud], speakers, rejects=0.05)
+    assert paired.ratio.interval == [0.0, None]
+    difference, (low, high) = paired.difference
+    assert low < difference < 0 <= high
 
 
 def test_a_detector_against_itself_is_one_without_doubt(detectors, speakers):
