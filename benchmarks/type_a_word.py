@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,28 +39,40 @@ ROOMS = (
     "--config.augment.speed_probability=0.5",
 )
 RANDOM, PRETRAINED = "--config.init=", "--config.init=pretrained:tiny"
-ROWS = {  # the engines that speak, whether the starter set is there, and arguments of finetune.py
-    "espeak": ("espeak", False, (RANDOM,)),
-    "voices": ("voices", False, (RANDOM,)),
-    "starter": ("voices", True, (RANDOM,)),
-    "pretrained": ("voices", True, (PRETRAINED,)),
-    "warping": ("voices", True, (PRETRAINED, *WARPING)),
-    "rooms": ("voices", True, (PRETRAINED, *ROOMS)),
-    "hours": ("voices", True, (PRETRAINED,)),  # with the corpora of --hours
-    "long": ("voices", True, (PRETRAINED, *WARPING)),  # with the corpora of --hours, and twice the steps
+
+
+class Row(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+      title: what the row adds.
+      fields: arguments of finetune.py.
+      engines: arguments of prepare.
+      folder: folder of the voices of these engines.
+      starter: whether the starter set is there.
+      hours: whether the corpora of --hours are there.
+      times: factor of the steps.
+    """
+
+    title: str
+    fields: tuple[str, ...]
+    engines: tuple[str, ...] = ()
+    folder: str = "voices"
+    starter: bool = True
+    hours: bool = False
+    times: int = 1
+
+
+ROWS = {
+    "espeak": Row("espeak-ng alone, from random values", (RANDOM,), ("--engines=espeak",), "espeak", starter=False),
+    "voices": Row("+ voices of all engines", (RANDOM,), starter=False),
+    "starter": Row("+ starter set", (RANDOM,)),
+    "pretrained": Row("+ `pretrained:tiny` (what people get)", (PRETRAINED,)),
+    "warping": Row("+ warping of vocal tract and pitch", (PRETRAINED, *WARPING)),
+    "rooms": Row("as people get it, + more rooms, narrow bands and speeds", (PRETRAINED, *ROOMS)),
+    "hours": Row("as people get it, + more hours of other speech", (PRETRAINED,), hours=True),
+    "long": Row("+ twice the steps, and warping", (PRETRAINED, *WARPING), hours=True, times=2),
 }
-WITH_HOURS = ("hours", "long")
-TITLES = {
-    "espeak": "espeak-ng alone, from random values",
-    "voices": "+ voices of all engines",
-    "starter": "+ starter set",
-    "pretrained": "+ `pretrained:tiny` (what people get)",
-    "warping": "+ warping of vocal tract and pitch",
-    "rooms": "as people get it, + more rooms, narrow bands and speeds",
-    "hours": "as people get it, + more hours of other speech",
-    "long": "+ twice the steps, and warping",
-}
-ENGINES = {"espeak": ("--engines=espeak",), "voices": ()}
 HOPS_A_CALL = 800
 # Steps and shares of a batch: several keywords need more of both than one.
 STEPS_TOGETHER = 1500, ("--config.data.mixture.keyword=0.4", "--config.data.mixture.negative=0.5")
@@ -74,7 +87,7 @@ def main() -> None:
     parser.add_argument("--corpus", required=True, help="corpus with a test split alone")
     parser.add_argument("--out", default="runs/typed", type=Path)
     parser.add_argument("--words", default=WORDS)
-    parser.add_argument("--rows", default=",".join(row for row in ROWS if row not in WITH_HOURS))
+    parser.add_argument("--rows", default=",".join(name for name, row in ROWS.items() if not row.hours))
     parser.add_argument("--hours", default="", help="more corpora without the words, for the rows `hours` and `long`")
     parser.add_argument("--apart", action="store_true", help="a detector for each word")
     parser.add_argument("--minutes", type=int, default=48, help="of synthesised speech")
@@ -83,38 +96,44 @@ def main() -> None:
     words, rows = parse_keywords(arguments.words), arguments.rows.split(",")
     if unknown := set(rows) - set(ROWS):
         parser.error(f"--rows: {', '.join(sorted(unknown))}; expected some of {', '.join(ROWS)}")
+    if not arguments.hours and (needing := [row for row in rows if ROWS[row].hours]):
+        parser.error(f"--hours: expected corpora for the rows {', '.join(needing)}")
     table = arguments.out / "table.json"
-    for row in rows:
-        title = row + APART if arguments.apart else row
-        groups = [(word,) for word in words] if arguments.apart else [words]
-        workdirs = [train(arguments, row, group) for group in groups]
+    groups = [(word,) for word in words] if arguments.apart else [words]
+    titles = {row: row + APART if arguments.apart else row for row in rows}
+    for row, title in titles.items():
+        corpora = corpora_of(arguments, ROWS[row])
+        workdirs = [train(arguments.out, row, group, corpora) for group in groups]
         if title not in read_rows(table):
             figures_of_words = misses(workdirs, arguments.corpus, words)
             measured = {**read_rows(table), title: figures_of_words}  # read again: another process may have added a row
             table.write_text(json.dumps({**about(), "words": words, "rows": measured}, indent=1))
-    print(markdown(read_rows(table)))
-    for row in rows:
-        print("", markdown_of_row(read_rows(table)[row + APART if arguments.apart else row]), sep="\n")
+    measured = read_rows(table)
+    print(markdown(measured), *(markdown_of_row(measured[title]) for title in titles.values()), sep="\n\n")
 
 
 def read_rows(table: Path) -> dict:
     return json.loads(table.read_text())["rows"] if table.is_file() else {}
 
 
-def train(arguments: argparse.Namespace, row: str, group: tuple[str, ...]) -> Path:
-    """Synthesises all words and trains the detector of a group of them, unless both are there."""
-    engines, starter, fields = ROWS[row]
-    corpus = arguments.out / TOGETHER / engines
+def corpora_of(arguments: argparse.Namespace, row: Row) -> str:
+    """Synthesises all words by the engines of a row, unless they are there; with the other corpora of the row."""
+    voices = arguments.out / TOGETHER / row.folder
     count = ("--minutes", str(arguments.minutes), "--count", str(arguments.count))
-    command("prepare", "--synthesize", arguments.words, *count, *ENGINES[engines], f"--out={corpus}")
-    corpora = ",".join([str(corpus), *([arguments.hours] if row in WITH_HOURS else [])])
-    steps, shares = (STEPS, ()) if len(group) == 1 else STEPS_TOGETHER
-    steps *= 2 if row == "long" else 1
-    workdir = arguments.out / (folder_name(group[0]) if len(group) == 1 else TOGETHER) / row
+    command("prepare", "--synthesize", arguments.words, *count, *row.engines, f"--out={voices}")
+    return f"{voices},{arguments.hours}" if row.hours else str(voices)
+
+
+def train(out: Path, name: str, group: tuple[str, ...], corpora: str) -> Path:
+    """Trains the detector of a group of words, unless it is there."""
+    row, alone = ROWS[name], len(group) == 1
+    steps, shares = (STEPS, ()) if alone else STEPS_TOGETHER
+    steps *= row.times
+    workdir = out / (folder_name(group[0]) if alone else TOGETHER) / name
     if steps not in saved_steps(workdir):
-        data = (f"--config.data.corpus={corpora}", f"--config.data.starter={starter}", f"--config.steps={steps}")
-        keyword = f"--config.keyword={','.join(group)}"
-        command("train", "--config=configs/finetune.py:quickstart", f"--workdir={workdir}", keyword, *data, *shares, *fields)
+        data = (f"--config.data.corpus={corpora}", f"--config.data.starter={row.starter}", f"--config.steps={steps}")
+        fields = (f"--config.keyword={','.join(group)}", *data, *shares, *row.fields)
+        command("train", "--config=configs/finetune.py:quickstart", f"--workdir={workdir}", *fields)
     return workdir
 
 
@@ -160,7 +179,7 @@ def markdown(measured: dict) -> str:
         means = [[np.mean([results[word][c]["frr"][f"{rate:g}"] for word in words]) for c in CONDITIONS] for rate in RATES]
         each = [[results[word][c]["frr"]["1"] for c in CONDITIONS] for word in words]
         cells = [", ".join(f"{100 * value:.0f}" for value in cell) for cell in (*means, *each)]
-        title = TITLES[row.removesuffix(APART)] + (", a detector for each word" if row.endswith(APART) else "")
+        title = ROWS[row.removesuffix(APART)].title + (", a detector for each word" if row.endswith(APART) else "")
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

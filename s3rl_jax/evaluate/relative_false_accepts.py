@@ -106,10 +106,40 @@ def paired_false_accepts(
     candidate: Sequence[Trial],
     baseline: Sequence[Trial],
     speakers: Sequence[str],
-    rate: float = RELATIVE_RATE,
-    rejects: float | None = None,
+    rejects: float | Float[np.ndarray, "seeds words"],
 ) -> PairedFalseAccepts:
-    """Counts false accepts of both at one false reject rate: the baseline's at `rate`, unless `rejects` gives it.
+    """Counts false accepts of both at one false reject rate.
+
+    Args:
+      candidate: trials of one stream, one for each seed.
+      baseline: as many trials of the same stream.
+      speakers: speaker of each word.
+      rejects: the highest false reject rate of both; or a value for each seed and word, whose mean over the words of a draw
+        is that of the seed.
+    """
+    pairs = [(threshold_counts(c), threshold_counts(b)) for c, b in zip(candidate, baseline, strict=True)]
+    blocks = min(counts.accepts.shape[1] for pair in pairs for counts in pair)
+    names, speaker_of_word = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+    rejects = np.broadcast_to(rejects, (len(pairs), len(speaker_of_word)))
+
+    def counts(seed_weights, word_weights, block_weights):
+        sums = np.zeros((2, len(word_weights)))
+        for pair, weight, of_words in zip(pairs, seed_weights.T, rejects, strict=True):
+            most_rejects = word_weights @ of_words / word_weights.sum(axis=1)
+            sums += [weight * detector.accepts_at(most_rejects, word_weights, block_weights) for detector in pair]
+        return sums
+
+    whole = counts(np.ones((1, len(pairs))), np.ones((1, len(speaker_of_word))), np.ones((1, blocks)))
+    rng = np.random.default_rng(0)
+    seeds, people, parts = (_redrawn(rng, count) for count in (len(pairs), len(names), blocks))
+    draws = counts(seeds, people[:, speaker_of_word], parts)
+    return PairedFalseAccepts(*whole[:, 0].tolist(), *draws, sum(trial.negative_hours for trial in baseline))
+
+
+def relative_false_accepts(
+    candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float = RELATIVE_RATE
+) -> RelativeFalseAccepts:
+    """False accepts of `candidate` divided by those of `baseline`, both at the false reject rate of `baseline` at `rate`.
 
     Each seed is compared at its own false reject rate.
 
@@ -118,40 +148,9 @@ def paired_false_accepts(
       baseline: as many trials of the same stream.
       speakers: speaker of each word.
       rate: false accepts an hour of the baseline.
-      rejects: the highest false reject rate of both.
     """
-    pairs = [(threshold_counts(c), threshold_counts(b)) for c, b in zip(candidate, baseline, strict=True)]
-    rejected = np.array([trial.peaks < operating_point(det_curve(trial), rate).threshold for trial in baseline])
-    blocks = min(counts.accepts.shape[1] for pair in pairs for counts in pair)
-
-    def counts(seed_weights, word_weights, block_weights):
-        candidate_accepts = baseline_accepts = np.zeros(len(word_weights))
-        for seed, (candidate_counts, baseline_counts) in enumerate(pairs):
-            of_baseline = word_weights @ rejected[seed] / word_weights.sum(axis=1)
-            most_rejects = of_baseline if rejects is None else np.full_like(of_baseline, rejects)
-            weight = seed_weights[:, seed]
-            arguments = most_rejects, word_weights, block_weights
-            candidate_accepts = candidate_accepts + weight * candidate_counts.accepts_at(*arguments)
-            baseline_accepts = baseline_accepts + weight * baseline_counts.accepts_at(*arguments)
-        return candidate_accepts, baseline_accepts
-
-    names, speaker_of_word = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    whole = counts(np.ones((1, len(pairs))), np.ones((1, len(speaker_of_word))), np.ones((1, blocks)))
-    rng = np.random.default_rng(0)
-    seeds, people, parts = (_redrawn(rng, count) for count in (len(pairs), len(names), blocks))
-    draws = counts(seeds, people[:, speaker_of_word], parts)
-    hours = sum(trial.negative_hours for trial in baseline)
-    return PairedFalseAccepts(float(whole[0][0]), float(whole[1][0]), *draws, hours)
-
-
-def relative_false_accepts(
-    candidate: Sequence[Trial], baseline: Sequence[Trial], speakers: Sequence[str], rate: float = RELATIVE_RATE
-) -> RelativeFalseAccepts:
-    """False accepts of `candidate` divided by those of `baseline`, both at the false reject rate of `baseline` at `rate`.
-
-    The arguments are those of `paired_false_accepts`.
-    """
-    return paired_false_accepts(candidate, baseline, speakers, rate).ratio
+    rejected = [trial.peaks < operating_point(det_curve(trial), rate).threshold for trial in baseline]
+    return paired_false_accepts(candidate, baseline, speakers, np.array(rejected, float)).ratio
 
 
 def _ends(draws: Float[np.ndarray, "draws"]) -> list[float]:

@@ -24,7 +24,7 @@ class TargetFiles:
     names: tuple[str, ...]
 
     def path(self, file: int, name: str) -> Path:
-        return Path(self._path(file, name))
+        return self.folder / f"{name}-{file:06}.npy"
 
     def complete(self, file: int) -> bool:
         return all(self.path(file, name).is_file() for name in self.names)
@@ -57,10 +57,7 @@ class TargetFiles:
 
     def open(self, file: int, name: str) -> Shaped[np.ndarray, "frames ..."]:
         """The rows of a file, memory-mapped: int16 for `index`, bfloat16 for `hidden`."""
-        return _memory_map(self._path(file, name), name)
-
-    def _path(self, file: int, name: str) -> str:
-        return f"{self.folder}/{name}-{file:06}.npy"
+        return _memory_map(self, file, name)
 
     def write(self, file: int, name: str, rows: Shaped[np.ndarray, "frames ..."]) -> None:
         with durably(self.path(file, name), "wb") as stream:
@@ -76,7 +73,7 @@ def packed(name: str, rows: Shaped[np.ndarray, "rows ..."]) -> Int16[np.ndarray,
 
 
 @functools.lru_cache(maxsize=4096)
-def _memory_map(path: str, name: str) -> np.ndarray:
+def _memory_map(files: TargetFiles, file: int, name: str) -> Shaped[np.ndarray, "frames ..."]:
     # Not as np.memmap, whose slices take ten times as long as those of an array.
-    rows = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    rows = np.asarray(np.load(files.path(file, name), mmap_mode="r", allow_pickle=False))
     return rows if name == "index" else rows.view(ml_dtypes.bfloat16)
